@@ -1,0 +1,1 @@
+"""headrace hosts LM programs and streams what happens inside them, as typed events."""

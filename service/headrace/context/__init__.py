@@ -1,0 +1,25 @@
+"""What code inside a program can see of its surroundings: settings, the current run and call."""
+
+from headrace.context.calls import (
+    Call,
+    CallMessages,
+    RunScope,
+    current_call,
+    current_run,
+    open_call,
+)
+from headrace.context.callbacks import BaseCallback
+from headrace.context.settings import configure, context, settings
+
+__all__ = [
+    "BaseCallback",
+    "Call",
+    "CallMessages",
+    "RunScope",
+    "configure",
+    "context",
+    "current_call",
+    "current_run",
+    "open_call",
+    "settings",
+]

@@ -1,0 +1,61 @@
+"""Callbacks: user code that is told of every call, with the call ids that statuses carry too."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+logger = logging.getLogger("headrace.callbacks")
+
+
+class BaseCallback:
+    """Subclass and override what you need; pass it in `configure(callbacks=[…])` or to a module.
+
+    Start hooks get the call's id, the module, LM, tool or adapter, and its inputs; end hooks the id,
+    the outputs (None after an error) and the exception (None after success). Hooks run where the
+    call runs and must not block. One that raises is logged and never hurts the run.
+    """
+
+    def on_module_start(self, call_id: int, instance: Any, inputs: dict[str, Any]) -> None:
+        """A module is called."""
+
+    def on_module_end(self, call_id: int, outputs: Any, exception: BaseException | None) -> None:
+        """A module returned or raised."""
+
+    def on_lm_start(self, call_id: int, instance: Any, inputs: dict[str, Any]) -> None:
+        """An LM is called."""
+
+    def on_lm_end(self, call_id: int, outputs: Any, exception: BaseException | None) -> None:
+        """An LM answered or failed."""
+
+    def on_tool_start(self, call_id: int, instance: Any, inputs: dict[str, Any]) -> None:
+        """A tool is called."""
+
+    def on_tool_end(self, call_id: int, outputs: Any, exception: BaseException | None) -> None:
+        """A tool returned or raised."""
+
+    def on_adapter_format_start(self, call_id: int, instance: Any, inputs: dict[str, Any]) -> None:
+        """An adapter is about to write a prompt."""
+
+    def on_adapter_format_end(
+        self, call_id: int, outputs: Any, exception: BaseException | None
+    ) -> None:
+        """An adapter wrote a prompt."""
+
+    def on_adapter_parse_start(self, call_id: int, instance: Any, inputs: dict[str, Any]) -> None:
+        """An adapter is about to read a completion."""
+
+    def on_adapter_parse_end(
+        self, call_id: int, outputs: Any, exception: BaseException | None
+    ) -> None:
+        """An adapter has read a completion."""
+
+
+def tell(callbacks: Iterable[BaseCallback], hook: str, *facts: Any) -> None:
+    """Calls one hook of each callback; logs what they raise."""
+    for callback in callbacks:
+        try:
+            getattr(callback, hook)(*facts)
+        except Exception:
+            logger.warning("callback %s.%s raised", type(callback).__name__, hook, exc_info=True)

@@ -1,0 +1,349 @@
+"""Everything headrace raises on purpose.
+
+    HeadraceError
+    +-- SignatureError (ValueError)     a signature is written wrongly
+    +-- UsageError (ValueError)         the library is used wrongly: settings, listeners, module arguments
+    +-- RequestRefused                  nothing was started
+    |   +-- InputInvalid                inputs do not fit the program's signature
+    |   +-- RequestInvalid              another part of the request is malformed
+    |   +-- ProgramNotFound, RunNotFound
+    |   +-- RunIdReused, RevisionMismatch, CursorAhead
+    |   +-- PermissionRefused, QuotaExceeded
+    |   +-- ServerBusy, ServerDraining  try again, after retry_delay
+    +-- RunError                        the run is over
+        +-- RunCancelled, RunTimeout, RunTooLarge
+        +-- ProgramError                the program raised; the cause is chained and stays in the process
+        +-- ProgramResultInvalid, OutputUnserialisable
+        +-- ToolError
+        +-- AdapterParseError           the model's answer does not fit the signature
+        +-- LMError                     see its kin below
+
+Each carries `reason`, the stable name that clients see, and a message that is safe to show: no
+prompts, provider bodies, keys or tracebacks. What must stay inside is chained as `__cause__` or kept
+in attributes documented as internal. `server/wire` turns classes into status codes, nobody else does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class HeadraceError(Exception):
+    """Root of all errors raised by headrace."""
+
+    reason: ClassVar[str] = "PROGRAM_ERROR"
+
+    def __init__(self, message: str, *, metadata: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.metadata: dict[str, str] = dict(metadata or {})
+        """Short facts for the client (call, model, phase); safe to show."""
+
+
+class SignatureError(HeadraceError, ValueError):
+    """A signature cannot be built: bad grammar, unknown type, a field of neither side."""
+
+
+class UsageError(HeadraceError, ValueError):
+    """headrace is called in a way that cannot work; the message says what to change."""
+
+
+# Refused before anything started
+
+
+class RequestRefused(HeadraceError):
+    """A request that started nothing."""
+
+    reason = "REQUEST_INVALID"
+    retry_delay: float | None = None
+    """Seconds to wait before the same request may succeed; None = it will not."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldViolation:
+    """One thing wrong with one field of a request."""
+
+    field: str
+    description: str
+
+
+class RequestInvalid(RequestRefused):
+    """A field of the request is malformed."""
+
+    def __init__(self, violations: Sequence[FieldViolation]) -> None:
+        super().__init__("; ".join(f"{v.field}: {v.description}" for v in violations))
+        self.violations = tuple(violations)
+
+
+class InputInvalid(RequestInvalid):
+    """The inputs do not fit the program's signature."""
+
+    reason = "INPUT_INVALID"
+
+
+class ProgramNotFound(RequestRefused):
+    """No such program; the message names those there are."""
+
+    reason = "PROGRAM_NOT_FOUND"
+
+
+class RunNotFound(RequestRefused):
+    """No such run: never started, expired, or another principal's."""
+
+    reason = "RUN_NOT_FOUND"
+
+
+class RunIdReused(RequestRefused):
+    """The run_id belongs to a run with other inputs."""
+
+    reason = "RUN_ID_REUSED"
+
+
+class RevisionMismatch(RequestRefused):
+    """The caller asked for a revision of the program that is not hosted."""
+
+    reason = "REVISION_MISMATCH"
+
+
+class CursorAhead(RequestRefused):
+    """after_sequence lies beyond the end of the run's log."""
+
+    reason = "CURSOR_AHEAD"
+
+
+class PermissionRefused(RequestRefused):
+    """The principal may not do this."""
+
+    reason = "PERMISSION_DENIED"
+
+
+class QuotaExceeded(RequestRefused):
+    """The principal's own limit is reached."""
+
+    reason = "QUOTA_EXCEEDED"
+
+    def __init__(self, message: str, *, retry_delay: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_delay = retry_delay
+
+
+class ServerBusy(RequestRefused):
+    """The server's limit on running and queued runs is reached."""
+
+    reason = "SERVER_BUSY"
+
+    def __init__(self, message: str, *, retry_delay: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_delay = retry_delay
+
+
+class ServerDraining(ServerBusy):
+    """The server is shutting down and takes no new runs."""
+
+    reason = "DRAINING"
+
+
+# The run is over
+
+
+class RunError(HeadraceError):
+    """Ends a run."""
+
+
+class RunCancelled(RunError):
+    """The run was stopped; `by` says by whom: caller, linger or drain."""
+
+    reason = "RUN_CANCELLED"
+
+    def __init__(self, by: str, detail: str = "") -> None:
+        text = f"run cancelled by {by}" + (f": {detail}" if detail else "")
+        super().__init__(text, metadata={"by": by})
+        self.by = by
+
+
+class RunTimeout(RunError):
+    """The run's own time budget is spent."""
+
+    reason = "RUN_TIMEOUT"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"run exceeded its timeout of {seconds:g} s")
+        self.seconds = seconds
+
+
+class RunTooLarge(RunError):
+    """The run's log or its prediction passes the configured size."""
+
+    reason = "RUN_TOO_LARGE"
+
+
+class ProgramError(RunError):
+    """The program raised something that is not ours; `__cause__` holds it, for logs only."""
+
+    reason = "PROGRAM_ERROR"
+
+
+class ProgramResultInvalid(RunError):
+    """The program returned something that cannot be a prediction, such as None."""
+
+    reason = "PROGRAM_RESULT_INVALID"
+
+
+class OutputUnserialisable(RunError):
+    """An output has no JSON form."""
+
+    reason = "OUTPUT_UNSERIALISABLE"
+
+
+class ToolError(RunError):
+    """A tool failed and the program did not recover."""
+
+    reason = "TOOL_ERROR"
+
+
+class AdapterParseError(RunError):
+    """The model's answer lacks output fields or holds values that do not fit their types.
+
+    `lm_response` and `parsed_result` hold model text: internal, never sent to clients.
+    """
+
+    reason = "OUTPUT_UNPARSABLE"
+
+    def __init__(
+        self,
+        adapter_name: str,
+        message: str,
+        *,
+        lm_response: str = "",
+        parsed_result: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(message, metadata={"adapter": adapter_name})
+        self.adapter_name = adapter_name
+        self.lm_response = lm_response
+        self.parsed_result = dict(parsed_result or {})
+
+
+class LMError(RunError):
+    """A language model call failed.
+
+        LMError
+        +-- LMNotConfiguredError      no LM, or no key for it
+        +-- LMAuthError               the provider refuses the key
+        +-- LMBillingError            the provider's account cannot pay
+        +-- LMRateLimitError          too many requests; retry_after in seconds when known
+        +-- LMUnsupportedError        the model or engine cannot do what was asked
+        +-- LMRequestRejectedError    the provider calls the request invalid
+        |   +-- ContextWindowExceededError
+        |   +-- ContentRefusedError   a content filter stopped the request or the answer
+        +-- LMTimeoutError            phase: connect, first_token, idle or total
+        +-- LMTransportError          the provider cannot be reached
+        +-- LMServerError             the provider failed (5xx), after retries
+        +-- LMStreamBrokenError       the answer broke off or is malformed
+
+    `detail` may hold what the provider said: internal, shown only in debug settings.
+    """
+
+    reason = "LM_UNAVAILABLE"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        model: str = "",
+        status_code: int | None = None,
+        retry_after: float | None = None,
+        detail: str = "",
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(
+            message, metadata={**({"model": model} if model else {}), **(metadata or {})}
+        )
+        self.model = model
+        self.status_code = status_code
+        """The provider's HTTP status, where there was one."""
+        self.retry_after = retry_after
+        """Seconds after which the provider asked to be tried again."""
+        self.detail = detail
+
+
+class LMNotConfiguredError(LMError, ValueError):
+    """No LM is set, or its key is missing."""
+
+    reason = "LM_AUTH"
+
+
+class LMAuthError(LMError):
+    """The provider refuses the credentials."""
+
+    reason = "LM_AUTH"
+
+
+class LMBillingError(LMError):
+    """The provider's account is out of credit."""
+
+    reason = "LM_BILLING"
+
+
+class LMRateLimitError(LMError):
+    """The provider asks to slow down, and retries are spent."""
+
+    reason = "LM_RATE_LIMITED"
+
+
+class LMUnsupportedError(LMError):
+    """The model or engine cannot do what was asked of it."""
+
+    reason = "LM_UNSUPPORTED"
+
+
+class LMRequestRejectedError(LMError):
+    """The provider calls the request invalid."""
+
+    reason = "LM_REQUEST_REJECTED"
+
+
+class ContextWindowExceededError(LMRequestRejectedError):
+    """The prompt is longer than the model's context window."""
+
+    reason = "CONTEXT_TOO_LONG"
+
+
+class ContentRefusedError(LMRequestRejectedError):
+    """A content filter stopped the request or the answer."""
+
+    reason = "CONTENT_REFUSED"
+
+
+class LMTimeoutError(LMError):
+    """One of our deadlines on the provider passed; `phase` says which, `seconds` how long it was."""
+
+    reason = "LM_TIMEOUT"
+
+    def __init__(self, phase: str, seconds: float, *, model: str = "") -> None:
+        super().__init__(
+            f"the LM exceeded its {phase} timeout of {seconds:g} s",
+            model=model,
+            metadata={"phase": phase},
+        )
+        self.phase = phase
+        self.seconds = seconds
+
+
+class LMTransportError(LMError):
+    """The provider cannot be reached, or dropped the connection before answering."""
+
+    reason = "LM_UNAVAILABLE"
+
+
+class LMServerError(LMError):
+    """The provider failed with a server error, and retries are spent."""
+
+    reason = "LM_SERVER_ERROR"
+
+
+class LMStreamBrokenError(LMError):
+    """The provider's answer broke off, or is not what it claims to be."""
+
+    reason = "LM_STREAM_BROKEN"

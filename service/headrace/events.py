@@ -1,0 +1,156 @@
+"""What happens in a run, as immutable values: statuses, tokens, and one result.
+
+A run's log holds these and nothing else. They know no wire format; `server/wire` is the one place
+that turns them into messages. Enum numbers equal those of the contract.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+from headrace.errors import HeadraceError
+
+
+class Kind(enum.IntEnum):
+    """What kind of call a status speaks of."""
+
+    RUN = 1
+    MODULE = 2
+    LM = 3
+    TOOL = 4
+
+
+class Phase(enum.IntEnum):
+    """Where the call is."""
+
+    START = 1
+    UPDATE = 2
+    END = 3
+
+
+class Outcome(enum.IntEnum):
+    """How a call ended."""
+
+    OK = 1
+    ERROR = 2
+    CANCELLED = 3
+    ABANDONED = 4
+
+
+class Token(NamedTuple):
+    """Text of one output field of one predictor call. Apply as `text = text[:offset] + chunk`.
+
+    A named tuple, because one is made per chunk and this is the cheapest immutable value there is.
+    """
+
+    predictor: str
+    """Address of the predictor, as in `named_predictors()`."""
+    field: str
+    chunk: str
+    is_last: bool
+    """True exactly once per started field; the chunk may then be empty."""
+    offset: int
+    """Code points of this field before the chunk."""
+    call_id: int
+    """The predictor call this text belongs to; tells repeated and parallel calls apart."""
+    cached: bool = False
+    """The whole text at once, from the LM cache."""
+    typed: bool = False
+    """The field is not a string: the joined chunks are the text its value is parsed from."""
+
+
+@dataclass(frozen=True, slots=True)
+class LmCall:
+    """What served an LM call."""
+
+    model: str
+    engine: str = ""
+    finish_reason: str = ""
+    cached: bool = False
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """LM work done. Adds up with `+`, per model too."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_input_tokens: int = 0
+    reasoning_tokens: int = 0
+    lm_calls: int = 0
+    cache_hits: int = 0
+    cost_usd: float | None = None
+    """An estimate; None when no price is known."""
+    models: Mapping[str, Usage] = field(default_factory=dict[str, "Usage"])
+    """Per model, one level deep."""
+
+    def __add__(self, other: Usage) -> Usage:
+        models = dict(self.models)
+
+        for model, usage in other.models.items():
+            models[model] = models[model] + usage if model in models else usage
+
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cached_input_tokens + other.cached_input_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+            self.lm_calls + other.lm_calls,
+            self.cache_hits + other.cache_hits,
+            _add_costs(self.cost_usd, other.cost_usd),
+            models,
+        )
+
+
+def _add_costs(one: float | None, other: float | None) -> float | None:
+    if one is None or other is None:
+        return other if one is None else one
+
+    return one + other
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A call began, moved or ended."""
+
+    kind: Kind
+    phase: Phase
+    call_id: int
+    parent_call_id: int
+    """0 for the run itself."""
+    name: str
+    """Module path, tool name or model."""
+    message: str = ""
+    """From the program's status message provider."""
+    outcome: Outcome | None = None
+    """On END."""
+    elapsed: float = 0.0
+    """Seconds, on END."""
+    usage: Usage | None = None
+    """On END of LM calls."""
+    failure: HeadraceError | None = None
+    """On END with ERROR; on UPDATE for an attempt that will be retried."""
+    data: Mapping[str, object] | None = None
+    """The call's inputs on START, its outputs on END: content, shown only where allowed."""
+    lm: LmCall | None = None
+    """On LM calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the program returned; the last event of a run that succeeded."""
+
+    value: object
+    """As the program returned it."""
+    outputs: Mapping[str, object] = field(default_factory=dict[str, object])
+    """The same as JSON-safe values by output name; empty where the run is not hosted."""
+    usage: Usage = field(default_factory=Usage)
+    elapsed: float = 0.0
+    """Seconds since the run began."""
+
+
+Event: TypeAlias = Status | Token | Result

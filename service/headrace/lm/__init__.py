@@ -1,0 +1,1 @@
+"""Language models: messages in, text deltas out. The only rooms that know litellm."""

@@ -1,0 +1,149 @@
+"""What headrace asks of a language model, and the one method an LM has to implement.
+
+An LM pushes deltas into a plain function while it reads, and returns the completion when the
+provider is done. Pushing, not yielding: nothing is suspended inside a deadline (law 7), cancelling
+the calling task closes the provider's connection where it stands, and no task switch stands between
+the socket and the parser.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+from headrace.context import open_call, portal
+from headrace.errors import UsageError
+from headrace.events import Kind, LmCall, Usage
+
+Message: TypeAlias = dict[str, Any]
+"""A chat message as OpenAI's API writes it: role, content, and what goes with them."""
+
+
+class Delta(NamedTuple):
+    """A piece of the answer, as the provider cut it."""
+
+    text: str
+    reasoning: str = ""
+    """Native reasoning content, where the provider sends it apart from the text."""
+    index: int = 0
+    """Which of the n completions it belongs to."""
+
+
+Receive: TypeAlias = Callable[[Delta], None]
+"""Takes deltas as they come. Runs on the event loop, must not block, and raises to stop the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One complete answer."""
+
+    text: str
+    reasoning: str = ""
+    tool_calls: Sequence[Mapping[str, Any]] = ()
+    """As OpenAI writes them: id, type, function{name, arguments}."""
+    finish_reason: str = "stop"
+    logprobs: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a call to an LM gave."""
+
+    choices: Sequence[Choice]
+    usage: Usage = field(default_factory=Usage)
+    model: str = ""
+    lm: LmCall | None = None
+    """What served the call; `lm.cached` when it came from the cache."""
+
+    @property
+    def text(self) -> str:
+        """The first answer's text."""
+        return self.choices[0].text
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call to an LM."""
+
+    messages: Sequence[Message]
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """temperature, max_tokens, n, response_format, tools, rollout_id …, over the LM's own."""
+
+
+def ignore(delta: Delta) -> None:
+    """A receiver for callers who only want the completion."""
+
+
+class BaseLM(abc.ABC):
+    """A language model. Subclasses implement `generate`; callers use `complete`, `acall` or `()`."""
+
+    def __init__(self, model: str, *, callbacks: Sequence[Any] = (), **options: Any) -> None:
+        self.model = model
+        self.callbacks = list(callbacks)
+        self.kwargs: dict[str, Any] = options
+        """Options sent with every call unless the call overrides them."""
+
+    @abc.abstractmethod
+    async def generate(self, request: Request, receive: Receive) -> Completion:
+        """Answers a request: pushes every delta into `receive`, then returns the whole.
+
+        Cancelling the awaiting task closes the provider's connection before it returns.
+        Raises an `LMError`, and only that, for whatever the provider does.
+        """
+
+    def supports(self, feature: str) -> bool:
+        """Whether the model can do `feature`: "response_schema", "response_format", "reasoning", "tools"."""
+        return False
+
+    async def complete(
+        self, messages: Sequence[Message], receive: Receive = ignore, **options: Any
+    ) -> Completion:
+        """Calls the model inside an LM call: statuses, callbacks and usage are recorded."""
+        request = Request(messages, {**self.kwargs, **options})
+        inputs = {"messages": messages, **options}
+
+        with open_call(Kind.LM, self.model, self, inputs) as call:
+            call.lm = LmCall(self.model)
+            completion = await self.generate(request, receive)
+            call.lm = completion.lm or LmCall(self.model)
+            call.usage = completion.usage
+            call.outputs = [choice.text for choice in completion.choices]
+
+        return completion
+
+    async def acall(
+        self, prompt: str | None = None, messages: Sequence[Message] | None = None, **options: Any
+    ) -> list[Any]:
+        """Calls the model with a prompt or messages; gives one answer per completion.
+
+        An answer is its text, or a dict (text, reasoning_content, tool_calls, logprobs) where the
+        provider sent more than text.
+        """
+        if messages is None:
+            if prompt is None:
+                raise UsageError("an LM call needs a prompt or messages")
+
+            messages = [{"role": "user", "content": prompt}]
+
+        completion = await self.complete(messages, **options)
+
+        return [_answer(choice) for choice in completion.choices]
+
+    def __call__(
+        self, prompt: str | None = None, messages: Sequence[Message] | None = None, **options: Any
+    ) -> list[Any]:
+        """`acall` for synchronous code."""
+        return portal.run(self.acall, prompt, messages, **options)
+
+
+def _answer(choice: Choice) -> Any:
+    extras = {
+        "reasoning_content": choice.reasoning,
+        "tool_calls": list(choice.tool_calls),
+        "logprobs": choice.logprobs,
+    }
+    present = {name: value for name, value in extras.items() if value}
+
+    return {"text": choice.text, **present} if present else choice.text
