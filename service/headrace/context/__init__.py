@@ -1,5 +1,6 @@
 """What code inside a program can see of its surroundings: settings, the current run and call."""
 
+from headrace.context.callbacks import BaseCallback
 from headrace.context.calls import (
     Call,
     CallMessages,
@@ -8,7 +9,6 @@ from headrace.context.calls import (
     current_run,
     open_call,
 )
-from headrace.context.callbacks import BaseCallback
 from headrace.context.settings import configure, context, settings
 
 __all__ = [

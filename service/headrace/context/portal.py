@@ -38,7 +38,7 @@ def run(function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) 
     async def settle() -> None:
         try:
             result = await function(*args, **kwargs)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the caller
             outcome.set_exception(error)
         else:
             outcome.set_result(result)

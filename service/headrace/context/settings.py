@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any
 
 from headrace.errors import UsageError
@@ -25,7 +26,9 @@ DEFAULTS: Mapping[str, Any] = {
     "warn_on_type_mismatch": True,  # warn when an input does not fit its annotation
 }
 
-_overrides: ContextVar[Mapping[str, Any]] = ContextVar("headrace_settings", default={})
+_overrides: ContextVar[Mapping[str, Any]] = ContextVar(
+    "headrace_settings", default=MappingProxyType({})
+)
 
 
 def _check(names: Mapping[str, Any]) -> None:

@@ -27,7 +27,7 @@ class Delta(NamedTuple):
     text: str
     reasoning: str = ""
     """Native reasoning content, where the provider sends it apart from the text."""
-    index: int = 0
+    choice: int = 0
     """Which of the n completions it belongs to."""
 
 
