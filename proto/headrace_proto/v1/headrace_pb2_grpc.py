@@ -27,6 +27,13 @@ if _version_not_supported:
 
 class HeadraceServiceStub(object):
     """Runs LM programs and streams what happens inside them.
+
+    A run is not an RPC: it is a numbered record of events that any number of readers follow, live or
+    late, each from the position it asks for. Every call that fails carries a google.rpc.ErrorInfo whose
+    reason is listed at Failure.reason, and the same facts as plain text trailers: headrace-run-id,
+    headrace-error-reason, headrace-retry-delay-ms, headrace-last-sequence, and headrace-run-state. The
+    last one is present only when the run itself is over; without it, only this stream ended, and the
+    caller may resume.
     """
 
     def __init__(self, channel):
@@ -79,17 +86,25 @@ class HeadraceServiceStub(object):
 
 class HeadraceServiceServicer(object):
     """Runs LM programs and streams what happens inside them.
+
+    A run is not an RPC: it is a numbered record of events that any number of readers follow, live or
+    late, each from the position it asks for. Every call that fails carries a google.rpc.ErrorInfo whose
+    reason is listed at Failure.reason, and the same facts as plain text trailers: headrace-run-id,
+    headrace-error-reason, headrace-retry-delay-ms, headrace-last-sequence, and headrace-run-state. The
+    last one is present only when the run itself is over; without it, only this stream ended, and the
+    caller may resume.
     """
 
     def ListPrograms(self, request, context):
-        """Lists hosted programs, by name.
+        """Lists the hosted programs the caller may run, ordered by name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetProgram(self, request, context):
-        """Describes one program: fields, schemas, and which fields can stream.
+        """Describes one program: its fields, JSON schemas, tools, and which fields can stream. NOT_FOUND
+        names the programs there are.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -97,6 +112,9 @@ class HeadraceServiceServicer(object):
 
     def Run(self, request, context):
         """Starts a run, or joins it if its run_id already exists, and streams its events.
+
+        Initial metadata means "accepted": whatever is refused is refused before it, and then nothing was
+        started. The stream ends with one prediction and OK, or with the status of the run's failure.
         buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
         buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
         """
@@ -105,7 +123,8 @@ class HeadraceServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Attach(self, request, context):
-        """Streams an existing run, live or ended, from any position.
+        """Streams an existing run, live or ended, from any position. Ended runs can be read until their
+        expire_time and end with the same status as the first time.
         buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
         buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
         """
@@ -121,7 +140,7 @@ class HeadraceServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetRun(self, request, context):
-        """Returns a run's state, and its result or failure once it has ended.
+        """Returns a run's state, and its prediction or failure once it has ended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -135,7 +154,7 @@ class HeadraceServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetServerInfo(self, request, context):
-        """Returns the server's version, features and limits.
+        """Returns the server's version, optional features and limits.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -194,6 +213,13 @@ def add_HeadraceServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class HeadraceService(object):
     """Runs LM programs and streams what happens inside them.
+
+    A run is not an RPC: it is a numbered record of events that any number of readers follow, live or
+    late, each from the position it asks for. Every call that fails carries a google.rpc.ErrorInfo whose
+    reason is listed at Failure.reason, and the same facts as plain text trailers: headrace-run-id,
+    headrace-error-reason, headrace-retry-delay-ms, headrace-last-sequence, and headrace-run-state. The
+    last one is present only when the run itself is over; without it, only this stream ended, and the
+    caller may resume.
     """
 
     @staticmethod
