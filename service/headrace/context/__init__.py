@@ -1,14 +1,8 @@
 """What code inside a program can see of its surroundings: settings, the current run and call."""
 
 from headrace.context.callbacks import BaseCallback
-from headrace.context.calls import (
-    Call,
-    CallMessages,
-    RunScope,
-    current_call,
-    current_run,
-    open_call,
-)
+from headrace.context.calls import Call, open_call, track_usage
+from headrace.context.scope import CallMessages, RunScope, current_call, current_run, enter_run
 from headrace.context.settings import configure, context, settings
 
 __all__ = [
@@ -20,6 +14,8 @@ __all__ = [
     "context",
     "current_call",
     "current_run",
+    "enter_run",
     "open_call",
     "settings",
+    "track_usage",
 ]

@@ -1,73 +1,183 @@
-"""The portal: how synchronous code calls the async core (law 3).
+"""The portal: the two crossings between synchronous code and the async core (law 3).
 
-- In a worker thread of a run, the coroutine runs on the run's own loop.
-- Anywhere else (a plain script, or a loop's own thread, which then blocks as sync code does) it runs
-  on one background loop, started on first use.
+`in_thread` runs sync user code in a worker thread, so that it never blocks a loop; `run` lets sync
+code call the async core. A coroutine started by `run` goes to
 
-The caller's context goes along, so settings, run and call are seen on the other side.
+- the loop that sent this thread off, when `in_thread` made the thread;
+- otherwise a background loop of the process, never one that is blocked by the caller itself.
+
+The caller's context goes along, so settings, run and call are seen on the other side. Threads are
+daemons, made per call: any number may block in user code at once, and none can keep the process.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
+from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
-
-from headrace.context.calls import current_run
 
 T = TypeVar("T")
 P = ParamSpec("P")
 
-_lock = threading.Lock()
-_background: asyncio.AbstractEventLoop | None = None
+GRACE = 5.0
+"""Seconds that cancelled sync code gets to return before its thread is left behind."""
+
+logger = logging.getLogger("headrace.portal")
+
+
+class _Hop:
+    """A trip into a worker thread: where to call back to, and what was called and has not returned."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+        for task in self.tasks:
+            task.cancel()
+
+
+_hop: ContextVar[_Hop | None] = ContextVar("headrace_hop", default=None)
+
+
+class _Threads:
+    """Counts threads whose user code has outlived its cancellation."""
+
+    zombies = 0
+
+
+def zombie_threads() -> int:
+    """How many worker threads are still busy with user code that was cancelled."""
+    return _Threads.zombies
+
+
+async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Runs sync code in a worker thread; gives what it returns, raises what it raises.
+
+    When cancelled, what the thread waits for in the async core is cancelled at once (the provider's
+    connection closes) and the thread sees a CancelledError there. If it has not returned after GRACE
+    seconds it is left behind and counted, and this call ends cancelled all the same.
+    """
+    loop = asyncio.get_running_loop()
+    hop = _Hop(loop)
+    context = contextvars.copy_context()
+    context.run(_hop.set, hop)
+    outcome: Future[T] = Future()
+    thread = threading.Thread(
+        target=context.run,
+        args=(_settle, outcome, lambda: function(*args, **kwargs)),
+        name=f"headrace-{getattr(function, '__qualname__', 'call')}",
+        daemon=True,
+    )
+    thread.start()
+    returned = asyncio.wrap_future(outcome)
+
+    try:
+        return await asyncio.shield(returned)
+    except asyncio.CancelledError:
+        hop.cancel()
+        await _leave(returned, outcome)
+        raise
+
+
+async def _leave(returned: asyncio.Future[T], outcome: Future[T]) -> None:
+    await asyncio.wait({returned}, timeout=GRACE)
+
+    if returned.done():
+        _ = None if returned.cancelled() else returned.exception()  # seen, so not reported as lost
+        return
+
+    _Threads.zombies += 1
+    logger.warning("sync code did not return %g s after its cancellation", GRACE)
+    outcome.add_done_callback(_bury)
+
+
+def _bury(outcome: Future[Any]) -> None:
+    _Threads.zombies -= 1
+
+
+def _settle(outcome: Future[T], function: Callable[[], T]) -> None:
+    try:
+        result = function()
+    except BaseException as error:  # noqa: BLE001 - it is raised again where the outcome is awaited
+        outcome.set_exception(error)
+    else:
+        outcome.set_result(result)
 
 
 def run(function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
     """Runs an async function to its end from sync code; gives what it returns, raises what it raises.
 
-    A KeyboardInterrupt in the waiting thread cancels the coroutine before it propagates.
+    Raises CancelledError when the run around the caller is cancelled. An exception in the waiting
+    thread itself (KeyboardInterrupt) cancels the coroutine before it propagates.
     """
-    loop = _loop()
+    hop = _hop.get()
+    running = _running()
+    loop = hop.loop if hop is not None and hop.loop is not running else _background_loop(running)
     context = contextvars.copy_context()
+    context.run(_hop.set, None)
     outcome: Future[T] = Future()
-    task: list[asyncio.Task[None]] = []
 
-    async def settle() -> None:
+    async def body() -> None:
         try:
             result = await function(*args, **kwargs)
-        except BaseException as error:  # noqa: BLE001 - it is raised again in the caller
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the waiting thread
             outcome.set_exception(error)
         else:
             outcome.set_result(result)
 
-    def start() -> None:
-        task.append(_spawn(loop, settle(), context))
-
-    loop.call_soon_threadsafe(start)
+    started = _Started(hop)
+    loop.call_soon_threadsafe(started.start, loop, body, context, outcome)
 
     try:
         return outcome.result()
     except BaseException:
-        loop.call_soon_threadsafe(lambda: [one.cancel() for one in task])
+        loop.call_soon_threadsafe(started.cancel)
         raise
 
 
-def _spawn(
-    loop: asyncio.AbstractEventLoop, body: Coroutine[Any, Any, None], context: contextvars.Context
-) -> asyncio.Task[None]:
-    return loop.create_task(body, context=context)
+class _Started:
+    """The task that serves one sync call; lives on the loop it is started on."""
+
+    def __init__(self, hop: _Hop | None) -> None:
+        self.hop = hop
+        self.task: asyncio.Task[None] | None = None
+
+    def start(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        body: Callable[[], Coroutine[Any, Any, None]],
+        context: contextvars.Context,
+        outcome: Future[Any],
+    ) -> None:
+        if self.hop is not None and self.hop.cancelled:
+            _settle_cancelled(outcome)
+            return
+
+        self.task = loop.create_task(body(), context=context)
+        # Cancelled before its first step, the body never runs and cannot settle the outcome.
+        self.task.add_done_callback(lambda _: _settle_cancelled(outcome))
+
+        if self.hop is not None:
+            self.hop.tasks.add(self.task)
+            self.task.add_done_callback(self.hop.tasks.discard)
+
+    def cancel(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
 
 
-def _loop() -> asyncio.AbstractEventLoop:
-    scope = current_run()
-
-    if scope is not None and not scope.loop.is_closed() and scope.loop is not _running():
-        return scope.loop
-
-    return background_loop()
+def _settle_cancelled(outcome: Future[Any]) -> None:
+    if not outcome.done():
+        outcome.set_exception(asyncio.CancelledError())
 
 
 def _running() -> asyncio.AbstractEventLoop | None:
@@ -77,15 +187,23 @@ def _running() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-def background_loop() -> asyncio.AbstractEventLoop:
-    """The process's background loop, in a daemon thread of its own."""
-    global _background
+_lock = threading.Lock()
+_loops: list[asyncio.AbstractEventLoop] = []
 
+
+def _background_loop(blocked: asyncio.AbstractEventLoop | None) -> asyncio.AbstractEventLoop:
+    """The background loop to use when the calling thread's own loop is `blocked` by waiting.
+
+    There is one, plus one for each level at which coroutines on a background loop themselves call
+    sync code that calls back: never the blocked one, so such nesting cannot wait for itself.
+    """
     with _lock:
-        if _background is None or _background.is_closed():
-            _background = asyncio.new_event_loop()
-            threading.Thread(
-                target=_background.run_forever, name="headrace-portal", daemon=True
-            ).start()
+        level = _loops.index(blocked) + 1 if blocked in _loops else 0
 
-        return _background
+        if level == len(_loops):
+            loop = asyncio.new_event_loop()
+            name = f"headrace-portal-{level}"
+            threading.Thread(target=loop.run_forever, name=name, daemon=True).start()
+            _loops.append(loop)
+
+        return _loops[level]

@@ -1,0 +1,210 @@
+"""RunScope: the current run as the code inside it sees it.
+
+It writes statuses and tokens into the run's log, and knows at any time what has started and not
+ended, so that at the end of the run everything that started ends once (law 8).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+import time
+from collections.abc import Callable, Container, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from headrace.context.tokens import FieldWriter
+from headrace.errors import HeadraceError, ProgramError, RunCancelled
+from headrace.events import Event, Kind, LmCall, Outcome, Phase, Status, Usage
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One open call. Whoever opened it fills in what is known at its end."""
+
+    call_id: int
+    parent_call_id: int
+    kind: Kind
+    name: str
+    instance: Any
+    inputs: Mapping[str, Any]
+    outputs: Any = None
+    usage: Usage | None = None
+    lm: LmCall | None = None
+    started: float = field(default_factory=time.monotonic)
+
+    def update(self, *, failure: HeadraceError | None = None, lm: LmCall | None = None) -> None:
+        """Records an UPDATE in the current run, such as an LM attempt that will be retried."""
+        if lm is not None:
+            self.lm = lm
+
+        if (run := current_run()) is not None:
+            run.update(self, failure)
+
+
+class CallMessages(Protocol):
+    """Gives the human text of a status; empty for silence. Must not raise."""
+
+    def message(self, call: Call, phase: Phase) -> str:
+        """The text for a call that starts or ended."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class RunScope:
+    """Where the events of one run go, what its modules are called, and what is open in it."""
+
+    emit: Callable[[Event], object]
+    """Appends to the run's log; safe from any thread."""
+    addresses: Mapping[int, str] = field(default_factory=dict[int, str])
+    """Module path by id(module)."""
+    messages: CallMessages | None = None
+    usage: Usage = field(default_factory=Usage)
+    """Of the LM calls that have ended so far."""
+    call_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _calls: dict[int, Call] = field(default_factory=dict[int, Call])
+    _writers: dict[int, FieldWriter] = field(default_factory=dict[int, FieldWriter])
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self, call: Call) -> None:
+        """Records the START of a call."""
+        self._calls[call.call_id] = call
+        self.emit(self._status(call, Phase.START))
+
+    def update(self, call: Call, failure: HeadraceError | None = None) -> None:
+        """Records that a call moved."""
+        self.emit(self._status(call, Phase.UPDATE, failure=failure))
+
+    def end(self, call: Call, error: BaseException | None) -> None:
+        """Records the END of a call, unless `close` has."""
+        with self._lock:
+            if self._calls.pop(call.call_id, None) is None:
+                return
+
+            if call.kind is Kind.LM and call.usage is not None:
+                self.usage += call.usage
+
+        outcome, failure = outcome_of(error), failure_of(error)
+        self.emit(self._status(call, Phase.END, outcome=outcome, failure=failure))
+
+    @contextmanager
+    def fields(
+        self, predictor: str, call_id: int, typed: Container[str]
+    ) -> Generator[FieldWriter, None, None]:
+        """Writes the output fields of one predictor call; those still open at the end are ended."""
+        writer = self._writers[call_id] = FieldWriter(self.emit, predictor, call_id, typed)
+
+        try:
+            yield writer
+        finally:
+            self._writers.pop(call_id, None)
+            writer.close()
+
+    def close(self, error: BaseException | None) -> None:
+        """Ends what is still open, newest first: what the program left behind as CANCELLED.
+
+        The run itself, the oldest call, ends as `error` says.
+        """
+        for writer in tuple(self._writers.values()):
+            writer.close()
+
+        for call in sorted(self._calls.values(), key=lambda call: -call.call_id):
+            left_behind = call.parent_call_id != 0
+            self.end(call, asyncio.CancelledError() if left_behind else error)
+
+    def _status(
+        self,
+        call: Call,
+        phase: Phase,
+        *,
+        outcome: Outcome | None = None,
+        failure: HeadraceError | None = None,
+    ) -> Status:
+        ended = phase is Phase.END
+
+        return Status(
+            call.kind,
+            phase,
+            call.call_id,
+            call.parent_call_id,
+            call.name,
+            message=self.messages.message(call, phase) if self.messages else "",
+            outcome=outcome,
+            elapsed=time.monotonic() - call.started if ended else 0.0,
+            usage=call.usage if ended else None,
+            failure=failure,
+            data=_data(call, phase),
+            lm=call.lm,
+        )
+
+
+def outcome_of(error: BaseException | None) -> Outcome:
+    """How a call ended that raised `error`."""
+    if error is None:
+        return Outcome.OK
+
+    if isinstance(error, RunCancelled) or not isinstance(error, Exception):
+        return Outcome.CANCELLED
+
+    return Outcome.ERROR
+
+
+def failure_of(error: BaseException | None) -> HeadraceError | None:
+    """What a status may say of `error`: ours as it is, others as a ProgramError with a safe text."""
+    if outcome_of(error) is not Outcome.ERROR:
+        return None
+
+    if isinstance(error, HeadraceError):
+        return error
+
+    failure = ProgramError(f"the program raised {type(error).__name__}")
+    failure.__cause__ = error
+
+    return failure
+
+
+def _data(call: Call, phase: Phase) -> Mapping[str, object] | None:
+    if phase is Phase.START:
+        return call.inputs
+
+    return {"outputs": call.outputs} if phase is Phase.END and call.outputs is not None else None
+
+
+_run: ContextVar[RunScope | None] = ContextVar("headrace_run", default=None)
+_call: ContextVar[Call | None] = ContextVar("headrace_call", default=None)
+
+
+def current_run() -> RunScope | None:
+    """The run this code is part of, if any."""
+    return _run.get()
+
+
+def current_call() -> Call | None:
+    """The innermost call this code is part of, if any."""
+    return _call.get()
+
+
+@contextmanager
+def enter_run(scope: RunScope) -> Generator[None, None, None]:
+    """Makes `scope` the current run inside a `with` block."""
+    token = _run.set(scope)
+
+    try:
+        with enter_call(None):
+            yield
+    finally:
+        _run.reset(token)
+
+
+@contextmanager
+def enter_call(call: Call | None) -> Generator[None, None, None]:
+    """Makes `call` the current call inside a `with` block."""
+    token = _call.set(call)
+
+    try:
+        yield
+    finally:
+        _call.reset(token)

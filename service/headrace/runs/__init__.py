@@ -1,0 +1,1 @@
+"""Running programs: one execution writes one log; the registry owns them all."""

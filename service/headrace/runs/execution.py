@@ -1,0 +1,170 @@
+"""Execution: one program, called once, in a task of its own that writes a log.
+
+The log begins with the START of the run and ends, when the program succeeds, with its Result. Who
+reads the log, and whether anyone does, is of no concern here (law 1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from headrace.context import CallMessages, RunScope, enter_run, open_call
+from headrace.errors import HeadraceError, ProgramError, RunCancelled, RunError, RunTimeout
+from headrace.events import Event, Kind, Result, Usage
+from headrace.log import RunLog
+
+logger = logging.getLogger("headrace.runs")
+
+GRACE = 5.0
+"""Seconds a cancelled program gets to unwind before its run is closed without it."""
+
+
+def no_outputs(value: object) -> Mapping[str, object]:
+    """For runs in process: the value itself is all that is wanted."""
+    return {}
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """What to run."""
+
+    call: Callable[[], Awaitable[object]]
+    """Calls the program with its inputs."""
+    name: str = ""
+    """Of the program, in the run's own statuses."""
+    instance: object = None
+    inputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    addresses: Mapping[int, str] = field(default_factory=dict[int, str])
+    """Module path by id(module)."""
+    messages: CallMessages | None = None
+    outputs_of: Callable[[object], Mapping[str, object]] = no_outputs
+    """JSON-safe outputs of what the program returned; raises a RunError where there are none."""
+
+
+class Execution:
+    """A run in progress. `start` it on the loop it shall live on."""
+
+    def __init__(self, work: Work, *, log: RunLog | None = None, timeout: float | None = None):
+        self.log = log or RunLog()
+        self.timeout = timeout
+        """Seconds the program may take; None = no limit."""
+        self.error: HeadraceError | None = None
+        """Why it failed or was cancelled; a program's own exception is its `__cause__`."""
+        self.result: Result | None = None
+        self._work = work
+        self._scope = RunScope(self._emit, work.addresses, work.messages)
+        self._task: asyncio.Task[None] | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+        self._ended: asyncio.Event = asyncio.Event()
+        self._started = time.monotonic()
+
+    @property
+    def usage(self) -> Usage:
+        """Of the LM calls that have ended so far."""
+        return self._scope.usage
+
+    @property
+    def over(self) -> bool:
+        """Whether the log is closed."""
+        return self.log.closed
+
+    def start(self, context: contextvars.Context | None = None) -> None:
+        """Begins the run in a task of the running loop, in `context` or a copy of the current one."""
+        loop = asyncio.get_running_loop()
+        self._started = time.monotonic()
+        self._task = loop.create_task(self._run(), context=context)
+        self._task.add_done_callback(lambda _: self._close())
+
+        if self.timeout is not None:
+            self._timers.append(loop.call_later(self.timeout, self.stop, RunTimeout(self.timeout)))
+
+    def cancel(self, by: str, detail: str = "") -> None:
+        """Stops the program at once, on someone's behalf."""
+        self.stop(RunCancelled(by, detail))
+
+    def stop(self, error: RunError) -> None:
+        """Stops the program at once, for a reason outside it. The first reason stands."""
+        if self.over or self.error is not None or self._task is None:
+            return
+
+        self.error = error
+        self._task.cancel()
+        self._timers.append(self._task.get_loop().call_later(GRACE, self._leave_behind))
+
+    async def ended(self) -> None:
+        """Waits until the run is over."""
+        await self._ended.wait()
+
+    def _leave_behind(self) -> None:
+        logger.warning("a program did not stop %g s after its cancellation", GRACE)
+        self._close()
+
+    async def _run(self) -> None:
+        try:
+            with enter_run(self._scope):
+                self.result = await self._call_program()
+        except HeadraceError as error:
+            self.error = self.error or error
+        except (asyncio.CancelledError, GeneratorExit):
+            self.error = self.error or RunCancelled("caller")
+            raise
+        except BaseException as error:  # noqa: BLE001 - the run's error, whatever the program raised
+            self.error = self.error or _program_error(error)
+
+    async def _call_program(self) -> Result:
+        work = self._work
+
+        with open_call(Kind.RUN, work.name, work.instance, work.inputs):
+            try:
+                value = await work.call()
+            except asyncio.CancelledError:
+                if self.error is None:
+                    raise
+
+                raise self.error from None
+
+            if self.error is not None:  # the program swallowed its cancellation
+                raise self.error
+
+            outputs = work.outputs_of(value)
+
+        return Result(value, outputs, self.usage, time.monotonic() - self._started)
+
+    def _close(self) -> None:
+        if self.over:
+            return
+
+        for timer in self._timers:
+            timer.cancel()
+
+        self._scope.close(self.error)
+
+        if self.result is not None:
+            self.log.append(self.result)
+
+        self.log.close()
+        self._ended.set()
+
+    def _emit(self, event: Event) -> None:
+        self.log.append(event)
+
+
+def _program_error(error: BaseException) -> HeadraceError:
+    """The first real error of a group, as it is when it is ours, else as a ProgramError around it."""
+    while isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        error = group.exceptions[0]
+
+    if isinstance(error, HeadraceError):
+        return error
+
+    failure = ProgramError(f"the program raised {type(error).__name__}")
+    failure.__cause__ = error
+
+    return failure
