@@ -1,0 +1,125 @@
+"""Canned answers: reads from a prompt which fields are asked for, and in which dialect, and fills them.
+
+The prose says of itself that it is canned. It quotes an input, so that different questions get
+different answers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from headrace.mock_lm.schemas import Schema, example
+
+CHUNK = 4
+"""Characters per chunk."""
+
+MARKER = re.compile(r"`\[\[ ## (\w+) ## \]\]`")
+SECTION = re.compile(r"^\[\[ ## (\w+) ## \]\]\s*\n(.*?)(?=^\[\[ ## |\Z)", re.MULTILINE | re.DOTALL)
+TAG = re.compile(r"`<(\w+)>`")
+NAME = re.compile(r"`(\w+)`")
+
+
+def canned(body: Mapping[str, Any]) -> list[str]:
+    """The canned answer to a chat-completions request, in chunks."""
+    return cut(answer_to(body))
+
+
+def cut(text: str, size: int = CHUNK) -> list[str]:
+    """The text in chunks of `size` characters."""
+    return [text[at : at + size] for at in range(0, len(text), size)]
+
+
+def answer_to(body: Mapping[str, Any]) -> str:
+    """The canned answer as one text."""
+    texts = [_text(message) for message in body.get("messages", ())]
+    prompt, last = "\n".join(texts), texts[-1] if texts else ""
+    asked, _, request = last.rpartition("Respond with")
+    topic = _topic(asked or last)
+    schema = _response_schema(body)
+
+    if schema is not None:
+        return json.dumps(example(schema, lambda name: prose(name, topic)), ensure_ascii=False)
+
+    filled = {
+        name: str(_value(name, prompt, topic))
+        for name in dict.fromkeys(MARKER.findall(request))
+        if name != "completed"
+    }
+
+    if filled:
+        sections = [f"[[ ## {name} ## ]]\n{text}\n\n" for name, text in filled.items()]
+        return "".join([*sections, "[[ ## completed ## ]]\n"])
+
+    if tags := dict.fromkeys(TAG.findall(request)):
+        return "\n".join(f"<{name}>\n{_value(name, prompt, topic)}\n</{name}>" for name in tags)
+
+    if "JSON" in request and (names := dict.fromkeys(NAME.findall(request))):
+        values = {name: _value(name, prompt, topic) for name in names}
+        return json.dumps(values, ensure_ascii=False)
+
+    return prose("", topic)
+
+
+def prose(field: str, topic: str) -> str:
+    """Two sentences for one field."""
+    subject = f"the field {field}" if field else "an answer"
+
+    return (
+        f"This is canned prose from mock-lm for {subject}; no model was asked. "
+        f"The request spoke of “{topic}”, and water in a headrace runs to the wheel."
+    )
+
+
+def _response_schema(body: Mapping[str, Any]) -> Schema | None:
+    response_format: Mapping[str, Any] = body.get("response_format") or {}
+    described: Mapping[str, Any] = response_format.get("json_schema") or {}
+
+    return described.get("schema")
+
+
+def _value(name: str, prompt: str, topic: str) -> Any:
+    """A value for a field whose type the prompt may name: "`score` (int)"."""
+    described = re.search(rf"`{name}` \((\w+)(?:\[(.*)\])?\)", prompt)
+
+    if described is None:
+        return prose(name, topic)
+
+    match described.groups():
+        case ("int" | "float", _):
+            return 7
+        case ("bool", _):
+            return True
+        case ("Literal", options):
+            return _chosen(options or "")
+        case ("list" | "List", _):
+            return [prose(name, topic)]
+        case ("dict" | "Dict", _):
+            return {}
+        case _:
+            return prose(name, topic)
+
+
+def _chosen(options: str) -> str:
+    """One of a Literal's options: the one that ends an agent, else the first."""
+    names = [option.strip(" '\"") for option in options.split(",")]
+
+    return "finish" if "finish" in names else names[0]
+
+
+def _topic(message: str) -> str:
+    sections = SECTION.findall(message)
+    text = sections[0][1] if sections else message
+
+    return " ".join(text.split())[:80]
+
+
+def _text(message: Mapping[str, Any]) -> str:
+    content = message.get("content") or ""
+
+    if isinstance(content, str):
+        return content
+
+    return "\n".join(str(part.get("text", "")) for part in content)
