@@ -114,7 +114,7 @@ endef
 	  uv pip install --python $(BIN)/python --group dev
 	else
 	  echo "Installing what tests and checks need:"
-	  $(BIN)/python -m pip install --progress-bar off --group dev | $(show_packages)
+	  $(BIN)/python -m pip install --progress-bar off -e '.[service,cli]' --group dev | $(show_packages)
 	fi
 	touch $@
 
