@@ -1,0 +1,258 @@
+"""RunLog: the one record of a run, which every reader reads, live or late.
+
+- Appending gives an event its sequence: 1, 2, 3 …
+- A reader holds a cursor, the last sequence it has seen, and asks for what lies past it. Readers
+  have no queue here and cannot slow the run.
+- Appending is safe from any thread; following happens on event loops, and every follower is woken
+  once however many events have come.
+- A log that merges keeps its memory bounded by text, not by the number of tokens: adjacent tokens
+  of a field become one, but never across the place of an open cursor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+
+from headrace.events import Event, Token
+from headrace.log.merging import Entry, merge
+
+BLOCK = 1024
+"""Entries that a merging log merges at a time; the newest block stays as it was recorded."""
+
+EVENT_BYTES = 256
+"""What an event that is not text counts against `max_bytes`."""
+
+ENTRY_BYTES = 400
+"""What an entry costs in memory besides its text, about."""
+
+
+class RunLog:
+    """An append-only list of events that ends."""
+
+    def __init__(
+        self,
+        *,
+        merges: bool = False,
+        max_bytes: int | None = None,
+        when_full: Callable[[], None] | None = None,
+    ) -> None:
+        self._entries: list[Entry] = []
+        self._last = 0
+        self._last_other = 0  # the newest event that is not text
+        self._closed = False
+        self._lock = threading.Lock()
+        self._waiting: set[asyncio.Future[None]] = set()
+        self._patient: set[asyncio.Future[None]] = set()
+        self._cursors: set[Cursor] = set()
+        self._merges = merges
+        self._merged = 0  # entries at the front that have been merged
+        self._bytes = 0
+        self._max_bytes = max_bytes
+        self._when_full = when_full
+
+    @property
+    def last_sequence(self) -> int:
+        """The sequence of the newest event; 0 when there is none."""
+        return self._last
+
+    @property
+    def closed(self) -> bool:
+        """Whether the run is over and nothing will be appended."""
+        return self._closed
+
+    @property
+    def recorded_bytes(self) -> int:
+        """Text recorded so far, in bytes of UTF-8, and a flat amount for every other event."""
+        return self._bytes
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory the log takes up, about."""
+        return self._bytes + ENTRY_BYTES * len(self._entries)
+
+    def append(self, event: Event) -> int:
+        """Records an event and wakes the followers; gives its sequence. Ignored once closed: 0."""
+        text = isinstance(event, Token)
+        size = _size(event.chunk) if isinstance(event, Token) else EVENT_BYTES
+
+        with self._lock:
+            if self._closed:
+                return 0
+
+            self._last += 1
+            self._entries.append(Entry(self._last, time.time(), event))
+            self._bytes += size
+            sequence = self._last
+
+            if not text:
+                self._last_other = sequence
+
+            if self._merges and len(self._entries) - self._merged >= 2 * BLOCK:
+                self._merge(self._merged + BLOCK)
+
+        if self._waiting or (self._patient and not text):
+            self._wake(text)
+
+        if self._max_bytes is not None and self._bytes > self._max_bytes:
+            self._report_full()
+
+        return sequence
+
+    def close(self) -> None:
+        """Ends the log. Followers that have read everything are released."""
+        with self._lock:
+            self._closed = True
+            self._when_full = None
+
+            if self._merges:
+                self._merge(len(self._entries))
+
+        self._wake()
+
+    def read(self, after: int = 0, limit: int | None = None) -> Sequence[Entry]:
+        """The entries past a cursor, in order; none when the reader is at the live edge.
+
+        With a limit about that many: entries that share a sequence stay together.
+        """
+        with self._lock:
+            return self._read(after, limit)
+
+    def take(self, cursor: Cursor, limit: int | None = None) -> Sequence[Entry]:
+        """What `Cursor.read` does; in one step, so that no merging comes in between."""
+        with self._lock:
+            entries = self._read(cursor.position, limit)
+
+            if entries:
+                cursor.position = entries[-1].sequence
+
+        return entries
+
+    def leave(self, cursor: Cursor) -> None:
+        """What `Cursor.close` does."""
+        with self._lock:
+            self._cursors.discard(cursor)
+
+    def cursor(self, after: int = 0) -> Cursor:
+        """A place in this log that no merging crosses while it is open. Close it."""
+        cursor = Cursor(self, after)
+
+        with self._lock:
+            self._cursors.add(cursor)
+
+        return cursor
+
+    async def wait(self, after: int) -> bool:
+        """Waits until there is something past the cursor; False once the log has ended there."""
+        while self._last <= after:
+            if self._closed:
+                return False
+
+            await self.follow(after)
+
+        return True
+
+    def follow(self, after: int, *, patient: bool = False) -> asyncio.Future[None]:
+        """A future that is done as soon as there is something past the cursor, or the log ends.
+
+        A patient follower is not woken by text.
+        """
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        with self._lock:
+            if self._closed or (self._last_other if patient else self._last) > after:
+                future.set_result(None)
+            else:
+                waiting = self._patient if patient else self._waiting
+                waiting.add(future)
+                future.add_done_callback(waiting.discard)
+
+        return future
+
+    def _read(self, after: int, limit: int | None) -> Sequence[Entry]:
+        if after >= self._last:
+            return ()
+
+        entries = self._entries
+        start = bisect_right(entries, after, key=_sequence)
+
+        if limit is None or start + limit >= len(entries):
+            return entries[start:]
+
+        stop = bisect_right(entries, entries[start + limit - 1].sequence, lo=start, key=_sequence)
+
+        return entries[start:stop]
+
+    def _merge(self, stop: int) -> None:
+        """Merges the entries from the last merge up to an index."""
+        places = frozenset(cursor.position for cursor in self._cursors)
+        merged = list(merge(self._entries[self._merged : stop], places))
+        self._entries[self._merged : stop] = merged
+        self._merged += len(merged)
+
+    def _report_full(self) -> None:
+        with self._lock:
+            report, self._when_full = self._when_full, None
+
+        if report is not None:
+            report()
+
+    def _wake(self, text: bool = False) -> None:
+        with self._lock:
+            waiting, self._waiting = self._waiting, set()
+
+            if not text:
+                waiting, self._patient = waiting | self._patient, set()
+
+        for future in waiting:
+            loop = future.get_loop()
+
+            if _runs_here(loop):
+                _release(future)
+            elif not loop.is_closed():
+                loop.call_soon_threadsafe(_release, future)
+
+
+class Cursor:
+    """A reader's place in a log: the last sequence it has taken."""
+
+    __slots__ = ("_log", "position")
+
+    def __init__(self, log: RunLog, after: int) -> None:
+        self._log = log
+        self.position = after
+
+    def read(self, limit: int | None = None) -> Sequence[Entry]:
+        """Takes the entries past this place, about `limit` of them, and moves on."""
+        return self._log.take(self, limit)
+
+    def follow(self, *, patient: bool = False) -> asyncio.Future[None]:
+        """A future that is done as soon as there is more, or the log ends; see `RunLog.follow`."""
+        return self._log.follow(self.position, patient=patient)
+
+    def close(self) -> None:
+        """Gives the place up."""
+        self._log.leave(self)
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+
+
+def _sequence(entry: Entry) -> int:
+    return entry.sequence
+
+
+def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
+
+
+def _release(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

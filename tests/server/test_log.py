@@ -1,0 +1,217 @@
+"""The run log: order, cursors, followers, and merging that loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+from headrace.events import Event, Kind, Phase, Status, Token
+from headrace.log import Entry, RunLog, merge
+from headrace.log.record import BLOCK
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def status(name: str = "step") -> Status:
+    return Status(Kind.MODULE, Phase.START, 1, 0, name)
+
+
+def token(chunk: str, offset: int, field: str = "answer", call_id: int = 1) -> Token:
+    return Token("self", field, chunk, False, offset, call_id)
+
+
+def entries(*events: Event) -> list[Entry]:
+    return [Entry(place, 0.0, event) for place, event in enumerate(events, start=1)]
+
+
+@st.composite
+def recordings(draw: st.DrawFn) -> list[Event]:
+    """Events of a run: three parallel fields, statuses between them, and texts taken back."""
+    ends = {"a": 0, "b": 0, "c": 0}
+    events: list[Event] = []
+
+    for _ in range(draw(st.integers(0, 60))):
+        kind = draw(st.sampled_from(["token", "token", "token", "status", "rewind"]))
+        field = draw(st.sampled_from(["a", "b", "c"]))
+
+        if kind == "status":
+            events.append(status())
+            continue
+
+        offset = draw(st.integers(0, ends[field])) if kind == "rewind" else ends[field]
+        chunk = draw(st.text("xyzé", max_size=4))
+        events.append(token(chunk, offset, field))
+        ends[field] = offset + len(chunk)
+
+    return events
+
+
+def apply(events: list[Event], texts: dict[str, str]) -> None:
+    for event in events:
+        if isinstance(event, Token):
+            texts[event.field] = texts.get(event.field, "")[: event.offset] + event.chunk
+
+
+def texts_of(events: list[Event]) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    apply(events, texts)
+
+    return texts
+
+
+def test_events_are_numbered_from_one_and_read_past_a_cursor() -> None:
+    log = RunLog()
+
+    assert [log.append(status(name)) for name in "abc"] == [1, 2, 3]
+    assert [entry.event for entry in log.read(1)] == [status("b"), status("c")]
+    assert log.read(3) == ()
+
+
+def test_a_closed_log_takes_nothing_more() -> None:
+    log = RunLog()
+    log.append(status())
+    log.close()
+
+    assert log.append(status()) == 0
+    assert log.last_sequence == 1
+
+
+async def test_a_follower_is_woken_from_another_thread() -> None:
+    log = RunLog()
+    waiting = asyncio.ensure_future(log.wait(0))
+    await asyncio.sleep(0)
+    threading.Thread(target=log.append, args=[status()]).start()
+
+    assert await asyncio.wait_for(waiting, 5)
+
+
+async def test_waiting_at_the_end_of_a_closed_log_gives_false() -> None:
+    log = RunLog()
+    log.append(status())
+    log.close()
+
+    assert await log.wait(0)
+    assert not await log.wait(1)
+
+
+async def test_a_patient_follower_sleeps_through_text_and_wakes_for_a_status() -> None:
+    log = RunLog()
+    future = log.follow(0, patient=True)
+    log.append(token("a", 0))
+    assert not future.done()
+
+    log.append(status())
+    assert future.done()
+    assert not log.follow(2, patient=True).done()
+    assert log.follow(1, patient=True).done()
+
+
+def test_a_limited_read_keeps_entries_of_one_sequence_together() -> None:
+    log = RunLog(merges=True)
+
+    for place in range(2 * BLOCK):
+        log.append(token("x", place // 2, "ab"[place % 2]))
+
+    assert [entry.sequence for entry in log.read(0, limit=1)] == [BLOCK, BLOCK]
+
+
+def test_tokens_of_a_field_between_statuses_become_one() -> None:
+    recorded = entries(status(), token("a", 0), token("b", 1), status(), token("c", 2))
+
+    assert list(merge(recorded)) == [
+        Entry(1, 0.0, status()),
+        Entry(3, 0.0, token("ab", 0), event_count=2),
+        Entry(4, 0.0, status()),
+        Entry(5, 0.0, token("c", 2)),
+    ]
+
+
+def test_parallel_fields_share_the_sequence_at_which_their_group_ends() -> None:
+    recorded = entries(token("a", 0, "x"), token("1", 0, "y"), token("b", 1, "x"))
+
+    assert list(merge(recorded)) == [
+        Entry(3, 0.0, token("ab", 0, "x"), event_count=2),
+        Entry(3, 0.0, token("1", 0, "y")),
+    ]
+
+
+def test_a_text_that_is_taken_back_merges_into_what_remains_of_it() -> None:
+    recorded = entries(token("abc", 2), token("X", 3), token("Y", 1))
+
+    assert list(merge(recorded[:2])) == [Entry(2, 0.0, token("aX", 2), event_count=2)]
+    assert list(merge(recorded)) == [Entry(3, 0.0, token("Y", 1), event_count=3)]
+
+
+@given(recordings(), st.data())
+def test_merging_changes_neither_texts_nor_counts_wherever_it_is_cut(
+    events: list[Event], data: st.DataObject
+) -> None:
+    places = data.draw(st.sets(st.integers(0, max(len(events), 1))))
+    merged = list(merge(entries(*events), places))
+
+    assert texts_of([entry.event for entry in merged]) == texts_of(events)
+    assert sum(entry.event_count for entry in merged) == len(events)
+
+    for place in places & set(range(1, len(events) + 1)):
+        before = [entry.event for entry in merged if entry.sequence <= place]
+        assert texts_of(before) == texts_of(events[:place])
+
+
+@given(recordings(), st.data())
+def test_merging_what_was_merged_is_the_same_as_merging_once(
+    events: list[Event], data: st.DataObject
+) -> None:
+    places = data.draw(st.sets(st.integers(0, 60)))
+
+    assert list(merge(merge(entries(*events), places))) == list(merge(entries(*events)))
+
+
+@given(recordings(), st.data())
+def test_a_reader_that_resumes_inside_a_merged_group_ends_with_the_same_text(
+    events: list[Event], data: st.DataObject
+) -> None:
+    place = data.draw(st.integers(0, len(events)))
+    texts: dict[str, str] = {}
+    apply(events[:place], texts)
+    apply([entry.event for entry in merge(entries(*events)) if entry.sequence > place], texts)
+
+    assert texts == texts_of(events)
+
+
+def test_a_merging_log_holds_text_and_not_tokens() -> None:
+    log = RunLog(merges=True)
+
+    for place in range(10 * BLOCK):
+        log.append(token("x", place))
+
+    assert len(log.read()) < 2 * BLOCK + 10
+    assert texts_of([entry.event for entry in log.read()]) == {"answer": "x" * 10 * BLOCK}
+    log.close()
+    assert len(log.read()) == 10
+
+
+def test_no_merging_crosses_the_place_of_an_open_cursor() -> None:
+    log = RunLog(merges=True)
+
+    for place in range(10):
+        log.append(token("x", place))
+
+    cursor = log.cursor(after=4)
+    log.close()
+
+    assert [(entry.sequence, entry.event_count) for entry in log.read()] == [(4, 4), (10, 6)]
+    assert [entry.event for entry in cursor.read()] == [token("xxxxxx", 4)]
+    assert cursor.position == 10
+
+
+def test_a_full_log_says_so_once_and_still_records_how_calls_end() -> None:
+    reports: list[str] = []
+    log = RunLog(max_bytes=4, when_full=lambda: reports.append("full"))
+
+    for place in range(3):
+        log.append(token("éé", 2 * place))
+
+    log.append(status())
+
+    assert reports == ["full"]
+    assert log.last_sequence == 4
