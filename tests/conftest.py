@@ -1,0 +1,41 @@
+"""What all tests share: in CI a test that skips has failed, unless its reason is listed here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+
+import pytest
+
+IN_CI = os.environ.get("HEADRACE_CI") == "1"
+
+MAY_SKIP = (
+    "the seed documents are not on this machine",  # they are not part of the repository
+)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    _forbid_skipping(report)
+
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _forbid_skipping(report)
+
+    return report
+
+
+def _forbid_skipping(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if not IN_CI or not report.skipped or hasattr(report, "wasxfail"):
+        return
+
+    reason = str(report.longrepr)
+
+    if not any(listed in reason for listed in MAY_SKIP):
+        report.outcome = "failed"
+        report.longrepr = f"in CI nothing skips, but this did: {reason}"
