@@ -449,11 +449,11 @@ class StatusUpdate(_message.Message):
     the program has nothing to say.
     """
     call_id: _builtins.int
-    """The call, unique in the run, from 1; 0 for the run itself. Its START, UPDATEs, END and tokens
+    """The call, unique in the run, from 1, which is the run itself. Its START, UPDATEs, END and tokens
     carry the same one.
     """
     parent_call_id: _builtins.int
-    """The call inside which this one was made; 0 when that is the run itself."""
+    """The call inside which this one was made; 0 on the run itself."""
     name: _builtins.str
     """Module path such as "ideas.brainstorm", tool name, or model; the program's name for the run."""
     outcome: Global___StatusUpdate.Outcome.ValueType
@@ -798,7 +798,7 @@ class Failure(_message.Message):
     message: _builtins.str
     """What happened, in one line of at most 500 characters."""
     call_id: _builtins.int
-    """The call that failed; 0 when it is the run itself."""
+    """The call that failed, as in StatusUpdate.call_id. 0: no one call, or not known."""
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Short facts by name, such as model, phase of a timeout ("connect", "first_token", "idle",
