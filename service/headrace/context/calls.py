@@ -70,14 +70,28 @@ class UsageTracker:
 
     usage: Usage = field(default_factory=Usage)
 
+    def by_model(self) -> dict[str, dict[str, Any]]:
+        """As predictions carry it: token counts per model, under the names of OpenAI's API."""
+        return {
+            model: {
+                "prompt_tokens": usage.input_tokens,
+                "completion_tokens": usage.output_tokens,
+                "total_tokens": usage.input_tokens + usage.output_tokens,
+            }
+            for model, usage in self.usage.models.items()
+        }
+
 
 _tracker: ContextVar[UsageTracker | None] = ContextVar("headrace_usage_tracker", default=None)
 
 
 @contextmanager
 def track_usage() -> Generator[UsageTracker | None, None, None]:
-    """Adds up LM usage inside a `with` block; gives None inside another such block, which has it."""
-    if _tracker.get() is not None:
+    """Adds up LM usage inside a `with` block, where the setting `track_usage` is on.
+
+    Gives None where it is off, and inside another such block, which counts the same calls.
+    """
+    if not settings.track_usage or _tracker.get() is not None:
         yield None
         return
 

@@ -103,17 +103,21 @@ class RunScope:
             self._writers.pop(call_id, None)
             writer.close()
 
-    def close(self, error: BaseException | None) -> None:
-        """Ends what is still open, newest first: what the program left behind as CANCELLED.
-
-        The run itself, the oldest call, ends as `error` says.
-        """
+    def end_left_behind(self) -> None:
+        """Ends what tasks and threads the program left behind still have open, newest first."""
         for writer in tuple(self._writers.values()):
             writer.close()
 
         for call in sorted(self._calls.values(), key=lambda call: -call.call_id):
-            left_behind = call.parent_call_id != 0
-            self.end(call, asyncio.CancelledError() if left_behind else error)
+            if call.parent_call_id:
+                self.end(call, asyncio.CancelledError())
+
+    def close(self, error: BaseException | None) -> None:
+        """Ends all that is open; the run itself as `error` says, unless it has ended."""
+        self.end_left_behind()
+
+        for call in tuple(self._calls.values()):
+            self.end(call, error)
 
     def _status(
         self,

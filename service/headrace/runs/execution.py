@@ -122,19 +122,27 @@ class Execution:
 
         with open_call(Kind.RUN, work.name, work.instance, work.inputs):
             try:
-                value = await work.call()
-            except asyncio.CancelledError:
-                if self.error is None:
-                    raise
-
-                raise self.error from None
-
-            if self.error is not None:  # the program swallowed its cancellation
-                raise self.error
-
-            outputs = work.outputs_of(value)
+                value = await self._value()
+                outputs = work.outputs_of(value)
+            finally:
+                self._scope.end_left_behind()
 
         return Result(value, outputs, self.usage, time.monotonic() - self._started)
+
+    async def _value(self) -> object:
+        """What the program returned; raises why it was stopped, even if it swallowed that."""
+        try:
+            value = await self._work.call()
+        except asyncio.CancelledError:
+            if self.error is None:
+                raise
+
+            raise self.error from None
+
+        if self.error is not None:
+            raise self.error
+
+        return value
 
     def _close(self) -> None:
         if self.over:

@@ -1,0 +1,266 @@
+"""One execution: a task that calls a program and writes all that happens into a log."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from headrace.context import current_call, current_run, open_call
+from headrace.errors import (
+    HeadraceError,
+    LMRateLimitError,
+    ProgramError,
+    RunCancelled,
+    RunTimeout,
+    RunTooLarge,
+)
+from headrace.events import Event, Kind, Outcome, Phase, Result, Status, Token, Usage
+from headrace.runs import execution as executions
+from headrace.runs.execution import Execution, Work
+
+
+async def run(call: Callable[[], Awaitable[object]], **options: float) -> Execution:
+    execution = Execution(Work(call, name="program"), **options)
+    execution.start()
+    await execution.ended()
+
+    return execution
+
+
+def story(execution: Execution) -> list[object]:
+    """The log in short: what happened to which call, which text came, what was returned."""
+    return [in_short(entry.event) for entry in execution.log.read()]
+
+
+def in_short(event: Event) -> object:
+    match event:
+        case Status(outcome=None):
+            return event.name, event.phase.name, event.call_id, event.parent_call_id
+        case Status(outcome=outcome):
+            return event.name, outcome.name, event.call_id, event.parent_call_id
+        case Token():
+            return event.field, event.chunk, event.is_last
+        case Result(value=value):
+            return value
+
+
+async def test_a_run_starts_calls_ends_and_gives_its_result() -> None:
+    async def program() -> str:
+        with open_call(Kind.MODULE, "step", None, {}), open_call(Kind.LM, "model", None, {}):
+            pass
+
+        return "done"
+
+    assert story(await run(program)) == [
+        ("program", "START", 1, 0),
+        ("step", "START", 2, 1),
+        ("model", "START", 3, 2),
+        ("model", "OK", 3, 2),
+        ("step", "OK", 2, 1),
+        ("program", "OK", 1, 0),
+        "done",
+    ]
+
+
+async def test_usage_adds_up_over_the_calls_of_a_run() -> None:
+    async def program() -> None:
+        for tokens in (2, 3):
+            with open_call(Kind.LM, "model", None, {}) as call:
+                call.usage = Usage(input_tokens=tokens, lm_calls=1)
+
+    execution = await run(program)
+
+    assert execution.usage == Usage(input_tokens=5, lm_calls=2)
+    assert execution.result is not None
+    assert execution.result.usage == execution.usage
+
+
+async def test_our_errors_end_the_run_as_they_are() -> None:
+    async def program() -> None:
+        with open_call(Kind.LM, "model", None, {}):
+            raise LMRateLimitError("slow down")
+
+    execution = await run(program)
+
+    assert isinstance(execution.error, LMRateLimitError)
+    assert story(execution)[-2:] == [("model", "ERROR", 2, 1), ("program", "ERROR", 1, 0)]
+
+
+async def test_other_errors_are_wrapped_and_say_nothing_of_their_text() -> None:
+    async def program() -> None:
+        raise KeyError("sk-secret")
+
+    error = (await run(program)).error
+
+    assert isinstance(error, ProgramError)
+    assert str(error) == "the program raised KeyError"
+    assert isinstance(error.__cause__, KeyError)
+
+
+async def test_the_first_real_error_of_a_task_group_counts() -> None:
+    async def fail() -> None:
+        raise LMRateLimitError("slow down")
+
+    async def program() -> None:
+        async with asyncio.TaskGroup() as outer:
+            outer.create_task(fail())
+
+    assert isinstance((await run(program)).error, LMRateLimitError)
+
+
+async def start_and_hang() -> Execution:
+    reached = asyncio.Event()
+
+    async def program() -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    execution = Execution(Work(program, name="program"))
+    execution.start()
+    await reached.wait()
+
+    return execution
+
+
+async def start_and_swallow(release: asyncio.Event) -> Execution:
+    """A program that goes on after its cancellation until it is released."""
+    reached = asyncio.Event()
+
+    async def program() -> str:
+        reached.set()
+
+        while not release.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await release.wait()
+
+        return "too late"
+
+    execution = Execution(Work(program, name="program"))
+    execution.start()
+    await reached.wait()
+
+    return execution
+
+
+async def test_cancelling_ends_the_run_cancelled_and_the_first_reason_stands() -> None:
+    execution = await start_and_hang()
+    execution.cancel("caller", "had enough")
+    execution.cancel("drain")
+    await execution.ended()
+
+    assert isinstance(execution.error, RunCancelled)
+    assert execution.error.by == "caller"
+    assert story(execution)[-1] == ("program", "CANCELLED", 1, 0)
+
+
+async def test_a_run_cancelled_before_its_first_step_ends_too() -> None:
+    async def program() -> str:
+        return "never"
+
+    execution = Execution(Work(program))
+    execution.start()
+    execution.cancel("caller")
+    await execution.ended()
+
+    assert isinstance(execution.error, RunCancelled)
+    assert execution.result is None
+
+
+async def test_a_run_may_be_stopped_for_a_failure_outside_it() -> None:
+    execution = await start_and_hang()
+    execution.stop(RunTooLarge("the log is full"))
+    await execution.ended()
+
+    assert isinstance(execution.error, RunTooLarge)
+    assert story(execution)[-1] == ("program", "ERROR", 1, 0)
+
+
+async def test_a_result_that_comes_after_the_cancellation_does_not_count() -> None:
+    release = asyncio.Event()
+    execution = await start_and_swallow(release)
+    execution.cancel("caller")
+    release.set()
+    await execution.ended()
+
+    assert isinstance(execution.error, RunCancelled)
+    assert execution.result is None
+
+
+async def test_a_program_that_ignores_cancellation_is_left_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(executions, "GRACE", 0.01)
+    release = asyncio.Event()
+    execution = await start_and_swallow(release)
+    execution.cancel("caller")
+    await execution.ended()
+    release.set()
+
+    assert story(execution) == [("program", "START", 1, 0), ("program", "CANCELLED", 1, 0)]
+    assert execution.log.closed
+
+
+async def test_the_run_has_a_time_budget() -> None:
+    async def program() -> None:
+        await asyncio.Event().wait()
+
+    execution = await run(program, timeout=0.01)
+
+    assert isinstance(execution.error, RunTimeout)
+    assert story(execution)[-1] == ("program", "ERROR", 1, 0)
+
+
+async def test_what_a_program_leaves_running_is_ended_with_the_run() -> None:
+    inside = asyncio.Event()
+    left: list[asyncio.Task[None]] = []
+
+    async def forgotten() -> None:
+        run, call = current_run(), current_call()
+        assert run is not None
+        assert call is not None
+
+        with open_call(Kind.MODULE, "forgotten", None, {}) as call:
+            with run.fields("forgotten", call.call_id, ()) as writer:
+                writer.write("answer", "half", False)
+                inside.set()
+                await asyncio.Event().wait()
+
+    async def program() -> str:
+        left.append(asyncio.create_task(forgotten()))
+        await inside.wait()
+
+        return "done"
+
+    execution = await run(program)
+    left[0].cancel()
+
+    assert story(execution) == [
+        ("program", "START", 1, 0),
+        ("forgotten", "START", 2, 1),
+        ("answer", "half", False),
+        ("answer", "", True),
+        ("forgotten", "CANCELLED", 2, 1),
+        ("program", "OK", 1, 0),
+        "done",
+    ]
+
+
+async def test_phases_and_errors_are_told_apart_in_statuses() -> None:
+    async def program() -> None:
+        with open_call(Kind.LM, "model", None, {}) as call:
+            call.update(failure=LMRateLimitError("slow down"))
+
+    statuses = [entry.event for entry in (await run(program)).log.read()]
+    update = statuses[2]
+
+    assert isinstance(update, Status)
+    assert update.phase is Phase.UPDATE
+    assert isinstance(update.failure, HeadraceError)
+    assert update.outcome is None
+
+
+def test_outcomes_have_the_contracts_numbers() -> None:
+    assert [outcome.value for outcome in Outcome] == [1, 2, 3, 4]

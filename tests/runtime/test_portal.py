@@ -1,0 +1,160 @@
+"""Sync code calls the async core, and async code calls sync code, without ever waiting for itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+
+import pytest
+
+from headrace.context import portal
+
+colour: ContextVar[str] = ContextVar("colour", default="none")
+
+
+async def double(number: int) -> int:
+    await asyncio.sleep(0)
+    return number * 2
+
+
+async def fail() -> None:
+    raise KeyError("missing")
+
+
+def test_a_plain_script_gets_the_result_of_an_async_function() -> None:
+    assert portal.run(double, 21) == 42
+
+
+def test_an_error_keeps_its_type() -> None:
+    with pytest.raises(KeyError, match="missing"):
+        portal.run(fail)
+
+
+async def test_a_worker_thread_calls_back_to_the_loop_that_sent_it() -> None:
+    async def where() -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
+    assert await portal.in_thread(portal.run, where) is asyncio.get_running_loop()
+
+
+async def test_sync_code_on_a_loops_own_thread_does_not_wait_for_that_loop() -> None:
+    assert portal.run(double, 4) == 8
+
+
+async def test_crossings_nest_to_any_depth() -> None:
+    async def descend(depth: int) -> int:
+        if depth == 0:
+            return 0
+
+        blocking = portal.run(descend, depth - 1)
+        threaded = await portal.in_thread(portal.run, descend, depth - 1)
+
+        return blocking + threaded + 1
+
+    assert portal.run(descend, 4) == 15
+
+
+async def test_threads_that_a_blocking_coroutine_starts_can_call_the_core() -> None:
+    def fan_out() -> list[int]:
+        with ThreadPoolExecutor(3) as pool:
+            contexts = [contextvars.copy_context() for _ in range(3)]
+            calls = [
+                pool.submit(context.run, portal.run, double, number)
+                for number, context in enumerate(contexts)
+            ]
+            return [call.result(timeout=10) for call in calls]
+
+    assert fan_out() == [0, 2, 4]  # blocks this very loop
+    assert await portal.in_thread(fan_out) == [0, 2, 4]
+
+
+async def test_context_goes_along_in_both_directions() -> None:
+    async def see() -> str:
+        return colour.get()
+
+    colour.set("blue")
+
+    assert await portal.in_thread(lambda: (colour.get(), portal.run(see))) == ("blue", "blue")
+
+
+async def test_cancelling_a_threaded_call_cancels_what_it_waits_for_in_the_core() -> None:
+    entered, cancelled = asyncio.Event(), asyncio.Event()
+    seen: list[type[BaseException]] = []
+
+    async def hang() -> None:
+        entered.set()
+
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    def work() -> None:
+        try:
+            portal.run(hang)
+        except BaseException as error:
+            seen.append(type(error))
+            raise
+
+    task = asyncio.create_task(portal.in_thread(work))
+    await entered.wait()
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert cancelled.is_set()
+    assert seen == [asyncio.CancelledError]
+
+
+async def test_cancelled_sync_code_can_call_nothing_more() -> None:
+    entered, release = threading.Event(), threading.Event()
+    outcomes: list[object] = []
+
+    def work() -> None:
+        entered.set()
+        release.wait(10)
+
+        try:
+            outcomes.append(portal.run(double, 1))
+        except asyncio.CancelledError:
+            outcomes.append("cancelled")
+
+    task = asyncio.create_task(portal.in_thread(work))
+    await asyncio.to_thread(entered.wait, 10)
+    task.cancel()
+    asyncio.get_running_loop().call_soon(release.set)
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert outcomes == ["cancelled"]
+
+
+async def test_sync_code_that_does_not_return_is_left_behind_and_counted(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(portal, "GRACE", 0.01)
+    entered, release = threading.Event(), threading.Event()
+    gone = threading.Event()
+
+    def stubborn() -> None:
+        entered.set()
+        release.wait(10)
+        gone.set()
+
+    before = portal.zombie_threads()
+    task = asyncio.create_task(portal.in_thread(stubborn))
+    await asyncio.to_thread(entered.wait, 10)
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert portal.zombie_threads() == before + 1
+    assert "did not return" in caplog.text
+    release.set()
+    await asyncio.to_thread(gone.wait, 10)
