@@ -1,1 +1,8 @@
 """Field parsers: text in, deltas of fields out. No I/O, no shared state, one parser per completion."""
+
+from headrace.parsing.base import FieldDelta, FieldParser
+from headrace.parsing.chat import ChatParser
+from headrace.parsing.json import JSONParser
+from headrace.parsing.xml import XMLParser
+
+__all__ = ["ChatParser", "FieldDelta", "FieldParser", "JSONParser", "XMLParser"]

@@ -1,0 +1,376 @@
+r"""The JSON dialect: one object whose keys are the field names.
+
+    {"reasoning": "It is the seat of government.", "answer": "Paris", "tags": ["city"]}
+
+The text of a `str` field is its decoded string; of any other field, the JSON text of its value.
+
+Rules:
+
+- The object begins at the first `{` that is followed by a quote, whatever stands before it (prose, a
+  code fence, a bracket), and ends at its `}`. One that holds no field is passed over. What follows
+  the object is not read.
+- Only keys of that object name fields: the same key deeper down does not. The first one wins.
+  Unknown keys are skipped. Between a value and the next key anything but a quote or `}` is skipped
+  too, so a trailing or doubled comma does no harm.
+- Strings may stand in double or single quotes. One that is a key's value ends at a quote followed by
+  `}`, by commas and then a quote or `}`, or by nothing more (whitespace aside): other quotes are
+  text, so unescaped ones in a string survive. For valid JSON this is where JSON ends it.
+- Escapes are decoded, surrogate pairs joined; half a pair becomes U+FFFD. An unknown escape is text
+  (`\d`), as are raw line breaks and control characters. An escape cut off by the end is dropped.
+- A `str` field with another value has that value's JSON text; with `null` (or `None`) it counts as
+  not given. A value without quotes or brackets ends at a comma or `}`.
+
+Held back: in a string an unfinished escape, at most 11 characters, or a quote and the whitespace and
+commas after it; in an array or object a backslash; in a bare value trailing whitespace, and for a
+`str` field 4 characters that may be null.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+
+from headrace.parsing.machine import SOLID, Machine, beginnings, spelled
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+_HEX = "[0-9a-fA-F]"
+_LOW = ["[dD]", "[c-fC-F]", _HEX, _HEX]
+_PAIR = re.compile(rf"\\u([dD][89abAB]{_HEX}{{2}})\\u({''.join(_LOW)})")
+_UNICODE = re.compile(rf"\\u({_HEX}{{4}})")
+_SIMPLE = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"} | {c: c for c in "\"'\\/"}
+_ESCAPE_BEGINNING = re.compile(
+    "|".join(
+        [
+            beginnings([r"\\", "u", "[dD]", "[89abAB]", _HEX, _HEX, r"\\", "u", *_LOW[:3]]),
+            beginnings([r"\\", "u", _HEX, _HEX, _HEX]),
+        ]
+    )
+)
+_QUOTE_OR_ESCAPE = {'"': re.compile(r'["\\]'), "'": re.compile(r"['\\]")}
+_KEY_OR_END = re.compile("[\"'}]")
+_AFTER_KEY = re.compile("[:,}\"']")
+_STRUCTURE = re.compile(r'[\[\]{}"]')
+_SCALAR_END = re.compile("[,}]")
+_NULL = re.compile(r"(?:null|None)(?=[\s,}])")
+_NULL_BEGINNING = re.compile(f"{beginnings(spelled('null'))}|{beginnings(spelled('None'))}")
+
+
+class JSONParser(Machine):
+    """Reads a completion in the JSON dialect. `fields` says of each field whether it is a `str`."""
+
+    def __init__(self, fields: Mapping[str, bool]) -> None:
+        super().__init__(JSONParser._outside)
+        self._fields = dict(fields)
+        self._quote = '"'
+        self._key: list[str] = []
+        self._name = ""
+        self._decodes = False
+        self._tail: list[str] = []
+        """A quote that may end the string, and what came after it."""
+        self._depth = 0
+
+    # Around values
+
+    def _outside(self, text: str, at: int) -> int:
+        """Before the object."""
+        brace = text.find("{", at)
+
+        if brace < 0:
+            return len(text)
+
+        self._state = JSONParser._brace
+
+        return brace + 1
+
+    def _brace(self, text: str, at: int) -> int:
+        """After a `{` that may begin the object."""
+        solid = SOLID.search(text, at)
+
+        if solid is None:
+            return len(text)
+
+        self._state = JSONParser._object if solid[0] in "\"'" else JSONParser._outside
+
+        return solid.start()
+
+    def _object(self, text: str, at: int) -> int:
+        """Before a key, or the object's end."""
+        mark = _KEY_OR_END.search(text, at)
+
+        if mark is None:
+            return len(text)
+
+        if mark[0] != "}":
+            self._quote = mark[0]
+            self._state = JSONParser._in_key
+        else:
+            self._state = JSONParser._ignore if self._seen else JSONParser._outside
+
+        return mark.end()
+
+    def _in_key(self, text: str, at: int) -> int:
+        mark = _QUOTE_OR_ESCAPE[self._quote].search(text, at)
+
+        if mark is None:
+            self._key.append(text[at:])
+
+            return len(text)
+
+        end = mark.start()
+
+        if mark[0] == "\\":
+            if end + 1 == len(text):
+                self._key.append(text[at:end])
+
+                return self._hold(text, end)
+
+            self._key.append(text[at : end + 2])
+
+            return end + 2
+
+        self._name = _key("".join(self._key) + text[at:end])
+        self._key.clear()
+        self._state = JSONParser._colon
+
+        return end + 1
+
+    def _colon(self, text: str, at: int) -> int:
+        mark = _AFTER_KEY.search(text, at)
+
+        if mark is None:
+            return len(text)
+
+        if mark[0] == ":":
+            self._state = JSONParser._value
+
+            return mark.end()
+
+        self._state = JSONParser._object
+
+        return mark.start()
+
+    def _value(self, text: str, at: int) -> int:
+        """Before a value."""
+        solid = SOLID.search(text, at)
+
+        if solid is None:
+            return len(text)
+
+        first, start = solid[0], solid.start()
+
+        if first in "\"'":
+            return self._begin_string(first, start)
+
+        if first in "{[":
+            self._begin(JSONParser._container)
+        elif first in ",}":
+            self._state = JSONParser._object
+        else:
+            return self._begin_scalar(text, start)
+
+        return start
+
+    def _begin(self, state: Callable[[JSONParser, str, int], int], *, strips: bool = False) -> None:
+        if self._name in self._fields:
+            self._open(self._name, strips=strips)
+
+        self._state = state
+
+    # Strings
+
+    def _begin_string(self, quote: str, at: int) -> int:
+        self._begin(JSONParser._string)
+        self._quote = quote
+        self._decodes = self._fields.get(self._name, False)
+
+        if not self._decodes:
+            self._say(quote)
+
+        return at + 1
+
+    def _string(self, text: str, at: int) -> int:
+        """Inside a string that is a value."""
+        mark = _QUOTE_OR_ESCAPE[self._quote].search(text, at)
+
+        if mark is None:
+            self._say(text[at:])
+
+            return len(text)
+
+        self._say(text[at : mark.start()])
+
+        if mark[0] == "\\":
+            return self._escape(text, mark.start())
+
+        self._tail = [self._quote]
+        self._state = JSONParser._after_quote
+
+        return mark.end()
+
+    def _escape(self, text: str, at: int) -> int:
+        if not self._decodes:
+            return self._pass_escape(text, at)
+
+        if _ESCAPE_BEGINNING.fullmatch(text, at):
+            return self._hold(text, at)
+
+        if pair := _PAIR.match(text, at):
+            self._say(_paired(int(pair[1], 16), int(pair[2], 16)))
+
+            return pair.end()
+
+        if single := _UNICODE.match(text, at):
+            code = int(single[1], 16)
+            self._say(REPLACEMENT if 0xD800 <= code < 0xE000 else chr(code))
+
+            return single.end()
+
+        if simple := _SIMPLE.get(text[at + 1]):
+            self._say(simple)
+
+            return at + 2
+
+        self._say("\\")
+
+        return at + 1
+
+    def _after_quote(self, text: str, at: int) -> int:
+        """After a quote that may end the string."""
+        return self._end_string_at("}", text, at)
+
+    def _after_comma(self, text: str, at: int) -> int:
+        """After such a quote and commas."""
+        return self._end_string_at("\"'}", text, at)
+
+    def _end_string_at(self, ends: str, text: str, at: int) -> int:
+        solid = SOLID.search(text, at)
+        mark = solid.start() if solid else len(text)
+        self._tail.append(text[at:mark])
+
+        if solid is None:
+            return mark
+
+        if solid[0] in ends:
+            self._end_string()
+        elif solid[0] == ",":
+            self._tail.append(",")
+            self._state = JSONParser._after_comma
+            mark += 1
+        else:
+            self._say("".join(self._tail))
+            self._state = JSONParser._string
+
+        return mark
+
+    def _end_string(self) -> None:
+        if not self._decodes:
+            self._say(self._quote)
+
+        self._end()
+        self._state = JSONParser._object
+
+    # Other values
+
+    def _container(self, text: str, at: int) -> int:
+        """Inside an array or object that is a value, outside its strings."""
+        mark = _STRUCTURE.search(text, at)
+
+        if mark is None:
+            self._say(text[at:])
+
+            return len(text)
+
+        self._say(text[at : mark.end()])
+
+        if mark[0] == '"':
+            self._state = JSONParser._inner_string
+        elif mark[0] in "[{":
+            self._depth += 1
+        else:
+            self._depth -= 1
+
+            if not self._depth:
+                self._end()
+                self._state = JSONParser._object
+
+        return mark.end()
+
+    def _inner_string(self, text: str, at: int) -> int:
+        """Inside a string of such an array or object."""
+        mark = _QUOTE_OR_ESCAPE['"'].search(text, at)
+
+        if mark is None:
+            self._say(text[at:])
+
+            return len(text)
+
+        if mark[0] == '"':
+            self._say(text[at : mark.end()])
+            self._state = JSONParser._container
+
+            return mark.end()
+
+        self._say(text[at : mark.start()])
+
+        return self._pass_escape(text, mark.start())
+
+    def _pass_escape(self, text: str, at: int) -> int:
+        """An escape that stays as it is; what matters is that it ends no string."""
+        if at + 1 == len(text):
+            return self._hold(text, at)
+
+        self._say(text[at : at + 2])
+
+        return at + 2
+
+    def _begin_scalar(self, text: str, at: int) -> int:
+        if self._fields.get(self._name, False):
+            if null := _NULL.match(text, at):
+                self._seen.add(self._name)
+                self._state = JSONParser._object
+
+                return null.end()
+
+            if _NULL_BEGINNING.fullmatch(text, at):
+                return self._hold(text, at)
+
+        self._begin(JSONParser._scalar, strips=True)
+
+        return at
+
+    def _scalar(self, text: str, at: int) -> int:
+        """Inside a number, a word, or whatever stands there without quotes."""
+        end = _SCALAR_END.search(text, at)
+        mark = end.start() if end else len(text)
+        self._say(text[at:mark])
+
+        if end:
+            self._end()
+            self._state = JSONParser._object
+
+        return mark
+
+    def _finish(self, held: str) -> None:
+        if self._state is JSONParser._string and self._decodes:
+            held = REPLACEMENT if _UNICODE.match(held) else ""
+        elif self._state in (JSONParser._after_quote, JSONParser._after_comma):
+            self._end_string()
+
+        self._say(held)
+
+
+def _key(raw: str) -> str:
+    """A key with its escapes decoded, where they can be."""
+    if "\\" not in raw:
+        return raw
+
+    try:
+        return str(json.loads(f'"{raw}"'))
+    except ValueError:
+        return raw
+
+
+def _paired(high: int, low: int) -> str:
+    return chr(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
