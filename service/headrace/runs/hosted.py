@@ -1,0 +1,68 @@
+"""Hosted: what the registry needs of a program. `Program` is one; tests bring their own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+from headrace.errors import FieldViolation, RequestInvalid
+from headrace.runs.execution import Work
+
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+class Hosted(Protocol):
+    """A program that can be run."""
+
+    @property
+    def name(self) -> str:
+        """Its name on this server."""
+        ...
+
+    @property
+    def revision(self) -> str:
+        """Changes when its behaviour may."""
+        ...
+
+    def work(self, inputs: Mapping[str, Any]) -> Work:
+        """One run of it, with inputs that were checked."""
+        ...
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a caller asks to be run."""
+
+    program: Hosted
+    inputs: Mapping[str, Any]
+    """Checked and coerced, defaults filled in."""
+    principal: str = ""
+    """Who asks; run ids are scoped to it."""
+    run_id: str = ""
+    """Empty = the registry picks one."""
+    timeout: float | None = None
+    """Seconds the run may take; None = the limit."""
+    linger: float | None = None
+    """Seconds the run outlives its last reader; None = the default."""
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    resumes: bool = False
+    """Only join: never start a run."""
+
+    def __post_init__(self) -> None:
+        if self.run_id and not _RUN_ID.fullmatch(self.run_id):
+            raise RequestInvalid([FieldViolation("run_id", RUN_ID_RULE)])
+
+    @cached_property
+    def digest(self) -> str:
+        """Equal for orders of the same program with the same inputs."""
+        text = json.dumps([self.program.name, self.inputs], sort_keys=True, default=str)
+
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+RUN_ID_RULE = 'must be 1 to 64 letters, digits, "_" or "-", and begin with a letter or digit'

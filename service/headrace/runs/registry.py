@@ -1,0 +1,164 @@
+"""Registry: owns every run of this server, from admission to expiry (law 1).
+
+Starting and joining are one call, because a caller whose connection broke cannot know which of the
+two it is doing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import uuid
+
+from headrace.errors import RunCancelled, RunIdReused, RunNotFound
+from headrace.runs.admission import Admission
+from headrace.runs.hosted import Order
+from headrace.runs.limits import Limits
+from headrace.runs.run import Run, RunKey, RunState
+from headrace.runs.store import MemoryStore, RunStore
+
+logger = logging.getLogger("headrace.runs")
+
+STOP_WAIT = 6.0
+"""Seconds to wait for a stopped run to be over; longer than a program is given to unwind."""
+
+
+class Registry:
+    """Starts, joins, finds, cancels and drains runs."""
+
+    def __init__(self, limits: Limits | None = None, store: RunStore | None = None) -> None:
+        self.limits = limits or Limits()
+        self.store: RunStore = store or MemoryStore(self.limits)
+        self._admission = Admission(self.limits)
+        self._live: dict[Run, asyncio.Task[None]] = {}
+        self._context = contextvars.copy_context()
+
+    @property
+    def live_count(self) -> int:
+        """Runs that are queued or running."""
+        return len(self._live)
+
+    async def start(self, order: Order) -> Run:
+        """The run of an order: the one that has its id, or a new one.
+
+        Raises RunIdReused, RunNotFound for an order that only joins, and what Admission raises.
+        """
+        key = RunKey(order.principal, order.run_id or uuid.uuid4().hex)
+        present = await self.store.find(key)
+
+        if present is not None:
+            return self._joined(present, order)
+
+        if order.resumes:
+            raise _not_found(key)
+
+        self._admission.check(order.principal)
+        run = Run(key, order, self.limits)
+        kept = await self.store.add(run)
+
+        if kept is not run:
+            run.settle()
+            return self._joined(kept, order)
+
+        self._live[run] = asyncio.create_task(self._watch(run))
+
+        if self._admission.admit(run):
+            run.begin(self._context.copy())
+
+        return run
+
+    async def find(self, principal: str, run_id: str) -> Run:
+        """A principal's run. Raises RunNotFound: unknown, expired, or another's."""
+        key = RunKey(principal, run_id)
+        run = await self.store.find(key)
+
+        if run is None:
+            raise _not_found(key)
+
+        return run
+
+    async def cancel(self, principal: str, run_id: str, detail: str = "") -> Run:
+        """Stops a run and gives it once it is over; an ended one is given unchanged."""
+        run = await self.find(principal, run_id)
+        run.stop(RunCancelled("caller", detail))
+        await _over([run], STOP_WAIT)
+
+        return run
+
+    def refuse_new(self) -> None:
+        """From now on runs can be joined but not started."""
+        self._admission.draining = True
+
+    async def drain(self, timeout: float, unwind: float = STOP_WAIT) -> int:
+        """Takes no new runs, lets those there are end within `timeout` seconds, then stops them.
+
+        Stopped programs get `unwind` seconds to end. Gives how many runs had to be stopped.
+        """
+        self.refuse_new()
+        await _over(list(self._live), timeout)
+        rest = [run for run in self._live if not run.over]
+
+        for run in rest:
+            run.stop(RunCancelled("drain"))
+
+        await _over(rest, unwind)
+
+        return len(rest)
+
+    async def close(self) -> None:
+        """Stops everything and forgets it."""
+        await self.drain(0.0)
+        watchers = list(self._live.values())
+
+        for watcher in watchers:
+            watcher.cancel()
+
+        await asyncio.gather(*watchers, return_exceptions=True)
+        await self.store.close()
+
+    def _joined(self, run: Run, order: Order) -> Run:
+        if run.digest != order.digest:
+            raise RunIdReused(
+                f"run {run.run_id!r} was started with another program or other inputs"
+            )
+
+        if order.linger is not None:
+            run.linger = order.linger
+
+        return run
+
+    async def _watch(self, run: Run) -> None:
+        await run.ended()
+        run.settle()
+        _report(run)
+        following = self._admission.leave(run, begun=run.begun)
+
+        if following is not None:
+            following.begin(self._context.copy())
+
+        await self.store.retain(run)
+        del self._live[run]
+
+
+def _not_found(key: RunKey) -> RunNotFound:
+    return RunNotFound(f"no run {key.run_id!r}: never started, expired, or not yours")
+
+
+async def _over(runs: list[Run], timeout: float) -> None:
+    """Waits until the runs are over, at most `timeout` seconds."""
+    if runs:
+        waits = [asyncio.ensure_future(run.ended()) for run in runs]
+        _, late = await asyncio.wait(waits, timeout=timeout)
+
+        for wait in late:
+            wait.cancel()
+
+
+def _report(run: Run) -> None:
+    """Logs how a run ended; the cause of a defect in the program with its traceback."""
+    logger.info("run %s of %s: %s", run.run_id, run.program, run.state.name)
+    cause = run.failure.__cause__ if run.failure is not None else None
+
+    if run.state is RunState.FAILED and cause is not None:
+        logger.error("run %s of %s failed", run.run_id, run.program, exc_info=cause)

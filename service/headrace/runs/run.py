@@ -1,0 +1,182 @@
+"""Run: the record of one run, from its admission until nobody can read it any more."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import dataclasses
+import enum
+import time
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from headrace.errors import HeadraceError, RunCancelled, RunError, RunTimeout, RunTooLarge
+from headrace.events import Result, Usage
+from headrace.log import Cursor, RunLog
+from headrace.runs.execution import Execution, Work
+from headrace.runs.hosted import Order
+from headrace.runs.json_limits import check_outputs
+from headrace.runs.limits import Limits
+
+RECORD_BYTES = 4096
+"""What a record costs in memory besides its log, about."""
+
+
+class RunKey(NamedTuple):
+    """What a run is found by: its id is scoped to the principal that started it."""
+
+    principal: str
+    run_id: str
+
+
+class RunState(enum.IntEnum):
+    """Where a run is in its life. Numbers equal those of the contract."""
+
+    QUEUED = 1
+    RUNNING = 2
+    SUCCEEDED = 3
+    FAILED = 4
+    CANCELLED = 5
+
+
+class Run:
+    """One run. Its readers join and leave; its registry begins and ends it."""
+
+    def __init__(self, key: RunKey, order: Order, limits: Limits) -> None:
+        self.key = key
+        self.program = order.program.name
+        self.revision = order.program.revision
+        self.digest = order.digest
+        self.labels: Mapping[str, str] = order.labels
+        self.linger = limits.default_linger if order.linger is None else order.linger
+        """Seconds the run outlives its last reader."""
+        self.timeout = limits.max_timeout if order.timeout is None else order.timeout
+        """Seconds the run may take, from its admission."""
+        self.attempt = 1
+        self.reader_count = 0
+        self.create_time = time.time()
+        self.end_time: float | None = None
+        self.expire_time: float | None = None
+        """When the record is dropped, at the latest."""
+        self.log = RunLog(merges=True, max_bytes=limits.max_run_bytes, when_full=self._overflow)
+        self._limits = limits
+        self._loop = asyncio.get_running_loop()
+        self._execution = Execution(self._work(order), log=self.log)
+        self.begun = False
+        """Whether the program has been called."""
+        self._refused: HeadraceError | None = None  # why a queued run never began
+        self._deadline = self._loop.call_later(self.timeout, self._time_out)
+        self._leaving: asyncio.TimerHandle | None = None
+
+    @property
+    def run_id(self) -> str:
+        """Its name, unique among those of its principal."""
+        return self.key.run_id
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, one way or another."""
+        return self.log.closed
+
+    @property
+    def state(self) -> RunState:
+        """Where it is in its life."""
+        if not self.over:
+            return RunState.RUNNING if self.begun else RunState.QUEUED
+
+        if self.failure is None:
+            return RunState.SUCCEEDED
+
+        return RunState.CANCELLED if isinstance(self.failure, RunCancelled) else RunState.FAILED
+
+    @property
+    def failure(self) -> HeadraceError | None:
+        """Why it failed or was cancelled, once it is over."""
+        return (self._refused or self._execution.error) if self.over else None
+
+    @property
+    def result(self) -> Result | None:
+        """What it gave, once it has succeeded."""
+        return self._execution.result if self.over else None
+
+    @property
+    def usage(self) -> Usage:
+        """LM work so far."""
+        return self._execution.usage
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory it takes up, about."""
+        return self.log.held_bytes + RECORD_BYTES
+
+    def begin(self, context: contextvars.Context) -> None:
+        """Starts the program."""
+        self.begun = True
+        self._execution.start(context)
+
+    async def ended(self) -> None:
+        """Waits until it is over."""
+        while not self.over:
+            await self.log.follow(self.log.last_sequence, patient=True)
+
+    def stop(self, error: RunError) -> None:
+        """Ends it because of `error`. The first reason stands; nothing happens once it is over."""
+        if self.begun:
+            self._execution.stop(error)
+        elif not self.over:
+            self._refused = error
+            self.log.close()
+
+    def join(self, after: int = 0) -> Cursor:
+        """A reader comes: a place in the log, to be given to `leave`."""
+        self.reader_count += 1
+        self._stay()
+
+        return self.log.cursor(after)
+
+    def leave(self, cursor: Cursor, *, counts: bool = True) -> None:
+        """A reader goes. With the last one the linger begins, unless the server made it go."""
+        cursor.close()
+        self.reader_count -= 1
+
+        if counts and self.reader_count == 0 and not self.over:
+            self._stay()
+
+            if self.linger > 0:
+                self._leaving = self._loop.call_later(self.linger, self._abandon)
+            else:
+                self._abandon()
+
+    def settle(self) -> None:
+        """Notes that it is over: when, and that no timer is needed any more."""
+        self._stay()
+        self._deadline.cancel()
+        self.end_time = time.time()
+        self.expire_time = self.end_time + self._limits.retention
+
+    def _work(self, order: Order) -> Work:
+        """What the program has to do, with outputs that will surely reach a reader."""
+        work = order.program.work(order.inputs)
+
+        def outputs_of(value: object) -> Mapping[str, object]:
+            outputs = work.outputs_of(value)
+            check_outputs(outputs, self._limits)
+
+            return outputs
+
+        return dataclasses.replace(work, outputs_of=outputs_of)
+
+    def _stay(self) -> None:
+        if self._leaving is not None:
+            self._leaving.cancel()
+            self._leaving = None
+
+    def _abandon(self) -> None:
+        self.stop(RunCancelled("linger"))
+
+    def _time_out(self) -> None:
+        self.stop(RunTimeout(self.timeout))
+
+    def _overflow(self) -> None:
+        error = RunTooLarge(f"the run recorded more than {self._limits.max_run_bytes} bytes")
+        self._loop.call_soon_threadsafe(self.stop, error)

@@ -1,0 +1,94 @@
+"""Programs without a model: what they do is written in the test."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from headrace.context import current_call, current_run, open_call
+from headrace.events import Kind
+from headrace.runs.execution import Work
+from headrace.runs.hosted import Order
+from headrace.runs.registry import Registry
+from headrace.runs.run import Run
+
+BOUND = 10.0
+"""Seconds after which a test gives up waiting."""
+
+
+class Scripted:
+    """A hosted program that calls an async function with its inputs."""
+
+    def __init__(
+        self, play: Callable[..., Awaitable[object]], name: str = "scripted", revision: str = "1"
+    ) -> None:
+        self.name = name
+        self.revision = revision
+        self._play = play
+
+    def work(self, inputs: Mapping[str, Any]) -> Work:
+        return Work(lambda: self._play(**inputs), name=self.name, outputs_of=outputs_of)
+
+
+def outputs_of(value: object) -> Mapping[str, object]:
+    return {"answer": value}
+
+
+async def echo(question: str = "") -> object:
+    """Streams the question back, a character a token."""
+    write("answer", *question)
+
+    return question
+
+
+def write(field: str, *chunks: str, predictor: str = "self", last: bool = True) -> None:
+    """Writes one field of one predictor call."""
+    run = current_run()
+    assert run is not None
+
+    with open_call(Kind.MODULE, predictor, None, {}):
+        call = current_call()
+        assert call is not None
+
+        with run.fields(predictor, call.call_id, typed=()) as writer:
+            for chunk in chunks:
+                writer.write(field, chunk, False)
+
+            if last:
+                writer.write(field, "", True)
+
+
+class Gate:
+    """Holds a program until the test lets it on, and tells how it was stopped."""
+
+    def __init__(self) -> None:
+        self.entered = asyncio.Event()
+        self.opened = asyncio.Event()
+        self.stopped = asyncio.Event()
+
+    async def play(self, question: str = "") -> object:
+        write("answer", question)
+        self.entered.set()
+
+        try:
+            await self.opened.wait()
+        except asyncio.CancelledError:
+            self.stopped.set()
+            raise
+
+        return question
+
+
+async def started(registry: Registry, order: Order) -> Run:
+    """Starts an order, and gives its program the chance to run."""
+    run = await registry.start(order)
+    await asyncio.sleep(0)
+
+    return run
+
+
+async def soon(awaitable: Awaitable[Any]) -> Any:
+    """What an awaitable gives, within bounds."""
+    async with asyncio.timeout(BOUND):
+        return await awaitable
