@@ -1,0 +1,30 @@
+"""Errors that exist only because there is a server between the program and its caller."""
+
+from __future__ import annotations
+
+from headrace.errors import HeadraceError, RequestRefused
+
+
+class Unauthenticated(RequestRefused):
+    """The caller shows no credentials, or none that are valid."""
+
+    reason = "UNAUTHENTICATED"
+
+
+class StreamAged(HeadraceError):
+    """The stream is old enough to be moved; the run goes on and the caller may resume."""
+
+    reason = "STREAM_AGED"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"stream ended after {seconds:g} s; resume it")
+        self.retry_delay = 0.0
+
+
+class ServerFault(HeadraceError):
+    """A defect of the server. The client gets an id; the log has the rest under the same id."""
+
+    reason = "SERVER_FAULT"
+
+    def __init__(self, error_id: str) -> None:
+        super().__init__(f"internal error {error_id}", metadata={"error_id": error_id})

@@ -1,0 +1,77 @@
+"""Where the server listens, and how its connections are kept.
+
+gRPC ignores options it does not know without a word, so each of these is proven by a test of what it
+does. The names look alike and are not: `grpc.keepalive_timeout_ms` is not the time a ping may take.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from headrace.errors import UsageError
+from headrace.runs.limits import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """How long connections live and how soon dead ones are noticed. Times in seconds."""
+
+    ping_interval: float = 20.0
+    """Silence after which a peer is pinged."""
+    ping_timeout: float = 5.0
+    """Time a peer has to answer, or to take data that was sent."""
+    min_ping_interval: float = 5.0
+    """Peers that ping more often are refused."""
+    handshake_timeout: float = 10.0
+    max_age: float = 1800.0
+    """Connections are closed at this age, so that load spreads again."""
+    max_age_grace: float = 3600.0
+    """What their streams get to end; the only end of a stream whose reader has stalled."""
+
+
+def channel_options(limits: Limits, connections: Connections) -> Sequence[tuple[str, int]]:
+    """The options of the gRPC server."""
+    return [
+        ("grpc.max_receive_message_length", limits.max_message_bytes),
+        ("grpc.keepalive_time_ms", _ms(connections.ping_interval)),
+        ("grpc.keepalive_timeout_ms", _ms(connections.ping_timeout)),
+        ("grpc.http2.ping_timeout_ms", _ms(connections.ping_timeout)),
+        ("grpc.http2.min_ping_interval_without_data_ms", _ms(connections.min_ping_interval)),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.server_handshake_timeout_ms", _ms(connections.handshake_timeout)),
+        ("grpc.max_connection_age_ms", _ms(connections.max_age)),
+        ("grpc.max_connection_age_grace_ms", _ms(connections.max_age_grace)),
+        ("grpc.so_reuseport", 0),  # else a second server on the port takes half of the connections
+    ]
+
+
+def split_address(listen: str) -> tuple[str, int]:
+    """Host and port of "host:port", "[v6]:port" or ":port". Raises UsageError."""
+    host, colon, port = listen.rpartition(":")
+
+    if not colon or not port.isdecimal() or int(port) > 65_535:
+        raise UsageError(f"--listen {listen!r}: expected host:port, such as 127.0.0.1:50051")
+
+    return host.strip("[]") or "0.0.0.0", int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach it."""
+    if host == "localhost":
+        return True
+
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def join_address(host: str, port: int) -> str:
+    """The address as clients write it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

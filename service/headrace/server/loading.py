@@ -1,0 +1,74 @@
+"""Programs from the command line: `module:attribute`, or `name=module:attribute`."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from headrace.errors import UsageError
+from headrace.module import Module
+from headrace.program import Program
+
+
+def load_programs(specs: Iterable[str]) -> list[Program]:
+    """Imports programs, with the current directory on the path. Raises UsageError in one line."""
+    here = str(Path.cwd())
+
+    if here not in sys.path:
+        sys.path.insert(0, here)
+
+    programs = list(_load_all(specs))
+    names = [program.name for program in programs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+
+    if twice:
+        raise UsageError(f"two programs are named {twice[0]!r}; name one: NAME=module:attribute")
+
+    return programs
+
+
+def _load_all(specs: Iterable[str]) -> Iterator[Program]:
+    for spec in specs:
+        name, _, path = spec.rpartition("=")
+        yield _hosted(_attribute(path), name, path)
+
+
+def _attribute(path: str) -> object:
+    module_name, colon, attribute = path.partition(":")
+
+    if not (module_name and colon and attribute):
+        raise UsageError(f"program {path!r}: expected module:attribute, such as app:composer")
+
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"program {path!r}: no module {error.name!r}") from error
+    except Exception as error:
+        raise UsageError(
+            f"program {path!r}: importing {module_name} raised {type(error).__name__}: {error}"
+        ) from error
+
+    found: object = module
+
+    for step in attribute.split("."):
+        found = getattr(found, step, None)
+
+    if found is None:
+        raise UsageError(f"program {path!r}: {module_name} has no attribute {attribute!r}")
+
+    return found
+
+
+def _hosted(found: object, name: str, path: str) -> Program:
+    if isinstance(found, Program):
+        if name:
+            found.name = name
+
+        return found
+
+    if isinstance(found, Module):
+        return Program(found, name=name or path.rpartition(":")[2].rpartition(".")[2])
+
+    raise UsageError(f"program {path!r} is a {type(found).__name__}, not a Program or a Module")

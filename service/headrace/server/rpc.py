@@ -1,0 +1,151 @@
+"""RPC: what surrounds every method, once: who calls, decoding, and how errors leave the server.
+
+grpc.aio sends the text of an exception it does not know to the client, and replies to bytes it cannot
+decode with a traceback in the log; so methods take bytes, and nothing leaves them but a status.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+from grpc.aio import AbortError, ServicerContext
+
+from headrace.errors import HeadraceError
+from headrace.server.faults import ServerFault
+from headrace.server.wire.requests import parse
+from headrace.server.wire.status import Status, status_of
+
+logger = logging.getLogger("headrace.server")
+
+Context: TypeAlias = "ServicerContext[bytes, bytes]"
+Method: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Req = TypeVar("Req", bound=Message)
+
+CLIENT_GONE = (asyncio.CancelledError, grpc.aio.InternalError)
+"""What an await on the context raises when the client has left; a deadline that passes is the same."""
+
+
+@dataclass(slots=True)
+class Call(Generic[Req]):
+    """One RPC, as methods see it."""
+
+    request: Req
+    context: Context
+    principal: str
+    facts: dict[str, str] = field(default_factory=dict[str, str])
+    """What is known of it so far: run_id, program. Goes into the details of an error."""
+    trailers: dict[str, str] = field(default_factory=dict[str, str])
+    """Sent at its end, however it ends."""
+
+    async def write(self, message: Message) -> None:
+        """Sends a message. Only one task of an RPC may, and never inside a timeout."""
+        await self.context.write(message.SerializeToString())
+
+    def send_trailers(self) -> None:
+        """Says what is known at a good end."""
+        self.context.set_trailing_metadata(tuple(self.trailers.items()))
+
+
+Unary: TypeAlias = Callable[[Call[Any]], Awaitable[Message]]
+Streaming: TypeAlias = Callable[[Call[Any]], Awaitable[None]]
+Identify: TypeAlias = Callable[[Context], str]
+"""The principal of a call. Raises Unauthenticated."""
+
+
+T = TypeVar("T")
+
+
+class Gate:
+    """Where RPCs come in and errors go out. Knows who calls, and how many calls are inside."""
+
+    def __init__(self, identify: Identify) -> None:
+        self._identify = identify
+        self._inside = 0
+        self._emptied = asyncio.Event()
+        self._emptied.set()
+
+    async def emptied(self) -> None:
+        """Waits until no call is inside."""
+        await self._emptied.wait()
+
+    def unary(self, kind: type[Message], method: Unary) -> Method:
+        """A method that gives one message."""
+
+        async def answer(call: Call[Any]) -> bytes:
+            message = await method(call)
+            call.send_trailers()
+
+            return message.SerializeToString()
+
+        async def serve(data: bytes, context: Context) -> bytes:
+            return await self._pass(kind, data, context, answer)
+
+        return grpc.unary_unary_rpc_method_handler(serve)
+
+    def streaming(self, kind: type[Message], method: Streaming) -> Method:
+        """A method that writes a stream of messages."""
+
+        async def answer(call: Call[Any]) -> None:
+            await method(call)
+            call.send_trailers()
+
+        async def serve(data: bytes, context: Context) -> None:
+            await self._pass(kind, data, context, answer)
+
+        return grpc.unary_stream_rpc_method_handler(serve)
+
+    async def _pass(
+        self,
+        kind: type[Message],
+        data: bytes,
+        context: Context,
+        answer: Callable[[Call[Any]], Awaitable[T]],
+    ) -> T:
+        self._inside += 1
+        self._emptied.clear()
+
+        try:
+            return await self._guard(kind, data, context, answer)
+        finally:
+            self._inside -= 1
+
+            if not self._inside:
+                self._emptied.set()
+
+    async def _guard(
+        self,
+        kind: type[Message],
+        data: bytes,
+        context: Context,
+        answer: Callable[[Call[Any]], Awaitable[T]],
+    ) -> T:
+        facts: dict[str, str] = {}
+        trailers: dict[str, str] = {}
+
+        try:
+            principal = self._identify(context)
+            return await answer(Call(parse(kind, data), context, principal, facts, trailers))
+        except (*CLIENT_GONE, AbortError):
+            raise
+        except HeadraceError as error:
+            await _abort(context, status_of(error, facts, trailers))
+        except Exception:
+            fault = ServerFault(uuid.uuid4().hex[:12])
+            logger.exception("%s in %s", fault.message, kind.DESCRIPTOR.name)
+            await _abort(context, status_of(fault, facts, _without_state(trailers)))
+
+
+async def _abort(context: Context, status: Status) -> NoReturn:
+    await context.abort(status.code, status.message, status.trailers)
+
+
+def _without_state(trailers: Mapping[str, str]) -> dict[str, str]:
+    """A defect of the server never says that a run is over."""
+    return {name: value for name, value in trailers.items() if name != "headrace-run-state"}

@@ -1,0 +1,270 @@
+"""The methods of HeadraceService.
+
+Order of a start: decode, check, join or admit; only then headers, which therefore mean "accepted",
+and then the run's events. The run is never touched by how its readers end, but for its linger.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import grpc
+from headrace_proto.v1 import headrace_pb2 as pb
+
+from headrace.errors import (
+    FieldViolation,
+    InputInvalid,
+    ProgramNotFound,
+    RequestInvalid,
+    RevisionMismatch,
+)
+from headrace.log import Cursor
+from headrace.program import Program
+from headrace.runs.hosted import Order
+from headrace.runs.registry import Registry
+from headrace.runs.run import Run
+from headrace.server.faults import StreamAged
+from headrace.server.reader import Reader
+from headrace.server.rpc import Call, Gate
+from headrace.server.wire import records, requests
+from headrace.server.wire.delivery import Delivery
+from headrace.server.wire.events import prediction_message
+from headrace.server.wire.options import ReaderOptions, check_selectors, reader_options
+
+SERVICE = pb.DESCRIPTOR.services_by_name["HeadraceService"].full_name
+
+PAGE_SIZE = 100
+MAX_PAGE_SIZE = 1000
+
+MAX_STREAM_AGE = 1800.0
+"""Seconds after which a stream is ended so that its reader may be moved."""
+
+
+class Servicer:
+    """Serves programs from a registry."""
+
+    def __init__(
+        self,
+        programs: Iterable[Program],
+        registry: Registry,
+        *,
+        max_stream_age: float = MAX_STREAM_AGE,
+    ) -> None:
+        self._programs = {program.name: program for program in programs}
+        self._registry = registry
+        self._limits = registry.limits
+        self._max_stream_age = max_stream_age
+
+    def handlers(self, gate: Gate) -> grpc.GenericRpcHandler:
+        """The methods, for a grpc.aio server."""
+        return grpc.method_handlers_generic_handler(
+            SERVICE,
+            {
+                "Run": gate.streaming(pb.RunRequest, self.run),
+                "Attach": gate.streaming(pb.AttachRequest, self.attach),
+                "Predict": gate.unary(pb.PredictRequest, self.predict),
+                "GetRun": gate.unary(pb.GetRunRequest, self.get_run),
+                "CancelRun": gate.unary(pb.CancelRunRequest, self.cancel_run),
+                "ListPrograms": gate.unary(pb.ListProgramsRequest, self.list_programs),
+                "GetProgram": gate.unary(pb.GetProgramRequest, self.get_program),
+                "GetServerInfo": gate.unary(pb.GetServerInfoRequest, self.get_server_info),
+            },
+        )
+
+    async def run(self, call: Call[pb.RunRequest]) -> None:
+        """Starts or joins a run and streams it."""
+        request = call.request
+        options = self._options(request.options)
+        program = self._program(request.program)
+        check_selectors(options, records.streamable_fields(program))
+        requests.check_not_negative(request.after_sequence)
+        resumes = request.after_sequence > 0
+        run = await self._registry.start(self._order(call, program, resumes=resumes))
+        await self._stream(call, run, request.after_sequence, options)
+
+    async def attach(self, call: Call[pb.AttachRequest]) -> None:
+        """Streams a run that exists."""
+        request = call.request
+        options = self._options(request.options)
+        requests.check_not_negative(request.after_sequence)
+        run = await self._find(call, request.run_id)
+        await self._stream(call, run, request.after_sequence, options)
+
+    async def predict(self, call: Call[pb.PredictRequest]) -> pb.PredictResponse:
+        """Runs a program, or joins its run, and gives the prediction."""
+        program = self._program(call.request.program)
+        run = await self._registry.start(self._order(call, program))
+        _name(call, run)
+        cursor = run.join()
+
+        try:
+            await run.ended()
+        finally:
+            run.leave(cursor)
+
+        _conclude(call, run)
+        assert run.result is not None  # or _conclude had raised
+        text = call.request.outputs_json
+
+        return pb.PredictResponse(
+            run_id=run.run_id,
+            prediction=prediction_message(run.result, run.revision, outputs_json=text),
+        )
+
+    async def get_run(self, call: Call[pb.GetRunRequest]) -> pb.GetRunResponse:
+        """The record of a run."""
+        run = await self._find(call, call.request.run_id)
+
+        return pb.GetRunResponse(run=records.run_message(run))
+
+    async def cancel_run(self, call: Call[pb.CancelRunRequest]) -> pb.CancelRunResponse:
+        """Stops a run."""
+        _require_run_id(call.request.run_id)
+        run = await self._registry.cancel(
+            call.principal, call.request.run_id, call.request.reason[:200]
+        )
+
+        return pb.CancelRunResponse(run=records.run_message(run))
+
+    async def list_programs(self, call: Call[pb.ListProgramsRequest]) -> pb.ListProgramsResponse:
+        """A page of the programs. The token of a page is the last name of the page before."""
+        request = call.request
+
+        if not 0 <= request.page_size <= MAX_PAGE_SIZE:
+            raise RequestInvalid([FieldViolation("page_size", f"must be 0 to {MAX_PAGE_SIZE}")])
+
+        names = sorted(name for name in self._programs if name > request.page_token)
+        page = names[: request.page_size or PAGE_SIZE]
+
+        return pb.ListProgramsResponse(
+            programs=[records.program_message(self._programs[name]) for name in page],
+            next_page_token=page[-1] if len(page) < len(names) else "",
+        )
+
+    async def get_program(self, call: Call[pb.GetProgramRequest]) -> pb.GetProgramResponse:
+        """One program."""
+        program = self._program(call.request.name, field="name")
+
+        return pb.GetProgramResponse(program=records.program_message(program))
+
+    async def get_server_info(
+        self, call: Call[pb.GetServerInfoRequest]
+    ) -> pb.GetServerInfoResponse:
+        """Version, features and limits."""
+        return records.server_message(self._limits)
+
+    def _order(
+        self,
+        call: Call[pb.RunRequest] | Call[pb.PredictRequest],
+        program: Program,
+        *,
+        resumes: bool = False,
+    ) -> Order:
+        request = call.request
+        call.facts["program"] = program.name
+
+        if request.revision and request.revision != program.revision:
+            raise RevisionMismatch(
+                f"program {program.name!r} is at revision {program.revision}",
+                metadata={"revision": program.revision},
+            )
+
+        return Order(
+            program,
+            self._inputs(request, program),
+            principal=call.principal,
+            run_id=request.run_id,
+            timeout=requests.start_timeout(request, self._limits),
+            linger=requests.start_linger(request, self._limits),
+            labels=requests.check_labels(request.labels, self._limits),
+            resumes=resumes,
+        )
+
+    def _inputs(self, request: requests.StartRequest, program: Program) -> Mapping[str, object]:
+        inputs = requests.decode_inputs(request, self._limits)
+
+        try:
+            return program.check(inputs)
+        except InputInvalid as error:
+            raise requests.explain_empty(request, error) from None
+
+    def _program(self, name: str, field: str = "program") -> Program:
+        if not name:
+            raise RequestInvalid([FieldViolation(field, "is required")])
+
+        program = self._programs.get(name)
+
+        if program is None:
+            near = difflib.get_close_matches(name[:200], self._programs, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {sorted(self._programs)}"
+            raise ProgramNotFound(f"no program {name[:200]!r}; {hint}")
+
+        return program
+
+    def _options(self, options: pb.StreamOptions) -> ReaderOptions:
+        return reader_options(options, self._limits)
+
+    async def _find(
+        self, call: Call[pb.AttachRequest] | Call[pb.GetRunRequest], run_id: str
+    ) -> Run:
+        _require_run_id(run_id)
+
+        return await self._registry.find(call.principal, run_id)
+
+    async def _stream(
+        self,
+        call: Call[pb.RunRequest] | Call[pb.AttachRequest],
+        run: Run,
+        after: int,
+        options: ReaderOptions,
+    ) -> None:
+        position = requests.check_not_ahead(after, run.log.last_sequence)
+        _name(call, run)
+        cursor = run.join(position)
+        counts = True
+
+        try:
+            await call.context.send_initial_metadata((("headrace-run-id", run.run_id),))
+            await self._reader(run, cursor, options).stream(call.write)
+        except StreamAged:
+            counts = False
+            raise
+        finally:
+            run.leave(cursor, counts=counts)
+            call.trailers["headrace-last-sequence"] = str(run.log.last_sequence)
+
+        _conclude(call, run)
+
+    def _reader(self, run: Run, cursor: Cursor, options: ReaderOptions) -> Reader:
+        delivery = Delivery(
+            run.run_id,
+            run.revision,
+            options,
+            position=cursor.position,
+            attempt=run.attempt,
+            max_token_bytes=self._limits.max_token_bytes,
+        )
+
+        return Reader(run.log, cursor, delivery, options, max_age=self._max_stream_age)
+
+
+def _require_run_id(run_id: str) -> None:
+    if not run_id:
+        raise RequestInvalid([FieldViolation("run_id", "is required")])
+
+
+def _name(call: Call[Any], run: Run) -> None:
+    """From here on everything the caller gets names the run."""
+    call.facts.update(run_id=run.run_id, program=run.program)
+    call.trailers["headrace-run-id"] = run.run_id
+
+
+def _conclude(call: Call[Any], run: Run) -> None:
+    """Tells how a run that is over ended; raises its failure."""
+    call.trailers["headrace-run-state"] = run.state.name
+    call.trailers["headrace-last-sequence"] = str(run.log.last_sequence)
+
+    if run.failure is not None:
+        raise run.failure

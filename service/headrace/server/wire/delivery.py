@@ -1,0 +1,108 @@
+"""Delivery: what one reader is sent for the entries it has taken from a log.
+
+Positions are the reader's: `sequence` is set on the last message of a group only, and between two
+positions the counts add up to their difference, however entries were merged or left out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from headrace_proto.v1 import headrace_pb2 as pb
+
+from headrace.events import Event, Result, Status, Token
+from headrace.log import Entry, merge
+from headrace.server.wire.durations import timestamp
+from headrace.server.wire.events import prediction_message, split, status_message, token_message
+from headrace.server.wire.options import ReaderOptions, Selection
+
+
+class Delivery:
+    """Turns entries into messages for one reader of one run."""
+
+    def __init__(
+        self,
+        run_id: str,
+        revision: str,
+        options: ReaderOptions,
+        *,
+        position: int = 0,
+        attempt: int = 1,
+        max_token_bytes: int,
+    ) -> None:
+        self.position = position
+        """The last sequence the reader was sent."""
+        self._run_id = run_id
+        self._revision = revision
+        self._options = options
+        self._attempt = attempt
+        self._max_token_bytes = max_token_bytes
+        self._wants = Selection(options)
+
+    def messages(self, entries: Sequence[Entry]) -> Iterator[pb.StreamEvent]:
+        """The messages for entries that follow those of the last call."""
+        merged = merge(entry for entry in entries if self._wants(entry.event))
+        entry = next(merged, None)
+        uncounted = 0 if entry is None else entry.sequence - self.position
+
+        while entry is not None:
+            following = next(merged, None)
+            ends_group = following is None or following.sequence != entry.sequence
+            count = uncounted if ends_group else min(entry.event_count, uncounted)
+            yield from self._parts(entry, count, ends_group)
+            uncounted -= count
+
+            if ends_group:
+                self.position = entry.sequence
+                uncounted = 0 if following is None else following.sequence - self.position
+
+            entry = following
+
+    def heartbeat(self) -> pb.StreamEvent:
+        """A sign of life; it repeats the position."""
+        return pb.StreamEvent(
+            run_id=self._run_id,
+            sequence=self.position,
+            attempt=self._attempt,
+            create_time=timestamp(time.time()),
+            heartbeat=pb.Heartbeat(),
+        )
+
+    def _parts(self, entry: Entry, count: int, ends_group: bool) -> Iterator[pb.StreamEvent]:
+        """One message, or several where the text is long; the last one has the count."""
+        sequence = entry.sequence if ends_group else 0
+
+        if not isinstance(entry.event, Token):
+            yield self._message(entry.event, entry.time, sequence, count)
+            return
+
+        parts = list(split(entry.event, self._max_token_bytes))
+
+        for part in parts[:-1]:
+            yield self._message(part, entry.time, 0, 0)
+
+        yield self._message(parts[-1], entry.time, sequence, count)
+
+    def _message(self, event: Event, at: float, sequence: int, count: int) -> pb.StreamEvent:
+        message = pb.StreamEvent(
+            run_id=self._run_id,
+            sequence=sequence,
+            event_count=count,
+            attempt=self._attempt,
+            create_time=timestamp(at),
+        )
+
+        match event:
+            case Token():
+                message.token.CopyFrom(token_message(event))
+            case Status():
+                data = self._options.include_data
+                message.status.CopyFrom(status_message(event, include_data=data))
+            case Result():
+                text = self._options.outputs_json
+                message.prediction.CopyFrom(
+                    prediction_message(event, self._revision, outputs_json=text)
+                )
+
+        return message

@@ -1,0 +1,126 @@
+"""Events as the arms of StreamEvent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+from google.protobuf.struct_pb2 import Struct
+from headrace_proto.v1 import headrace_pb2 as pb
+
+from headrace.events import Kind, LmCall, Result, Status, Token, Usage
+from headrace.server.wire.content import shown
+from headrace.server.wire.durations import duration
+from headrace.server.wire.options import wire_name
+from headrace.server.wire.status import failure_of
+from headrace.server.wire.text import line, sound
+from headrace.server.wire.values import to_struct
+
+MAX_NAME = 200
+"""Characters of a name: models and tools come from programs."""
+
+MAX_INT32 = 2**31 - 1
+
+
+def token_message(token: Token) -> pb.Token:
+    """A token."""
+    return pb.Token(
+        predictor=wire_name(token.predictor),
+        field=token.field,
+        chunk=sound(token.chunk),
+        is_last=token.is_last,
+        offset=token.offset,
+        call_id=token.call_id,
+        cached=token.cached,
+    )
+
+
+def split(token: Token, max_bytes: int) -> Iterator[Token]:
+    """A token whose chunk may be long as tokens of at most `max_bytes` of UTF-8."""
+    if len(token.chunk) * 4 <= max_bytes or len(sound(token.chunk).encode()) <= max_bytes:
+        yield token
+        return
+
+    size = max_bytes // 4
+
+    for start in range(0, len(token.chunk), size):
+        last = start + size >= len(token.chunk)
+        yield token._replace(
+            chunk=token.chunk[start : start + size],
+            offset=token.offset + start,
+            is_last=token.is_last and last,
+        )
+
+
+def status_message(status: Status, *, include_data: bool) -> pb.StatusUpdate:
+    """A status; its content only where it was asked for and is allowed."""
+    name = wire_name(status.name) if status.kind is Kind.MODULE else status.name
+    message = pb.StatusUpdate(
+        kind=pb.StatusUpdate.Kind.ValueType(status.kind),
+        phase=pb.StatusUpdate.Phase.ValueType(status.phase),
+        message=sound(status.message),
+        call_id=status.call_id,
+        parent_call_id=status.parent_call_id,
+        name=line(name, MAX_NAME),
+    )
+
+    if status.outcome is not None:
+        message.outcome = pb.StatusUpdate.Outcome.ValueType(status.outcome)
+        message.elapsed.CopyFrom(duration(status.elapsed))
+
+    if status.usage is not None:
+        message.usage.CopyFrom(usage_message(status.usage))
+
+    if status.failure is not None:
+        message.failure.CopyFrom(failure_of(status.failure, status.call_id))
+
+    if status.lm is not None:
+        message.lm.CopyFrom(_lm_message(status.lm))
+
+    if include_data and status.data is not None:
+        message.data.CopyFrom(_content(status.data))
+
+    return message
+
+
+def prediction_message(result: Result, revision: str, *, outputs_json: bool) -> pb.Prediction:
+    """The result; its outputs were checked when the run ended."""
+    return pb.Prediction(
+        outputs=to_struct(result.outputs),
+        outputs_json=sound(json.dumps(result.outputs, ensure_ascii=False)) if outputs_json else "",
+        usage=usage_message(result.usage),
+        elapsed=duration(result.elapsed),
+        revision=revision,
+    )
+
+
+def usage_message(usage: Usage) -> pb.Usage:
+    """LM work."""
+    return pb.Usage(
+        input_token_count=_int32(usage.input_tokens),
+        output_token_count=_int32(usage.output_tokens),
+        cached_input_token_count=_int32(usage.cached_input_tokens),
+        reasoning_token_count=_int32(usage.reasoning_tokens),
+        lm_call_count=_int32(usage.lm_calls),
+        cache_hit_count=_int32(usage.cache_hits),
+        cost_usd=usage.cost_usd,
+        models={line(name, MAX_NAME): usage_message(one) for name, one in usage.models.items()},
+    )
+
+
+def _lm_message(lm: LmCall) -> pb.LmCall:
+    return pb.LmCall(
+        model=line(lm.model, MAX_NAME),
+        engine=lm.engine,
+        finish_reason=line(lm.finish_reason, MAX_NAME),
+        cached=lm.cached,
+        attempt=lm.attempt,
+    )
+
+
+def _content(data: Mapping[str, object]) -> Struct:
+    return to_struct({name: shown(value) for name, value in data.items()})
+
+
+def _int32(count: int) -> int:
+    return max(0, min(count, MAX_INT32))

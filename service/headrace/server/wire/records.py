@@ -1,0 +1,140 @@
+"""Records as messages: runs, programs and limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+
+from headrace_proto.v1 import headrace_pb2 as pb
+
+from headrace.program import Predictor, Program
+from headrace.runs.limits import Limits
+from headrace.runs.run import Run
+from headrace.server.wire.durations import duration, timestamp
+from headrace.server.wire.events import prediction_message, usage_message
+from headrace.server.wire.options import wire_name
+from headrace.server.wire.status import failure_of
+from headrace.server.wire.text import sound
+from headrace.server.wire.values import to_struct, to_value
+from headrace.signatures import Field
+from headrace.tools import Tool
+from headrace.values import to_jsonable
+
+FEATURES = ("attach", "inputs-json", "linger", "merge-interval")
+
+
+def run_message(run: Run) -> pb.Run:
+    """The record of a run as it is now."""
+    message = pb.Run(
+        run_id=run.run_id,
+        program=run.program,
+        revision=run.revision,
+        state=pb.Run.State.ValueType(run.state),
+        attempt=run.attempt,
+        last_sequence=run.log.last_sequence,
+        reader_count=run.reader_count,
+        create_time=timestamp(run.create_time),
+        usage=usage_message(run.usage),
+        labels=run.labels,
+    )
+
+    if run.end_time is not None and run.expire_time is not None:
+        message.end_time.CopyFrom(timestamp(run.end_time))
+        message.expire_time.CopyFrom(timestamp(run.expire_time))
+
+    if run.failure is not None:
+        message.failure.CopyFrom(failure_of(run.failure))
+
+    if run.result is not None:
+        prediction = prediction_message(run.result, run.revision, outputs_json=False)
+        message.prediction.CopyFrom(prediction)
+
+    return message
+
+
+def program_message(program: Program) -> pb.Program:
+    """What callers may know of a program."""
+    return pb.Program(
+        name=program.name,
+        description=sound(program.description),
+        revision=program.revision,
+        inputs=[_input(field) for field in program.inputs],
+        outputs=[_output(field) for field in program.outputs],
+        predictors=[_predictor(predictor) for predictor in program.predictors],
+        tools=[_tool(tool) for tool in program.tools],
+        input_schema=to_struct(program.input_schema),
+        output_schema=to_struct(program.output_schema),
+        example_inputs=to_struct(program.example_inputs),
+    )
+
+
+def server_message(limits: Limits) -> pb.GetServerInfoResponse:
+    """Facts about this server."""
+    return pb.GetServerInfoResponse(
+        version=version("headrace"),
+        features=FEATURES,
+        limits=pb.Limits(
+            max_message_bytes=limits.max_message_bytes,
+            max_run_bytes=limits.max_run_bytes,
+            max_running_count=limits.max_running_count,
+            max_queued_count=limits.max_queued_count,
+            default_linger=duration(limits.default_linger),
+            max_linger=duration(limits.max_linger),
+            max_timeout=duration(limits.max_timeout),
+            retention=duration(limits.retention),
+            heartbeat_interval=duration(limits.heartbeat_interval),
+            max_input_bytes=limits.max_input_bytes,
+            max_input_depth=limits.max_input_depth,
+            max_token_bytes=limits.max_token_bytes,
+            max_prediction_bytes=limits.max_prediction_bytes,
+            max_labels=limits.max_labels,
+            max_starts_per_second=limits.max_starts_per_second,
+            max_running_count_per_principal=limits.max_running_count_per_principal,
+        ),
+    )
+
+
+def streamable_fields(program: Program) -> Mapping[str, list[str]]:
+    """The names of the fields that can stream, by predictor address."""
+    return {one.name: [field.name for field in one.outputs] for one in program.predictors}
+
+
+def _input(field: Field) -> pb.Field:
+    message = pb.Field(
+        name=field.name,
+        description=sound(field.desc),
+        type=field.type_text,
+        required=field.required,
+    )
+
+    if not field.required:
+        message.default_value.CopyFrom(to_value(to_jsonable(field.default_value())))
+
+    return message
+
+
+def _output(field: Field) -> pb.Field:
+    return pb.Field(
+        name=field.name,
+        description=sound(field.desc),
+        type=field.type_text,
+        streamable=field.streams_text,
+    )
+
+
+def _predictor(predictor: Predictor) -> pb.Predictor:
+    return pb.Predictor(
+        name=wire_name(predictor.name),
+        signature=predictor.signature,
+        module=predictor.module,
+        outputs=[_output(field) for field in predictor.outputs],
+    )
+
+
+def _tool(tool: Tool) -> pb.Tool:
+    return pb.Tool(
+        name=tool.name,
+        description=sound(tool.desc),
+        parameters_schema=to_struct(tool.parameters_schema),
+        idempotent=tool.idempotent,
+    )

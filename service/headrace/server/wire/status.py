@@ -1,0 +1,199 @@
+"""Errors as statuses: the one table from reasons to gRPC codes, details, and trailers.
+
+The limits are gRPC's: a status whose trailers pass 8 KiB may be replaced on the way by another, so
+details stay below 4 KiB and messages below 500 characters. Nothing of an error crosses but its
+reason, its message and its metadata.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from google.protobuf.any_pb2 import Any
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2 as details_pb2  # type: ignore[import-untyped]  # has no py.typed
+from google.rpc import status_pb2
+from grpc import StatusCode
+from headrace_proto.v1 import headrace_pb2 as pb
+
+from headrace.errors import (
+    HeadraceError,
+    LMError,
+    QuotaExceeded,
+    RequestInvalid,
+    RequestRefused,
+)
+from headrace.server.faults import StreamAged
+from headrace.server.wire.text import ascii_value, line, status_message
+
+DOMAIN = "headrace.dev"
+"""Of every ErrorInfo, for ever."""
+
+MAX_DETAILS = 3_800
+"""Bytes of `grpc-status-details-bin`."""
+
+MAX_METADATA = 200
+"""Characters of one metadata value."""
+
+CODES: Mapping[str, StatusCode] = {
+    # nothing was started
+    "INPUT_INVALID": StatusCode.INVALID_ARGUMENT,
+    "REQUEST_INVALID": StatusCode.INVALID_ARGUMENT,
+    "PROGRAM_NOT_FOUND": StatusCode.NOT_FOUND,
+    "RUN_NOT_FOUND": StatusCode.NOT_FOUND,
+    "RUN_ID_REUSED": StatusCode.ALREADY_EXISTS,
+    "REVISION_MISMATCH": StatusCode.FAILED_PRECONDITION,
+    "CURSOR_AHEAD": StatusCode.OUT_OF_RANGE,
+    "UNAUTHENTICATED": StatusCode.UNAUTHENTICATED,
+    "PERMISSION_DENIED": StatusCode.PERMISSION_DENIED,
+    "QUOTA_EXCEEDED": StatusCode.RESOURCE_EXHAUSTED,
+    "SERVER_BUSY": StatusCode.UNAVAILABLE,
+    "DRAINING": StatusCode.UNAVAILABLE,
+    # the stream was cut, the run goes on
+    "STREAM_AGED": StatusCode.UNAVAILABLE,
+    # the run is over
+    "LM_RATE_LIMITED": StatusCode.RESOURCE_EXHAUSTED,
+    "RUN_TOO_LARGE": StatusCode.RESOURCE_EXHAUSTED,
+    "LM_UNAVAILABLE": StatusCode.ABORTED,
+    "LM_SERVER_ERROR": StatusCode.ABORTED,
+    "LM_STREAM_BROKEN": StatusCode.ABORTED,
+    "OWNER_LOST": StatusCode.ABORTED,
+    "CONTEXT_TOO_LONG": StatusCode.INVALID_ARGUMENT,
+    "CONTENT_REFUSED": StatusCode.FAILED_PRECONDITION,
+    "LM_AUTH": StatusCode.FAILED_PRECONDITION,
+    "LM_BILLING": StatusCode.FAILED_PRECONDITION,
+    "LM_UNSUPPORTED": StatusCode.FAILED_PRECONDITION,
+    "LM_TIMEOUT": StatusCode.DEADLINE_EXCEEDED,
+    "RUN_TIMEOUT": StatusCode.DEADLINE_EXCEEDED,
+    "LM_REQUEST_REJECTED": StatusCode.INTERNAL,
+    "PROGRAM_ERROR": StatusCode.INTERNAL,
+    "TOOL_ERROR": StatusCode.INTERNAL,
+    "OUTPUT_UNPARSABLE": StatusCode.INTERNAL,
+    "OUTPUT_UNSERIALISABLE": StatusCode.INTERNAL,
+    "PROGRAM_RESULT_INVALID": StatusCode.INTERNAL,
+    "RUN_CANCELLED": StatusCode.CANCELLED,
+    # a defect of the server
+    "SERVER_FAULT": StatusCode.INTERNAL,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How an RPC ends."""
+
+    code: StatusCode
+    message: str
+    trailers: tuple[tuple[str, str | bytes], ...]
+
+
+def code_of(error: HeadraceError) -> StatusCode:
+    """The gRPC code of an error."""
+    return CODES.get(error.reason, StatusCode.INTERNAL)
+
+
+def status_of(
+    error: HeadraceError, facts: Mapping[str, str], trailers: Mapping[str, str]
+) -> Status:
+    """The status of an error.
+
+    `facts` (run_id, program) join its metadata; `trailers` (headrace-run-id and kin) go beside the
+    standard ones.
+    """
+    code, message, delay = code_of(error), status_message(error.message), retry_delay(error)
+    plain = {**trailers, "headrace-error-reason": error.reason}
+
+    if delay is not None:
+        plain["headrace-retry-delay-ms"] = str(round(delay * 1000))
+
+        if code is StatusCode.UNAVAILABLE:
+            plain["grpc-retry-pushback-ms"] = str(round(delay * 1000))
+
+    details = _details(code, message, error, facts)
+
+    return Status(
+        code,
+        message,
+        (
+            *((name, ascii_value(value)) for name, value in plain.items()),
+            ("grpc-status-details-bin", details),
+        ),
+    )
+
+
+def failure_of(error: HeadraceError, call_id: int = 0) -> pb.Failure:
+    """The same facts as a message."""
+    failure = pb.Failure(
+        status_code=code_of(error).value[0],
+        reason=error.reason,
+        message=status_message(error.message),
+        metadata=_metadata(error, {}),
+        call_id=call_id,
+    )
+
+    if (delay := retry_delay(error)) is not None:
+        failure.retry_delay.FromNanoseconds(round(delay * 1e9))
+
+    return failure
+
+
+def retry_delay(error: HeadraceError) -> float | None:
+    """Seconds after which the same may succeed, where the error knows."""
+    if isinstance(error, LMError):
+        return error.retry_after
+
+    return error.retry_delay if isinstance(error, RequestRefused | StreamAged) else None
+
+
+def _details(
+    code: StatusCode, message: str, error: HeadraceError, facts: Mapping[str, str]
+) -> bytes:
+    status = status_pb2.Status(code=code.value[0], message=message)
+    info = details_pb2.ErrorInfo(
+        reason=error.reason, domain=DOMAIN, metadata=_metadata(error, facts)
+    )
+    _add(status, info)
+
+    if (delay := retry_delay(error)) is not None:
+        retry = details_pb2.RetryInfo()
+        retry.retry_delay.FromNanoseconds(round(delay * 1e9))
+        _add(status, retry)
+
+    if isinstance(error, QuotaExceeded):
+        violation = details_pb2.QuotaFailure.Violation(subject="caller", description=message)
+        _add(status, details_pb2.QuotaFailure(violations=[violation]))
+
+    if isinstance(error, RequestInvalid):
+        _add(status, _bad_request(error, MAX_DETAILS - status.ByteSize()))
+
+    return bytes(status.SerializeToString())
+
+
+def _bad_request(error: RequestInvalid, room: int) -> details_pb2.BadRequest:
+    """As many of the violations as there is room for."""
+    bad_request = details_pb2.BadRequest()
+
+    for violation in error.violations:
+        wire = details_pb2.BadRequest.FieldViolation(
+            field=line(violation.field, 100), description=line(violation.description, 300)
+        )
+        room -= wire.ByteSize() + 4
+
+        if room < 100:
+            break
+
+        bad_request.field_violations.append(wire)
+
+    return bad_request
+
+
+def _metadata(error: HeadraceError, facts: Mapping[str, str]) -> dict[str, str]:
+    named = {**facts, **error.metadata}
+
+    return {line(name, 40): line(value, MAX_METADATA) for name, value in list(named.items())[:8]}
+
+
+def _add(status: status_pb2.Status, detail: Message) -> None:
+    packed = Any()
+    packed.Pack(detail)
+    status.details.append(packed)

@@ -1,0 +1,109 @@
+"""JSON values to and from google.protobuf.Struct, with the limits that keep both sides safe.
+
+Protobuf parsers stop at 100 nested messages, so what goes out may nest no deeper than MAX_DEPTH.
+Struct has only doubles: integers they cannot hold go out as decimal strings.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from google.protobuf.struct_pb2 import NULL_VALUE, Struct, Value
+
+from headrace.server.wire.text import sound
+
+MAX_DEPTH = 32
+"""Objects and lists inside each other, the outermost included."""
+
+MAX_EXACT = 2**53
+"""Integers up to here are exact as doubles."""
+
+
+def to_struct(values: Mapping[str, object]) -> Struct:
+    """A Struct of JSON-safe values. Raises ValueError where they nest too deep."""
+    struct = Struct()
+    _fill_fields(struct, values, MAX_DEPTH)
+
+    return struct
+
+
+def to_value(value: object) -> Value:
+    """A Value of a JSON-safe value. Raises ValueError where they nest too deep."""
+    target = Value()
+    _fill(target, value, MAX_DEPTH)
+
+    return target
+
+
+def _fill_fields(target: Struct, values: Mapping[str, object], depth: int) -> None:
+    if depth == 0:
+        raise ValueError(f"nests deeper than {MAX_DEPTH}")
+
+    for name, value in values.items():
+        _fill(target.fields[sound(name)], value, depth - 1)
+
+
+def _fill(target: Value, value: object, depth: int) -> None:
+    match value:
+        case None:
+            target.null_value = NULL_VALUE
+        case bool():
+            target.bool_value = value
+        case str():
+            target.string_value = sound(value)
+        case int() if abs(value) > MAX_EXACT:
+            target.string_value = str(value)
+        case int() | float():
+            target.number_value = value
+        case Mapping():
+            target.struct_value.SetInParent()
+            _fill_fields(target.struct_value, cast("Mapping[str, object]", value), depth)
+        case Sequence():
+            _fill_list(target, cast("Sequence[object]", value), depth)
+        case _:
+            raise TypeError(f"{type(value).__name__} is not a JSON value")
+
+
+def _fill_list(target: Value, items: Sequence[object], depth: int) -> None:
+    if depth == 0:
+        raise ValueError(f"nests deeper than {MAX_DEPTH}")
+
+    target.list_value.SetInParent()
+
+    for item in items:
+        _fill(target.list_value.values.add(), item, depth - 1)
+
+
+def from_struct(struct: Struct) -> dict[str, object]:
+    """The values of a Struct; whole doubles that are exact become ints. Its depth is bounded by
+    protobuf's parser."""
+    return {name: from_value(value) for name, value in struct.fields.items()}
+
+
+def from_value(value: Value) -> object:
+    """The JSON value of a Value."""
+    match value.WhichOneof("kind"):
+        case "number_value":
+            number = value.number_value
+            return int(number) if number.is_integer() and abs(number) <= MAX_EXACT else number
+        case "string_value":
+            return value.string_value
+        case "bool_value":
+            return value.bool_value
+        case "struct_value":
+            return from_struct(value.struct_value)
+        case "list_value":
+            return [from_value(item) for item in value.list_value.values]
+        case _:
+            return None
+
+
+def from_json(text: str) -> object:
+    """The value of JSON text, integers exact. Raises ValueError or, nested too deep, RecursionError."""
+    return json.loads(text, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
