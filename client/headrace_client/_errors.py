@@ -1,0 +1,254 @@
+"""Everything this client raises on purpose, and the one table from the wire's reasons to classes.
+
+    HeadraceError
+    +-- RequestRefused            the server refused the request; nothing was started
+    |   +-- RequestInvalid        a field of the request is malformed: see `violations`
+    |   |   +-- InputInvalid      the inputs do not fit the program
+    |   +-- ProgramNotFound, RunNotFound
+    |   +-- RunIdReused, RevisionMismatch, CursorAhead
+    |   +-- Unauthenticated, PermissionRefused, QuotaExceeded
+    |   +-- ServerBusy            try again, after `retry_delay`
+    +-- RunFailed                 the run is over and has no prediction
+    |   +-- RunCancelled, RunTimeout, RunTooLarge
+    |   +-- ProgramError, ToolError, OutputUnparsable, LMError
+    |   +-- RunLost               the server no longer knows a run it had begun
+    +-- ServerUnreachable         no answer, or the connection broke and did not come back
+    |   +-- DeadlineExceeded      no answer within the time given
+    +-- ServerFault               an answer that the contract does not foresee
+
+    StreamMisused (RuntimeError)  your code uses a stream in a way that cannot work
+    +-- StreamNotOpen, StreamConsumed, StreamClosed
+
+`reason` is the stable name to decide by; messages may change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import grpc
+from headrace_proto.v1.headrace_pb2 import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class FieldViolation:
+    """One thing wrong with one field of a request."""
+
+    field: str
+    """Path of the field, such as `inputs.question`."""
+    description: str
+
+
+class HeadraceError(Exception):
+    """Root of all failures; misuse of a stream is a `StreamMisused` instead."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: grpc.StatusCode = grpc.StatusCode.UNKNOWN,
+        reason: str = "",
+        run_id: str = "",
+        retry_delay: float | None = None,
+        violations: Sequence[FieldViolation] = (),
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        """gRPC status code."""
+        self.reason = reason
+        """Stable name of what went wrong, such as LM_RATE_LIMITED; empty when the server gave none."""
+        self.run_id = run_id
+        self.retry_delay = retry_delay
+        """Seconds after which trying again makes sense, where the server said so."""
+        self.violations = tuple(violations)
+        """What is wrong with which field, for a malformed request."""
+        self.metadata = dict(metadata or {})
+        """Further facts, such as the model or the call that failed."""
+        self.usage: Usage | None = None
+        """LM work done before the run failed, where the server still knew it."""
+
+    def __str__(self) -> str:
+        return self.message
+
+
+# Refused before anything started
+
+
+class RequestRefused(HeadraceError):
+    """The server refused the request and started nothing."""
+
+
+class RequestInvalid(RequestRefused):
+    """A field of the request is malformed; `violations` names each."""
+
+
+class InputInvalid(RequestInvalid):
+    """The inputs do not fit the program; `violations` names each."""
+
+
+class ProgramNotFound(RequestRefused):
+    """No such program; the message names those there are."""
+
+
+class RunNotFound(RequestRefused):
+    """No such run: never started, expired, or another principal's."""
+
+
+class RunIdReused(RequestRefused):
+    """The run_id belongs to a run with other inputs."""
+
+
+class RevisionMismatch(RequestRefused):
+    """The revision asked for is not the one hosted."""
+
+
+class CursorAhead(RequestRefused):
+    """after_sequence lies beyond the end of the run's log."""
+
+
+class Unauthenticated(RequestRefused):
+    """The server wants credentials, or refuses those given."""
+
+
+class PermissionRefused(RequestRefused):
+    """These credentials do not allow this."""
+
+
+class QuotaExceeded(RequestRefused):
+    """A limit is reached: the principal's own, or the size of a message."""
+
+
+class ServerBusy(RequestRefused):
+    """The server takes no new runs just now; `retry_delay` says when to ask again."""
+
+
+# The run is over
+
+
+class RunFailed(HeadraceError):
+    """The run is over and has no prediction. It stays failed: a new try is a new run."""
+
+
+class RunCancelled(RunFailed):
+    """The run was stopped; `metadata["by"]` says by whom: caller, linger or drain."""
+
+
+class RunTimeout(RunFailed):
+    """The run's own time budget was spent."""
+
+
+class RunTooLarge(RunFailed):
+    """The run's log or its prediction passed the server's limit."""
+
+
+class ProgramError(RunFailed):
+    """The program raised, or returned something that cannot be sent."""
+
+
+class ToolError(RunFailed):
+    """A tool failed and the program did not recover."""
+
+
+class OutputUnparsable(RunFailed):
+    """The model's answer does not fit the program's signature."""
+
+
+class LMError(RunFailed):
+    """A language model call failed; `reason` tells apart rate limits, keys, timeouts and the rest."""
+
+
+class RunLost(RunFailed):
+    """The server no longer knows the run: it restarted, or kept it no longer. How far it got is unknown."""
+
+
+# No usable answer
+
+
+class ServerUnreachable(HeadraceError):
+    """No answer from the server, or the connection broke and did not come back in time.
+
+    A run that had begun may still be going: `client.attach(error.run_id)` reads it.
+    """
+
+
+class DeadlineExceeded(ServerUnreachable):
+    """No answer within the time given."""
+
+
+class ServerFault(HeadraceError):
+    """An answer that the contract does not foresee."""
+
+
+# Misuse
+
+
+class StreamMisused(RuntimeError):
+    """Your code uses a client or a run in a way that cannot work; the message says what to change."""
+
+
+class StreamNotOpen(StreamMisused):
+    """A run is read outside of its `with` block."""
+
+
+class StreamConsumed(StreamMisused):
+    """A run is read a second time, or both by events and by fields."""
+
+
+class StreamClosed(StreamMisused):
+    """A client or a run is used after it was closed."""
+
+
+BY_REASON: dict[str, type[HeadraceError]] = {
+    "INPUT_INVALID": InputInvalid,
+    "REQUEST_INVALID": RequestInvalid,
+    "PROGRAM_NOT_FOUND": ProgramNotFound,
+    "RUN_NOT_FOUND": RunNotFound,
+    "RUN_ID_REUSED": RunIdReused,
+    "REVISION_MISMATCH": RevisionMismatch,
+    "CURSOR_AHEAD": CursorAhead,
+    "PERMISSION_DENIED": PermissionRefused,
+    "QUOTA_EXCEEDED": QuotaExceeded,
+    "SERVER_BUSY": ServerBusy,
+    "DRAINING": ServerBusy,
+    "STORE_UNAVAILABLE": ServerBusy,
+    "RUN_CANCELLED": RunCancelled,
+    "RUN_TIMEOUT": RunTimeout,
+    "RUN_TOO_LARGE": RunTooLarge,
+    "PROGRAM_ERROR": ProgramError,
+    "PROGRAM_RESULT_INVALID": ProgramError,
+    "OUTPUT_UNSERIALISABLE": ProgramError,
+    "TOOL_ERROR": ToolError,
+    "OUTPUT_UNPARSABLE": OutputUnparsable,
+    "CONTEXT_TOO_LONG": LMError,
+    "CONTENT_REFUSED": LMError,
+}
+
+BY_CODE: dict[grpc.StatusCode, type[HeadraceError]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: RequestInvalid,
+    grpc.StatusCode.NOT_FOUND: RequestRefused,
+    grpc.StatusCode.ALREADY_EXISTS: RequestRefused,
+    grpc.StatusCode.FAILED_PRECONDITION: RequestRefused,
+    grpc.StatusCode.OUT_OF_RANGE: RequestRefused,
+    grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
+    grpc.StatusCode.PERMISSION_DENIED: PermissionRefused,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: QuotaExceeded,
+    grpc.StatusCode.UNAVAILABLE: ServerUnreachable,
+    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
+}
+
+
+def error_class(code: grpc.StatusCode, reason: str, run_state: str) -> type[HeadraceError]:
+    """The class for what a status says; `run_state` is empty unless the run is over."""
+    if reason.startswith("LM_"):
+        return LMError
+
+    if reason in BY_REASON:
+        return BY_REASON[reason]
+
+    if run_state:
+        return RunCancelled if run_state == "CANCELLED" else RunFailed
+
+    return BY_CODE.get(code, ServerFault)

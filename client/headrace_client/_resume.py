@@ -1,0 +1,93 @@
+"""What to do when a call for a run ends badly: raise, or wait and make the same call again.
+
+The rule, from the contract: `headrace-run-state` in the trailers ends with the run's failure; a
+code that speaks of the road means: wait, and ask again, as long as there is progress; anything else
+says that the request is wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import grpc
+
+from headrace_client._connection import Connection
+from headrace_client._errors import DeadlineExceeded, HeadraceError, RunLost
+from headrace_client._patience import Patience
+from headrace_client._status import CallStatus
+
+
+class Resumption:
+    """The patience and the deadline of one run's reader."""
+
+    def __init__(
+        self, connection: Connection, run_id: str, *, retries: int, timeout: float | None
+    ) -> None:
+        """`timeout`: seconds from now on, after which waiting ends with DeadlineExceeded."""
+        self.run_id = run_id
+        self.cursor = 0
+        """The last position seen: what is recorded after it is still to come."""
+        self._connection = connection
+        self._patience = Patience(retries)
+        self._deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
+
+    def seconds_left(self) -> float | None:
+        """Seconds until the deadline; None without one."""
+        if self._deadline is None:
+            return None
+
+        return max(self._deadline - asyncio.get_running_loop().time(), 0.0)
+
+    def answered(self, sequence: int = 0) -> None:
+        """The server answered, at this position if it named one. Only a new position is progress."""
+        if sequence > self.cursor:
+            self.cursor = sequence
+            self._patience.progressed()
+        else:
+            self._patience.answered()
+
+    async def wait_after(self, status: CallStatus, cause: BaseException) -> None:
+        """Returns when the call may be made again; raises what it stands for when it may not."""
+        if not status.is_cut:
+            raise self._final(status) from cause
+
+        delay = self._patience.next_delay(status.retry_delay)
+
+        if delay is None:
+            raise self._given_up(status) from cause
+
+        seconds_left = self.seconds_left()
+
+        if seconds_left is not None and seconds_left <= delay:
+            raise self._too_late() from cause
+
+        await asyncio.sleep(delay)
+
+    def _final(self, status: CallStatus) -> HeadraceError:
+        if status.code is grpc.StatusCode.DEADLINE_EXCEEDED and not status.reason:
+            return self._too_late()
+
+        if status.reason == "RUN_NOT_FOUND" and self._patience.reached:
+            return RunLost(
+                f"the server no longer knows run {self.run_id}: it restarted, or let go of the run",
+                code=status.code,
+                reason=status.reason,
+                run_id=self.run_id,
+            )
+
+        return self._connection.error(status, self.run_id)
+
+    def _given_up(self, status: CallStatus) -> HeadraceError:
+        error = self._connection.error(status, self.run_id)
+
+        if self.cursor:
+            error.message += f" (run {self.run_id} was read up to event {self.cursor})"
+
+        return error
+
+    def _too_late(self) -> DeadlineExceeded:
+        return DeadlineExceeded(
+            f"run {self.run_id} did not end in the time given",
+            code=grpc.StatusCode.DEADLINE_EXCEEDED,
+            run_id=self.run_id,
+        )

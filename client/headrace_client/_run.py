@@ -1,0 +1,292 @@
+"""A run as its reader sees it: events, the text of fields, and the prediction.
+
+Nothing is queued: readers of events take them one by one, readers of fields are cursors over the
+text so far, and whoever finds nothing new fetches the next event for all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable
+from types import TracebackType
+from typing import Any, Literal, Self, TypeAlias, cast
+
+from google.protobuf import json_format
+from headrace_proto.v1.headrace_pb2 import Prediction, Run, StatusUpdate, StreamEvent, Token
+
+from headrace_client._connection import Connection
+from headrace_client._errors import (
+    HeadraceError,
+    ServerFault,
+    StreamConsumed,
+    StreamMisused,
+    StreamNotOpen,
+)
+from headrace_client._stream import EventStream
+from headrace_client._text import FieldKey, Transcript
+
+Event: TypeAlias = Token | StatusUpdate | Prediction
+"""What a run's iteration gives: the arms of the wire's StreamEvent, as they are."""
+
+GOODBYE_SECONDS = 3.0
+"""How long leaving a block may take to stop the run."""
+
+
+def outputs(prediction: Prediction) -> dict[str, Any]:
+    """A prediction's outputs as plain values, integers exact.
+
+    ```python
+    from headrace_client import SyncClient, outputs
+
+    with SyncClient() as client:
+        prediction = client.predict("composer", question="why?")
+        print(outputs(prediction)["answer"])
+    ```
+    """
+    if prediction.outputs_json:
+        return cast("dict[str, Any]", json.loads(prediction.outputs_json))
+
+    return json_format.MessageToDict(prediction.outputs)
+
+
+async def stop_run(connection: Connection, run_id: str) -> None:
+    """Stops a run whose reader leaves, within a bound; where this fails, linger ends the run."""
+    with contextlib.suppress(HeadraceError, StreamMisused):
+        await connection.cancel_run(run_id, "the reader left", timeout=GOODBYE_SECONDS)
+
+
+class RunStream:
+    """One run, read from its first event to its prediction. Made by `Client.run` and `Client.attach`.
+
+    Open it with `async with`, then either iterate over it once, for events, or over any number of
+    `field(...)` at the same time, for text. `prediction()` and `result()` read to the end. A broken
+    connection is mended underneath without loss. Leaving the block of `Client.run` early stops the
+    run; leaving that of `Client.attach` does not.
+
+    ```python
+    import asyncio
+
+    from headrace_client import Client, Prediction, StatusUpdate, Token, outputs
+
+
+    async def main() -> None:
+        async with Client() as client, client.run("composer", question="why?") as run:
+            async for event in run:
+                match event:
+                    case Token(predictor=predictor, field=field, chunk=chunk):
+                        print(f"[{predictor}.{field}] {chunk}")
+                    case StatusUpdate(message=message) if message:
+                        print(message)
+                    case Prediction() as prediction:
+                        print(outputs(prediction)["answer"])
+
+
+    asyncio.run(main())
+    ```
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        start: Callable[[], EventStream],
+        *,
+        run_id: str,
+        stops_on_leaving: bool,
+    ) -> None:
+        self.run_id = run_id
+        self.last_event: StreamEvent | None = None
+        """The envelope of the last event read: its sequence, attempt and time."""
+        self._connection = connection
+        self._start = start
+        self._stops_on_leaving = stops_on_leaving
+        self._stream: EventStream | None = None
+        self._transcript = Transcript()
+        self._prediction: Prediction | None = None
+        self._failure: HeadraceError | None = None
+        self._is_over = False
+        self._event_count = 0
+        self._read_by: Literal["", "events", "fields"] = ""
+        self._turn = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        if self._stream is not None:
+            raise StreamConsumed("this run was opened before; ask the client for another")
+
+        self._stream = self._start()
+        self._stream.open()
+
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        stream = self._opened()
+
+        try:
+            if self._stops_on_leaving and not self._is_over:
+                await stop_run(self._connection, self.run_id)
+        finally:
+            await stream.close()
+
+    @property
+    def cursor(self) -> int:
+        """The last position read: `Client.attach(run_id, after_sequence=cursor)` goes on from it."""
+        return 0 if self._stream is None else self._stream.cursor
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        self._read_as("events")
+
+        return self
+
+    async def __anext__(self) -> Event:
+        """The next event; raises RunFailed, RequestRefused or ServerUnreachable."""
+        async with self._turn:
+            event = await self._take()
+
+        if event is None:
+            raise StopAsyncIteration
+
+        return event
+
+    async def prediction(self) -> Prediction:
+        """Reads to the end and gives the prediction; raises what iterating raises."""
+        while self._prediction is None:
+            async with self._turn:
+                if await self._take() is None:
+                    self._prediction = self._prediction or await self._recorded_prediction()
+
+        return self._prediction
+
+    async def result(self) -> dict[str, Any]:
+        """Reads to the end and gives the outputs as plain values; raises what iterating raises."""
+        return outputs(await self.prediction())
+
+    def text(self, predictor: str, field: str, *, call_id: int | None = None) -> str:
+        """The text of a predictor's field as read so far; of its latest call unless one is named."""
+        return self._transcript.latest(predictor, field, call_id)
+
+    def field(self, selector: str) -> AsyncIterator[str]:
+        """New text of a field as it comes, until the run ends; raises what iterating raises.
+
+        `selector` is `answer` or `compose.answer`. Fields may be read side by side; each reader gets
+        all of its text. Calls of one predictor follow each other.
+
+        ```python
+        import asyncio
+
+        from headrace_client import Client
+
+
+        async def main() -> None:
+            async with Client() as client, client.run("composer", question="why?") as run:
+                async for text in run.field("answer"):
+                    print(text, end="", flush=True)
+
+
+        asyncio.run(main())
+        ```
+        """
+        self._read_as("fields")
+
+        return self._follow(selector)
+
+    async def cancel(self, reason: str = "") -> Run:
+        """Stops the run, whoever else reads it, and gives its record."""
+        return await self._connection.cancel_run(self.run_id, reason)
+
+    def detach(self) -> None:
+        """Lets the run go on after this block, for as long as its `linger` without a reader."""
+        self._stops_on_leaving = False
+
+    async def _follow(self, selector: str) -> AsyncIterator[str]:
+        read: dict[FieldKey, int] = {}
+
+        while True:
+            seen = self._event_count
+
+            for key, text in list(self._transcript.matching(selector)):
+                if piece := text.since(read.get(key, 0)):
+                    read[key] = len(text)
+                    yield piece
+
+            if self._failure is not None:
+                raise self._failure
+
+            if self._is_over:
+                return
+
+            await self._wait_for_more(seen)
+
+    async def _wait_for_more(self, seen: int) -> None:
+        async with self._turn:
+            if self._event_count == seen and not self._is_over:
+                await self._take()
+
+    async def _take(self) -> Event | None:
+        stream = self._opened()
+
+        if self._failure is not None:
+            raise self._failure
+
+        while not self._is_over:
+            try:
+                event = await stream.read()
+            except HeadraceError as error:
+                self._failure = error
+                self._is_over = True
+                await self._connection.add_usage(error)
+                raise
+
+            if event is None:
+                self._is_over = True
+            elif (arm := self._apply(event)) is not None:
+                return arm
+
+        return None
+
+    def _apply(self, event: StreamEvent) -> Event | None:
+        self.last_event = event
+        self._event_count += 1
+
+        match event.WhichOneof("event"):
+            case "token":
+                self._transcript.apply(event.token)
+                return event.token
+            case "status":
+                return event.status
+            case "prediction":
+                self._prediction = event.prediction
+                self._is_over = True
+                return event.prediction
+            case _:
+                return None  # an arm of a later version: its position counts, its content does not
+
+    async def _recorded_prediction(self) -> Prediction:
+        run = await self._connection.get_run(self.run_id)
+
+        if not run.HasField("prediction"):
+            raise ServerFault(
+                f"run {self.run_id} ended well without a prediction", run_id=self.run_id
+            )
+
+        return run.prediction
+
+    def _opened(self) -> EventStream:
+        if self._stream is None:
+            raise StreamNotOpen("open the run first: `async with client.run(...) as run:`")
+
+        return self._stream
+
+    def _read_as(self, way: Literal["events", "fields"]) -> None:
+        if self._read_by and (self._read_by, way) != ("fields", "fields"):
+            raise StreamConsumed(
+                "a run is iterated once, by its events or by its fields; text() and prediction() "
+                "remain, and client.attach(run_id) reads it again"
+            )
+
+        self._read_by = way

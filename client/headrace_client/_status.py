@@ -1,0 +1,120 @@
+"""What a gRPC status says, read from its trailers without any I/O.
+
+The rule of the contract: `headrace-run-state` present means the run is over; absent, only this
+stream ended, and a code that speaks of the road rather than of the request means: resume.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc import (  # type: ignore[import-untyped]  # it ships stubs, but no py.typed
+    error_details_pb2,
+    status_pb2,
+)
+from grpc.aio import AioRpcError
+
+from headrace_client._errors import FieldViolation, HeadraceError, error_class
+
+OF_THE_ROAD = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.CANCELLED,  # by someone on the way: our own cancel ends reading otherwise
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CallStatus:
+    """A status other than OK."""
+
+    code: grpc.StatusCode
+    message: str
+    reason: str = ""
+    run_id: str = ""
+    run_state: str = ""
+    """SUCCEEDED, FAILED or CANCELLED once the run is over; else empty."""
+    retry_delay: float | None = None
+    violations: tuple[FieldViolation, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether only the stream ended, so that the same request may be made again."""
+        return not self.run_state and self.code in OF_THE_ROAD
+
+    def error(self, run_id: str = "", message: str = "") -> HeadraceError:
+        """The error this status stands for; `run_id` where the status names none."""
+        return error_class(self.code, self.reason, self.run_state)(
+            message or self.message,
+            code=self.code,
+            reason=self.reason,
+            run_id=self.run_id or run_id,
+            retry_delay=self.retry_delay,
+            violations=self.violations,
+            metadata=self.metadata,
+        )
+
+
+def status_of(error: AioRpcError) -> CallStatus:
+    """Reads the details that stacks with a decoder get, else the plain trailers beside them."""
+    trailers = _texts(error.trailing_metadata() or ())
+    details = _details(error.trailing_metadata() or ())
+    info = details.info
+
+    return CallStatus(
+        code=error.code(),
+        message=error.details() or error.code().name,
+        reason=info.reason or trailers.get("headrace-error-reason", ""),
+        run_id=info.metadata.get("run_id", "") or trailers.get("headrace-run-id", ""),
+        run_state=trailers.get("headrace-run-state", ""),
+        retry_delay=details.retry_delay or _seconds(trailers.get("headrace-retry-delay-ms", "")),
+        violations=details.violations,
+        metadata=dict(info.metadata),
+    )
+
+
+@dataclass(slots=True)
+class _Details:
+    info: error_details_pb2.ErrorInfo = field(default_factory=error_details_pb2.ErrorInfo)
+    retry_delay: float | None = None
+    violations: tuple[FieldViolation, ...] = ()
+
+
+def _details(trailers: Iterable[tuple[str, str | bytes]]) -> _Details:
+    details = _Details()
+    packed = dict(trailers).get("grpc-status-details-bin", b"")
+
+    try:
+        status = status_pb2.Status.FromString(bytes(packed) if isinstance(packed, bytes) else b"")
+
+        for part in status.details:
+            retry = error_details_pb2.RetryInfo()
+            request = error_details_pb2.BadRequest()
+
+            if part.Unpack(retry):
+                details.retry_delay = retry.retry_delay.ToTimedelta().total_seconds()
+            elif part.Unpack(request):
+                details.violations = tuple(
+                    FieldViolation(violation.field, violation.description)
+                    for violation in request.field_violations
+                )
+            else:
+                part.Unpack(details.info)
+    except DecodeError:
+        pass  # whoever wrote this on the way: the code and the plain trailers remain
+
+    return details
+
+
+def _texts(trailers: Iterable[tuple[str, str | bytes]]) -> dict[str, str]:
+    return {key: value for key, value in trailers if isinstance(value, str)}
+
+
+def _seconds(milliseconds: str) -> float | None:
+    return int(milliseconds) / 1000 if milliseconds.isdecimal() else None

@@ -1,0 +1,204 @@
+"""The client for code without an event loop: the same core, on a loop in a thread of its own.
+
+The rule: nothing is decided here. Every method hands its arguments to the asynchronous one and
+waits for what that gives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
+
+from headrace_proto.v1.headrace_pb2 import Prediction, Run, StreamEvent
+
+from headrace_client._client import DEFAULT_ADDRESS, Client, ClientOptions
+from headrace_client._errors import StreamClosed
+from headrace_client._run import Event, RunStream
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class LoopThread:
+    """An event loop that runs in a thread until it is stopped."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="headrace-client", daemon=True)
+        self._thread.start()
+
+    def wait(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Calls an asynchronous function on the loop; interrupting the wait cancels it there."""
+        if self._loop.is_closed():
+            raise StreamClosed("the client is closed; open another")
+
+        async def call() -> T:
+            return await function(*args, **kwargs)
+
+        future = asyncio.run_coroutine_threadsafe(call(), self._loop)
+
+        try:
+            return future.result()
+        finally:
+            future.cancel()  # does nothing to one that is done
+
+    def stop(self) -> None:
+        """Ends the loop and its thread. Stopping again does nothing."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+
+    def _run(self) -> None:
+        self._loop.run_forever()
+        self._loop.close()
+
+
+class SyncRunStream:
+    """`RunStream` without `async` and `await`: open it with `with`, iterate with `for`.
+
+    ```python
+    from headrace_client import SyncClient, Token
+
+    with SyncClient() as client, client.run("composer", question="why?") as run:
+        for event in run:
+            if isinstance(event, Token):
+                print(event.chunk, end="", flush=True)
+    ```
+    """
+
+    def __init__(self, loop: LoopThread, run: RunStream) -> None:
+        self._loop = loop
+        self._run = run
+        self.run_id = run.run_id
+
+    def __enter__(self) -> Self:
+        self._loop.wait(self._run.__aenter__)
+
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._loop.wait(self._run.__aexit__, exc_type, exc, traceback)
+
+    @property
+    def last_event(self) -> StreamEvent | None:
+        """As in `RunStream`."""
+        return self._run.last_event
+
+    @property
+    def cursor(self) -> int:
+        """As in `RunStream`."""
+        return self._run.cursor
+
+    def __iter__(self) -> Iterator[Event]:
+        return self._each(aiter(self._run))
+
+    def prediction(self) -> Prediction:
+        """As in `RunStream`."""
+        return self._loop.wait(self._run.prediction)
+
+    def result(self) -> dict[str, Any]:
+        """As in `RunStream`."""
+        return self._loop.wait(self._run.result)
+
+    def text(self, predictor: str, field: str, *, call_id: int | None = None) -> str:
+        """As in `RunStream`."""
+        return self._run.text(predictor, field, call_id=call_id)
+
+    def field(self, selector: str) -> Iterator[str]:
+        """As in `RunStream`; fields may be read side by side from several threads."""
+        return self._each(self._run.field(selector))
+
+    def cancel(self, reason: str = "") -> Run:
+        """As in `RunStream`."""
+        return self._loop.wait(self._run.cancel, reason)
+
+    def detach(self) -> None:
+        """As in `RunStream`."""
+        self._run.detach()
+
+    def _each(self, items: AsyncIterator[T]) -> Iterator[T]:
+        while True:
+            try:
+                yield self._loop.wait(items.__anext__)
+            except StopAsyncIteration:
+                return
+
+
+def _opening(
+    method: Callable[Concatenate[Client, P], RunStream],
+) -> Callable[Concatenate[SyncClient, P], SyncRunStream]:
+    """The method of `Client` as one of `SyncClient`, with the same parameters."""
+
+    @functools.wraps(method)
+    def open_run(self: SyncClient, /, *args: P.args, **kwargs: P.kwargs) -> SyncRunStream:
+        return SyncRunStream(self.loop, method(self.client, *args, **kwargs))
+
+    return open_run
+
+
+def _waiting(
+    method: Callable[Concatenate[Client, P], Awaitable[T]],
+) -> Callable[Concatenate[SyncClient, P], T]:
+    """The method of `Client` as one of `SyncClient`, with the same parameters."""
+
+    @functools.wraps(method)
+    def wait(self: SyncClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.loop.wait(method, self.client, *args, **kwargs)
+
+    return wait
+
+
+class SyncClient:
+    """`Client` without `async` and `await`; every method is that of `Client`. Threads may share it.
+
+    ```python
+    from headrace_client import SyncClient
+
+    with SyncClient("127.0.0.1:50051") as client:
+        for program in client.programs():
+            print(program.name, program.description)
+    ```
+    """
+
+    def __init__(self, address: str = DEFAULT_ADDRESS, **options: Unpack[ClientOptions]) -> None:
+        """Connects at the first call; the options are those of `Client`."""
+        self.client = Client(address, **options)
+        self.loop = LoopThread()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connection and ends the thread. Closing again does nothing."""
+        with contextlib.suppress(StreamClosed):
+            self.loop.wait(self.client.close)
+
+        self.loop.stop()
+
+    run = _opening(Client.run)
+    attach = _opening(Client.attach)
+    predict = _waiting(Client.predict)
+    get_run = _waiting(Client.get_run)
+    cancel = _waiting(Client.cancel)
+    programs = _waiting(Client.programs)
+    describe = _waiting(Client.describe)
+    server_info = _waiting(Client.server_info)
+    ready = _waiting(Client.ready)

@@ -1,0 +1,252 @@
+"""A headrace server that plays a script: real gRPC on loopback, and no runtime behind it.
+
+It keeps one log of events and serves it from any cursor, as the contract wants. A test says how each
+stream in turn ends: `endings` holds one entry per stream, and once they are used up streams end OK.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.rpc import (  # type: ignore[import-untyped]  # it ships stubs, but no py.typed
+    error_details_pb2,
+    status_pb2,
+)
+from grpc import aio
+from headrace_proto.v1 import headrace_pb2 as pb
+from headrace_proto.v1.headrace_pb2_grpc import (
+    HeadraceServiceServicer,
+    add_HeadraceServiceServicer_to_server,
+)
+
+Context = aio.ServicerContext[Any, Any]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a call ends other than OK."""
+
+    code: grpc.StatusCode
+    message: str = "scripted"
+    reason: str = ""
+    run_state: str = ""
+    retry_delay: float | None = None
+    violations: Mapping[str, str] = field(default_factory=dict[str, str])
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    with_details: bool = True
+    """Whether the rich details are sent, beside the plain trailers."""
+    after: int | None = None
+    """For streams: how many events are sent before it; None = all."""
+
+    async def abort(self, context: Context) -> NoReturn:
+        await context.abort(self.code, self.message, self._trailers())
+        raise AssertionError("abort returned")
+
+    def _trailers(self) -> tuple[tuple[str, str | bytes], ...]:
+        plain = {
+            "headrace-run-state": self.run_state,
+            "headrace-error-reason": self.reason,
+            "headrace-retry-delay-ms": (
+                "" if self.retry_delay is None else str(int(self.retry_delay * 1000))
+            ),
+        }
+        trailers: list[tuple[str, str | bytes]] = [(k, v) for k, v in plain.items() if v]
+
+        if self.with_details and self.reason:
+            trailers.append(("grpc-status-details-bin", self._details().SerializeToString()))
+
+        return tuple(trailers)
+
+    def _details(self) -> status_pb2.Status:
+        parts: list[Any] = [
+            error_details_pb2.ErrorInfo(
+                domain="headrace.dev", reason=self.reason, metadata=self.metadata
+            )
+        ]
+
+        if self.retry_delay is not None:
+            delay = Duration(nanos=int(self.retry_delay * 1e9))
+            parts.append(error_details_pb2.RetryInfo(retry_delay=delay))
+
+        if self.violations:
+            parts.append(
+                error_details_pb2.BadRequest(
+                    field_violations=[
+                        error_details_pb2.BadRequest.FieldViolation(field=f, description=d)
+                        for f, d in self.violations.items()
+                    ]
+                )
+            )
+
+        packed = [AnyMessage() for _ in parts]
+
+        for holder, part in zip(packed, parts, strict=True):
+            holder.Pack(part)
+
+        return status_pb2.Status(code=self.code.value[0], message=self.message, details=packed)
+
+
+UNAVAILABLE = Ending(grpc.StatusCode.UNAVAILABLE)
+FOREVER = Ending(grpc.StatusCode.OK, after=None)
+"""A stream that stays open after its last event, until the reader leaves."""
+
+
+class ScriptedService(HeadraceServiceServicer):
+    """One log, served from any cursor; every request is kept."""
+
+    def __init__(
+        self, events: Sequence[pb.StreamEvent] = (), endings: Sequence[Ending] = ()
+    ) -> None:
+        self.events = list(events)
+        self.endings = list(endings)
+        self.requests: list[Any] = []
+        self.metadata: list[dict[str, str | bytes]] = []
+        self.programs: list[pb.Program] = []
+        self.run = pb.Run(state=pb.Run.STATE_RUNNING)
+        self.cancelled = asyncio.Event()
+        """Set by CancelRun."""
+        self.left = asyncio.Event()
+        """Set when a reader leaves a stream before its end."""
+        self.address = ""
+
+    # pyright: reportIncompatibleMethodOverride=false
+    # The generated base speaks of iterators; a servicer that writes to its context gives none.
+
+    async def Run(self, request: pb.RunRequest, context: Context) -> None:  # type: ignore[override]  # as above
+        await self._stream(request, context)
+
+    async def Attach(self, request: pb.AttachRequest, context: Context) -> None:  # type: ignore[override]  # as above
+        await self._stream(request, context)
+
+    async def Predict(self, request: pb.PredictRequest, context: Context) -> pb.PredictResponse:
+        await self._answered(request, context)
+
+        return pb.PredictResponse(run_id=request.run_id, prediction=self.events[-1].prediction)
+
+    async def GetRun(self, request: pb.GetRunRequest, context: Context) -> pb.GetRunResponse:
+        self._keep(request, context)
+
+        return pb.GetRunResponse(run=self.run)
+
+    async def CancelRun(
+        self, request: pb.CancelRunRequest, context: Context
+    ) -> pb.CancelRunResponse:
+        self._keep(request, context)
+        self.cancelled.set()
+        self.run.state = pb.Run.STATE_CANCELLED
+
+        return pb.CancelRunResponse(run=self.run)
+
+    async def ListPrograms(
+        self, request: pb.ListProgramsRequest, context: Context
+    ) -> pb.ListProgramsResponse:
+        await self._answered(request, context)
+        first = int(request.page_token or 0)
+        more = first + 1 < len(self.programs)
+
+        return pb.ListProgramsResponse(
+            programs=self.programs[first : first + 1],
+            next_page_token=str(first + 1) if more else "",
+        )
+
+    async def GetProgram(
+        self, request: pb.GetProgramRequest, context: Context
+    ) -> pb.GetProgramResponse:
+        await self._answered(request, context)
+
+        for program in self.programs:
+            if program.name == request.name:
+                return pb.GetProgramResponse(program=program)
+
+        known = ", ".join(program.name for program in self.programs)
+        ending = Ending(
+            grpc.StatusCode.NOT_FOUND,
+            f"no program {request.name!r}; there are: {known}",
+            "PROGRAM_NOT_FOUND",
+        )
+        await ending.abort(context)
+
+    async def GetServerInfo(
+        self, request: pb.GetServerInfoRequest, context: Context
+    ) -> pb.GetServerInfoResponse:
+        await self._answered(request, context)
+
+        return pb.GetServerInfoResponse(version="0.0", features=["attach"])
+
+    def requests_of(self, kind: type[Any]) -> list[Any]:
+        return [request for request in self.requests if isinstance(request, kind)]
+
+    async def _stream(self, request: pb.RunRequest | pb.AttachRequest, context: Context) -> None:
+        self._keep(request, context)
+        ending = self.endings.pop(0) if self.endings else None
+
+        try:
+            await self._play(request, ending, context)
+        except (asyncio.CancelledError, aio.InternalError):
+            self.left.set()
+            raise
+
+    async def _play(
+        self, request: pb.RunRequest | pb.AttachRequest, ending: Ending | None, context: Context
+    ) -> None:
+        limit = len(self.events) if ending is None or ending.after is None else ending.after
+
+        for event in self._after(request.after_sequence)[:limit]:
+            event.run_id = request.run_id
+            await context.write(event)
+
+        if ending is FOREVER:
+            await asyncio.Event().wait()
+
+        if ending is not None:
+            await ending.abort(context)
+
+    def _after(self, sequence: int) -> list[pb.StreamEvent]:
+        positions = [event.sequence for event in self.events]
+        first = positions.index(sequence) + 1 if sequence else 0
+
+        return self.events[first:]
+
+    async def _answered(self, request: object, context: Context) -> None:
+        self._keep(request, context)
+
+        if self.endings:
+            await self.endings.pop(0).abort(context)
+
+    def _keep(self, request: Any, context: Context) -> None:
+        kept = type(request)()
+        kept.CopyFrom(request)
+        self.requests.append(kept)
+        self.metadata.append(dict(context.invocation_metadata() or ()))
+
+
+@asynccontextmanager
+async def serving(
+    service: ScriptedService,
+    *,
+    port: int = 0,
+    credentials: grpc.ServerCredentials | None = None,
+) -> AsyncIterator[ScriptedService]:
+    """Serves on loopback until the block ends; `service.address` says where."""
+    server = aio.server(options=[("grpc.so_reuseport", 0)])
+    add_HeadraceServiceServicer_to_server(service, server)
+
+    if credentials is None:
+        port = server.add_insecure_port(f"127.0.0.1:{port}")
+    else:
+        port = server.add_secure_port(f"127.0.0.1:{port}", credentials)
+
+    service.address = f"127.0.0.1:{port}"
+    await server.start()
+
+    try:
+        yield service
+    finally:
+        await server.stop(None)
