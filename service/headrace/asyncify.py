@@ -1,0 +1,72 @@
+"""Crossing between sync and async programs by hand, for code that is not a module.
+
+Modules answer to `()` and `acall` alike and need none of this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Coroutine
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from headrace.context import portal, settings
+from headrace.module import Module
+
+_limits: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, asyncio.Semaphore]] = (
+    WeakKeyDictionary()
+)
+
+
+def asyncify(program: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
+    """Gives an async function that calls the program; sync code runs in a worker thread.
+
+    At most `settings.async_max_workers` run at once per loop; None means no limit.
+    """
+
+    @functools.wraps(program, updated=())
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        limit = _limit()
+
+        if limit is None:
+            return await _call(program, args, kwargs)
+
+        async with limit:
+            return await _call(program, args, kwargs)
+
+    return call
+
+
+async def _call(program: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if isinstance(program, Module):
+        return await program.acall(*args, **kwargs)
+
+    return await portal.in_thread(program, *args, **kwargs)
+
+
+def _limit() -> asyncio.Semaphore | None:
+    size = settings.async_max_workers
+
+    if size is None:
+        return None
+
+    by_size = _limits.setdefault(asyncio.get_running_loop(), {})
+
+    return by_size.setdefault(size, asyncio.Semaphore(size))
+
+
+def syncify(program: Callable[..., Any], in_place: bool = True) -> Callable[..., Any]:
+    """Gives a program that sync code can call.
+
+    A module can already be called so and is returned as it is, whatever `in_place` says; an async
+    function is wrapped.
+    """
+    if isinstance(program, Module):
+        return program
+
+    @functools.wraps(program)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return portal.run(program, *args, **kwargs)
+
+    return call

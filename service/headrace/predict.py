@@ -1,0 +1,189 @@
+"""Predict: one signature, one LM call, one Prediction; the leaf every program is made of."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+from pydantic import ValidationError
+
+from headrace.adapters import Adapter, ChatAdapter
+from headrace.context import BaseCallback, current_call, current_run, settings
+from headrace.errors import LMNotConfiguredError, UsageError
+from headrace.lm.base import BaseLM
+from headrace.module import Module
+from headrace.signatures import Field, Signature, ensure_signature
+from headrace.values import Example, Prediction
+
+logger = logging.getLogger("headrace.predict")
+
+PER_CALL = ("signature", "demos", "config", "lm")
+"""Names a call may override, unless the signature has an input of that name."""
+
+WriteField: TypeAlias = Callable[[str, str, bool, bool], None]
+"""Takes (field, chunk, is_last, cached)."""
+
+SEVERAL_NEED_TEMPERATURE = 0.7
+"""Sent with n > 1 when no temperature is set: equal completions would be of no use."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """One call of a predictor with everything settled."""
+
+    signature: type[Signature]
+    inputs: dict[str, Any]
+    demos: Sequence[Any]
+    lm: BaseLM
+    adapter: Adapter
+    options: dict[str, Any]
+
+    async def answer(self, write: WriteField) -> list[dict[str, Any]]:
+        """The output values, one dict per completion."""
+        return await self.adapter.acall(
+            self.lm, self.options, self.signature, self.demos, self.inputs, write
+        )
+
+
+class Predict(Module):
+    """Asks an LM for the output fields of a signature, given its input fields.
+
+    `config` holds LM options (temperature, max_tokens, n …) for every call. A call takes the inputs
+    by name, and may override `signature`, `demos`, `config` and `lm`.
+    """
+
+    is_predictor: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        signature: str | type[Signature],
+        callbacks: list[BaseCallback] | None = None,
+        **config: Any,
+    ) -> None:
+        super().__init__(callbacks)
+        self.signature = ensure_signature(signature)
+        self.demos: list[Any] = []
+        self.config = config
+        self.lm: BaseLM | None = None
+
+    async def acall(self, *args: Any, **kwargs: Any) -> Prediction:
+        """Calls the predictor with its inputs by name."""
+        self._refuse_positional(args)
+        return await super().acall(**kwargs)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Prediction:
+        """`acall` for sync code."""
+        self._refuse_positional(args)
+        return super().__call__(**kwargs)
+
+    async def aforward(self, **kwargs: Any) -> Prediction:
+        """Prompts, streams the answer's fields into the run, and gives the Prediction.
+
+        Raises LMError for whatever goes wrong with the LM, AdapterParseError for an answer that
+        does not fit the signature.
+        """
+        ask = self._settle(kwargs)
+        completions = await self._generate(ask)
+
+        return Prediction.from_completions(completions, signature=ask.signature)
+
+    async def _generate(self, ask: _Ask) -> list[dict[str, Any]]:
+        run, call = current_run(), current_call()
+
+        if run is None or call is None:
+            return await ask.answer(_write_nowhere)
+
+        fields = ask.signature.output_fields.items()
+        typed = {name for name, field in fields if not field.streams_text}
+
+        with run.fields(self._address(), call.call_id, typed) as writer:
+            return await ask.answer(writer.write)
+
+    def _settle(self, kwargs: Mapping[str, Any]) -> _Ask:
+        given = dict(kwargs)
+        inputs_named = self.signature.input_fields
+        overrides = {
+            name: given.pop(name) for name in PER_CALL if name in given and name not in inputs_named
+        }
+        signature = ensure_signature(overrides.get("signature") or self.signature)
+        demos = overrides.get("demos", self.demos)
+
+        return _Ask(
+            signature,
+            _inputs(signature, given),
+            demos,
+            _lm(overrides.get("lm") or self.lm or settings.lm),
+            settings.adapter or ChatAdapter(),
+            _options({**self.config, **(overrides.get("config") or {})}),
+        )
+
+    def _refuse_positional(self, args: Sequence[Any]) -> None:
+        if args:
+            names = ", ".join(f"{name}=…" for name in self.signature.input_fields)
+            raise UsageError(f"a predictor takes its inputs by name: {names}")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.signature.signature})"
+
+
+def _write_nowhere(field: str, chunk: str, is_last: bool, cached: bool) -> None:
+    """Takes the text of fields outside a run, where nobody reads along."""
+
+
+def _lm(lm: object) -> BaseLM:
+    if isinstance(lm, BaseLM):
+        return lm
+
+    if lm is None:
+        raise LMNotConfiguredError(
+            "no LM is set; call headrace.configure(lm=headrace.LM('openai/gpt-4o-mini'))"
+        )
+
+    raise UsageError(f"lm must be an LM, not {type(lm).__name__}; write headrace.LM({lm!r})")
+
+
+def _options(config: dict[str, Any]) -> dict[str, Any]:
+    if (config.get("n") or 1) > 1 and (config.get("temperature") or 0.0) <= 0.15:
+        return {**config, "temperature": SEVERAL_NEED_TEMPERATURE}
+
+    return config
+
+
+def _inputs(signature: type[Signature], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs the prompt is written from; what does not fit is said in the log, not refused."""
+    fields = signature.input_fields
+    unknown = [name for name in given if name not in fields]
+    missing = [name for name, one in fields.items() if name not in given and one.required]
+
+    if unknown:
+        logger.warning("ignored inputs %s: the signature has %s", unknown, list(fields))
+
+    if missing:
+        logger.warning("inputs %s are missing of %s", missing, list(fields))
+
+    inputs = {name: one.default_value() for name, one in fields.items() if not one.required}
+    inputs.update((name, value) for name, value in given.items() if name in fields)
+
+    if settings.warn_on_type_mismatch:
+        _warn_of_mismatches(signature, inputs)
+
+    return inputs
+
+
+def _warn_of_mismatches(signature: type[Signature], inputs: Mapping[str, Any]) -> None:
+    for name, value in inputs.items():
+        field = signature.input_fields[name]
+
+        if field.annotated and not isinstance(value, Example) and not _fits(field, value):
+            logger.warning("input %s is a %s, not %s", name, type(value).__name__, field.type_text)
+
+
+def _fits(field: Field, value: object) -> bool:
+    try:
+        field.validate(value)
+    except ValidationError:
+        return False
+
+    return True

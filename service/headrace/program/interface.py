@@ -1,0 +1,102 @@
+"""What goes into a program and what comes out, read off its module.
+
+Inputs are those of a built-in module's signature; else the parameters of the method that does the
+work, their annotations the types, `str` where there is none. Outputs are those of a built-in module's
+signature, those declared for hosting, or the annotated result; else they are not declared and
+predictions carry what comes.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from headrace.chain_of_thought import ChainOfThought
+from headrace.errors import UsageError
+from headrace.module import Module
+from headrace.predict import Predict
+from headrace.react import ReAct
+from headrace.signatures import Field, InputField, OutputField, Signature, make_signature
+from headrace.values import Prediction
+
+Outputs = type[Signature] | str | None
+"""How outputs are declared for hosting: a signature whose outputs count, or "a, b: int"."""
+
+NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+def input_fields(module: Module) -> Sequence[Field]:
+    """The program's inputs. Raises UsageError for annotations that cannot be resolved."""
+    built_in = _signature_of(module)
+
+    if built_in is not None:
+        return list(built_in.input_fields.values())
+
+    work = _work_of(module)
+    hints = _hints(work)
+    fields: list[Field] = []
+
+    for name, parameter in inspect.signature(work).parameters.items():
+        if parameter.kind in NAMED:
+            default = ... if parameter.default is parameter.empty else parameter.default
+            fields.append(InputField(default).named(name, hints.get(name)))
+
+    return fields
+
+
+def output_fields(module: Module, declared: Outputs) -> Sequence[Field]:
+    """The program's outputs; none when they are not declared anywhere."""
+    signature = _signature_of(module) if declared is None else _declared(declared)
+
+    if signature is not None:
+        return list(signature.output_fields.values())
+
+    result = _hints(_work_of(module)).get("return")
+
+    return [] if _is_open(result) else [OutputField().named("result", result)]
+
+
+def _work_of(module: Module) -> Callable[..., Any]:
+    return module.aforward if module.works_async else module.forward
+
+
+def _signature_of(module: Module) -> type[Signature] | None:
+    """The signature of a built-in module, with all that its predictions carry; None for others."""
+    match module:
+        case Predict(signature=signature):
+            return signature
+        case ChainOfThought(predict=predict):
+            return predict.signature
+        case ReAct(signature=signature):
+            return signature
+        case _:
+            return None
+
+
+def _declared(outputs: type[Signature] | str) -> type[Signature]:
+    if not isinstance(outputs, str):
+        return outputs
+
+    if "->" in outputs:
+        raise UsageError(f"outputs={outputs!r}: write the outputs alone, as in 'answer, score: int'")
+
+    return make_signature(f"inputs -> {outputs}")
+
+
+def _is_open(result: Any) -> bool:
+    """Whether a return annotation leaves the outputs open."""
+    if result in (None, type(None), Any) or result is inspect.Parameter.empty:
+        return True
+
+    origin = typing.get_origin(result) or result
+
+    return isinstance(origin, type) and issubclass(origin, Prediction | Mapping)
+
+
+def _hints(work: Any) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(work, include_extras=True)
+    except (NameError, TypeError) as error:
+        raise UsageError(f"{work.__qualname__}: an annotation cannot be resolved: {error}") from error

@@ -1,0 +1,202 @@
+"""Program: what is hosted.
+
+It knows the program's fields, schemas and predictors before anything runs, checks inputs, and makes
+the work of a run out of them.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from headrace.adapters import Adapter
+from headrace.context import context
+from headrace.errors import InputInvalid, OutputUnserialisable, ProgramResultInvalid, UsageError
+from headrace.lm.base import BaseLM
+from headrace.module import Module
+from headrace.program.examples import example_inputs
+from headrace.program.inputs import check_inputs
+from headrace.program.interface import Outputs, input_fields, output_fields
+from headrace.program.revision import revision_of
+from headrace.runs.execution import Work
+from headrace.signatures import Field, make_signature
+from headrace.streaming.status import ProviderMessages, StatusMessageProvider
+from headrace.tools import Tool
+from headrace.values import Example, to_jsonable
+
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """A predictor of a program: what can stream."""
+
+    name: str
+    """Its address."""
+    signature: str
+    module: str
+    """Name of its class."""
+    outputs: Sequence[Field]
+
+
+class Program:
+    """A module to host, under a name.
+
+    name: what callers ask for; the module's class name in snake case unless given.
+    description: a sentence for those who list programs; the module's docstring unless given.
+    status: the words of its statuses. examples: inputs to paste, checked here.
+    outputs: declared outputs, where the module is not a built-in one. lm, adapter: over the settings.
+    Raises UsageError for what cannot be hosted so.
+    """
+
+    def __init__(
+        self,
+        module: Module,
+        *,
+        name: str = "",
+        description: str = "",
+        status: StatusMessageProvider | None = None,
+        examples: Sequence[Mapping[str, Any]] = (),
+        outputs: Outputs = None,
+        lm: BaseLM | None = None,
+        adapter: Adapter | None = None,
+    ) -> None:
+        if not isinstance(module, Module):
+            raise UsageError(f"a program needs a Module, not {type(module).__name__}")
+
+        self.module = module
+        self.name = name or _snake_case(type(module).__name__)
+        self.description = description or _first_paragraph(type(module).__doc__)
+        self.lm = lm
+        self.adapter = adapter
+        self.revision = revision_of(module, lm, adapter)
+        self.inputs = input_fields(module)
+        """What callers give."""
+        self.outputs = output_fields(module, outputs)
+        """What predictions carry; empty when that is not declared."""
+        self._interface = make_signature([*self.inputs, *self.outputs])
+        self._messages = ProviderMessages(status or StatusMessageProvider())
+        self._addresses = {id(one): path for path, one in module.named_modules()}
+        self.examples = self._checked(examples)
+
+    @property
+    def input_schema(self) -> dict[str, Any]:
+        """JSON Schema of the inputs."""
+        return self._interface.json_schema("input")
+
+    @property
+    def output_schema(self) -> dict[str, Any]:
+        """JSON Schema of the outputs; any object when they are not declared."""
+        if not self.outputs:
+            return {"type": "object"}
+
+        return self._interface.json_schema("output", "serialization")
+
+    @property
+    def predictors(self) -> Sequence[Predictor]:
+        """What can stream."""
+        return [
+            Predictor(
+                address,
+                predictor.signature.signature,
+                type(predictor).__name__,
+                list(predictor.signature.output_fields.values()),
+            )
+            for address, predictor in self.module.named_predictors()
+        ]
+
+    @property
+    def tools(self) -> Sequence[Tool]:
+        """The tools that modules of the tree hold, each name once."""
+        found = {tool.name: tool for _, one in self.module.named_modules() for tool in _tools(one)}
+
+        return list(found.values())
+
+    @property
+    def example_inputs(self) -> Mapping[str, Any]:
+        """Inputs to paste: the first of the examples, or some of the right shape."""
+        return self.examples[0] if self.examples else example_inputs(self.input_schema)
+
+    def check(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """The inputs as their fields' types, with defaults. Raises InputInvalid, all violations in it."""
+        return check_inputs(self._interface.input_fields, inputs)
+
+    def work(self, inputs: Mapping[str, Any]) -> Work:
+        """What a run of this program has to do with checked inputs."""
+        return Work(
+            functools.partial(self._call, inputs),
+            name=self.name,
+            instance=self.module,
+            inputs=inputs,
+            addresses=self._addresses,
+            messages=self._messages,
+            outputs_of=self.outputs_of,
+        )
+
+    def outputs_of(self, value: object) -> dict[str, object]:
+        """JSON-safe outputs of what the module returned.
+
+        A Prediction or mapping gives its items, any other value {"result": value}. Raises
+        ProgramResultInvalid for None, OutputUnserialisable for what has no JSON form.
+        """
+        if value is None:
+            raise ProgramResultInvalid("the program returned None; return a Prediction")
+
+        if isinstance(value, Example):
+            items = dict(value.items())
+        elif isinstance(value, Mapping):
+            items = {str(name): one for name, one in value.items()}
+        else:
+            items = {"result": value}
+
+        outputs = to_jsonable(items)
+
+        if not isinstance(outputs, dict):
+            raise OutputUnserialisable("the outputs have no JSON form")
+
+        return outputs
+
+    async def _call(self, inputs: Mapping[str, Any]) -> object:
+        own = {"lm": self.lm, "adapter": self.adapter}
+
+        with context(**{name: value for name, value in own.items() if value is not None}):
+            return await self.module.acall(**inputs)
+
+    def _checked(self, examples: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+        for number, example in enumerate(examples):
+            try:
+                self.check(example)
+            except InputInvalid as error:
+                raise UsageError(f"examples[{number}] of {self.name}: {error.message}") from error
+
+        return [dict(example) for example in examples]
+
+    def __repr__(self) -> str:
+        return f"Program({self.name!r}, {type(self.module).__name__}, revision={self.revision!r})"
+
+
+def _tools(module: Module) -> Iterator[Tool]:
+    def visit(value: object) -> Iterator[Tool]:
+        if isinstance(value, Tool):
+            if not value.silent:
+                yield value
+        elif isinstance(value, list | tuple):
+            for item in value:
+                yield from visit(item)
+        elif isinstance(value, dict):
+            for item in value.values():
+                yield from visit(item)
+
+    for attribute in vars(module).values():
+        yield from visit(attribute)
+
+
+def _snake_case(name: str) -> str:
+    return "".join(
+        f"_{letter.lower()}" if letter.isupper() and at else letter.lower()
+        for at, letter in enumerate(name)
+    )
+
+
+def _first_paragraph(text: str | None) -> str:
+    return " ".join((text or "").strip().split("\n\n")[0].split())

@@ -1,0 +1,189 @@
+"""ReAct: an agent that thinks, calls tools, looks at what they gave, and answers when it knows.
+
+Each turn is one call of the predictor `react`, so each turn's `next_thought` streams under a call id
+of its own; the answer comes from the ChainOfThought `extract`, which sees the whole trajectory.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
+
+from headrace.adapters import ChatAdapter
+from headrace.chain_of_thought import ChainOfThought
+from headrace.context import BaseCallback, settings
+from headrace.errors import AdapterParseError, ContextWindowExceededError, UsageError
+from headrace.module import Module
+from headrace.predict import Predict
+from headrace.signatures import InputField, OutputField, Signature, ensure_signature, make_signature
+from headrace.tools import Tool
+from headrace.values import Prediction
+
+logger = logging.getLogger("headrace.react")
+
+FINISH = "finish"
+SHORTENINGS = 3
+"""How often a trajectory that overflows the context window is cut by its oldest turn."""
+
+Trajectory = dict[str, Any]
+"""thought_0, tool_name_0, tool_args_0, observation_0, thought_1 …"""
+
+
+class ReAct(Module):
+    """Solves a signature with tools, in at most `max_iters` turns.
+
+    Tools are functions or `Tool`s; one more, `finish`, lets the model say that it knows enough. A tool
+    that raises, and an answer of the model that does not parse, become observations the model sees.
+    Gives a Prediction with the signature's outputs, `reasoning` and `trajectory`.
+    """
+
+    def __init__(
+        self,
+        signature: str | type[Signature],
+        tools: Iterable[Callable[..., Any] | Tool],
+        max_iters: int = 20,
+        callbacks: list[BaseCallback] | None = None,
+    ) -> None:
+        super().__init__(callbacks)
+        self.signature = ensure_signature(signature)
+        self.max_iters = max_iters
+        self.tools = _by_name(tools, self.signature)
+        self.react = Predict(_turn_signature(self.signature, self.tools))
+        self.extract = ChainOfThought(_extract_signature(self.signature))
+
+    async def aforward(self, **inputs: Any) -> Prediction:
+        """Takes turns until `finish` or `max_iters` (which a call may override), then answers."""
+        max_iters = inputs.pop("max_iters", self.max_iters)
+        trajectory: Trajectory = {}
+
+        for turn in range(max_iters):
+            if await self._take_turn(turn, trajectory, inputs) == FINISH:
+                break
+
+        answer = await self._with_shortening(self.extract, trajectory, inputs)
+
+        return Prediction(trajectory=trajectory, **answer.toDict(json_safe=False))
+
+    async def _take_turn(self, turn: int, trajectory: Trajectory, inputs: Mapping[str, Any]) -> str:
+        """Adds one turn to the trajectory; gives the name of the tool that was called."""
+        try:
+            step = await self._with_shortening(self.react, trajectory, inputs)
+        except AdapterParseError as error:
+            trajectory[f"thought_{turn}"] = ""
+            trajectory[f"observation_{turn}"] = f"The last answer could not be read: {error.message}"
+
+            return ""
+
+        name, arguments = step.next_tool_name, step.next_tool_args or {}
+        trajectory[f"thought_{turn}"] = step.next_thought
+        trajectory[f"tool_name_{turn}"] = name
+        trajectory[f"tool_args_{turn}"] = arguments
+        trajectory[f"observation_{turn}"] = await self._observe(name, arguments)
+
+        return str(name)
+
+    async def _observe(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        """What the tool gave, or what went wrong, without file paths or tracebacks."""
+        try:
+            return await self.tools[name].acall(**arguments)
+        except Exception as error:
+            logger.debug("tool %s raised", name, exc_info=True)
+
+            return f"Error in {name}: {type(error).__name__}: {error}"
+
+    async def _with_shortening(
+        self, module: Module, trajectory: Trajectory, inputs: Mapping[str, Any]
+    ) -> Prediction:
+        for _ in range(SHORTENINGS):
+            try:
+                return await module.acall(**inputs, trajectory=_written(trajectory))
+            except ContextWindowExceededError:
+                if not _drop_oldest_turn(trajectory):
+                    raise
+
+        return await module.acall(**inputs, trajectory=_written(trajectory))
+
+
+def _by_name(
+    tools: Iterable[Callable[..., Any] | Tool], signature: type[Signature]
+) -> dict[str, Tool]:
+    named = {
+        tool.name: tool
+        for tool in (one if isinstance(one, Tool) else Tool(one) for one in tools)
+    }
+
+    if FINISH in named:
+        raise UsageError("a tool may not be named finish: ReAct has one of that name")
+
+    outputs = ", ".join(signature.output_fields)
+    named[FINISH] = Finish(f"Says that all that is needed for {outputs} is known.")
+
+    return named
+
+
+class Finish(Tool):
+    """The tool that ends the turns. No status speaks of it unless a program's provider does."""
+
+    silent = True
+
+    def __init__(self, desc: str) -> None:
+        super().__init__(_completed, name=FINISH, desc=desc)
+
+
+def _completed() -> str:
+    return "Completed."
+
+
+def _turn_signature(
+    signature: type[Signature], tools: Mapping[str, Tool]
+) -> type[Signature]:
+    inputs = ", ".join(f"`{name}`" for name in signature.input_fields)
+    outputs = ", ".join(f"`{name}`" for name in signature.output_fields)
+    listing = "\n".join(f"({index}) {tool}" for index, tool in enumerate(tools.values(), 1))
+    instructions = "\n".join(
+        [
+            signature.instructions,
+            "",
+            f"You are an agent. From {inputs} you are to find {outputs}, with the help of tools.",
+            "In each turn, write what you think in `next_thought`, then name one tool in "
+            "`next_tool_name` and give its arguments as a JSON object in `next_tool_args`.",
+            "What the tool gives is added to `trajectory`, which holds all turns so far.",
+            "The tools are:",
+            listing,
+        ]
+    )
+    turn = [
+        *signature.input_fields.values(),
+        InputField(desc="the turns so far").named("trajectory", str),
+        OutputField().named("next_thought", str),
+        OutputField().named("next_tool_name", Literal[tuple(tools)]),
+        OutputField().named("next_tool_args", dict[str, Any]),
+    ]
+
+    return make_signature(turn, instructions)
+
+
+def _extract_signature(signature: type[Signature]) -> type[Signature]:
+    return signature.append("trajectory", InputField(desc="what was thought, done and seen"), str)
+
+
+def _written(trajectory: Trajectory) -> str:
+    """The trajectory as the adapter in use writes fields."""
+    adapter = settings.adapter or ChatAdapter()
+    fields = [InputField().named(name, str) for name in trajectory]
+    signature = make_signature([*fields, OutputField().named("next", str)])
+
+    return adapter.format_user_message_content(signature, trajectory) if trajectory else ""
+
+
+def _drop_oldest_turn(trajectory: Trajectory) -> bool:
+    turns = sorted({int(key.rpartition("_")[2]) for key in trajectory})
+
+    if len(turns) < 2:
+        return False
+
+    for key in [key for key in trajectory if key.rpartition("_")[2] == str(turns[0])]:
+        del trajectory[key]
+
+    return True

@@ -1,0 +1,70 @@
+"""Server-Sent Events: the items of a stream as `data:` lines of JSON."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, AsyncIterable
+from contextlib import aclosing
+from typing import Any
+
+import orjson
+
+from headrace.errors import HeadraceError
+from headrace.streaming.items import StatusMessage, StreamResponse
+from headrace.values import Example, to_jsonable
+
+logger = logging.getLogger("headrace.sse")
+
+DONE = "data: [DONE]\n\n"
+
+
+async def streaming_response(stream: AsyncIterable[Any]) -> AsyncGenerator[str, None]:
+    """Encodes the items of a streamified program, ending with `data: [DONE]`.
+
+    {"type": "status", "message"}, {"type": "token", "field", "predictor", "chunk", "is_last"},
+    {"type": "prediction", "data"}. Strings that begin with `data:` pass as they are. When the program
+    fails, {"type": "error", "reason", "message"} comes last, with no `[DONE]`; the message is safe.
+    """
+    try:
+        async for item in stream:
+            yield _encode(item)
+    except HeadraceError as error:
+        yield _data({"type": "error", "reason": error.reason, "message": error.message})
+    except Exception as error:
+        logger.exception("a streamed program raised")
+        message = f"the program raised {type(error).__name__}"
+        yield _data({"type": "error", "reason": HeadraceError.reason, "message": message})
+    else:
+        yield DONE
+    finally:
+        if isinstance(stream, AsyncGenerator):
+            await stream.aclose()
+
+
+def _encode(item: Any) -> str:
+    if isinstance(item, str) and item.startswith("data:"):
+        return item
+
+    return _data(_payload(item))
+
+
+def _payload(item: Any) -> dict[str, Any]:
+    match item:
+        case StatusMessage(message=message):
+            return {"type": "status", "message": message}
+        case StreamResponse():
+            return {
+                "type": "token",
+                "field": item.signature_field_name,
+                "predictor": item.predict_name,
+                "chunk": item.chunk,
+                "is_last": item.is_last_chunk,
+            }
+        case Example():
+            return {"type": "prediction", "data": item.toDict()}
+        case _:
+            return {"type": "prediction", "data": {"result": to_jsonable(item)}}
+
+
+def _data(payload: dict[str, Any]) -> str:
+    return f"data: {orjson.dumps(payload).decode()}\n\n"

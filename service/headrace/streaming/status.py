@@ -1,0 +1,97 @@
+"""StatusMessageProvider: what a program says about itself while it works."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from headrace.context import Call
+from headrace.events import Kind, Phase
+
+logger = logging.getLogger("headrace.status")
+
+
+class StatusMessageProvider:
+    """Override the hooks whose calls are worth a word; None or "" means silence.
+
+    Start hooks get `(instance, inputs)`, end hooks `(outputs)` or `(instance, outputs)`: write
+    whichever you need. A hook that raises is logged once and says nothing.
+    """
+
+    def tool_start_status_message(self, instance: Any, inputs: dict[str, Any]) -> str | None:
+        """A tool is about to be called."""
+        return f"Calling tool {instance.name}..."
+
+    def tool_end_status_message(self, outputs: Any) -> str | None:
+        """A tool returned."""
+        return "Tool calling finished! Querying the LLM with tool calling results..."
+
+    def module_start_status_message(self, instance: Any, inputs: dict[str, Any]) -> str | None:
+        """A module is about to be called."""
+        return None
+
+    def module_end_status_message(self, outputs: Any) -> str | None:
+        """A module returned; fires for nested modules too."""
+        return None
+
+    def lm_start_status_message(self, instance: Any, inputs: dict[str, Any]) -> str | None:
+        """An LM is about to be called."""
+        return None
+
+    def lm_end_status_message(self, outputs: Any) -> str | None:
+        """An LM answered."""
+        return None
+
+
+class ProviderMessages:
+    """Gives statuses their text from a provider's hooks."""
+
+    def __init__(self, provider: StatusMessageProvider) -> None:
+        self._provider = provider
+        self._hooks: dict[tuple[Kind, Phase], Callable[[Call], Any]] = {}
+        self._raised: set[tuple[Kind, Phase]] = set()
+
+        for kind in (Kind.MODULE, Kind.LM, Kind.TOOL):
+            for phase in (Phase.START, Phase.END):
+                self._hooks[kind, phase] = self._hook(kind, phase)
+
+    def message(self, call: Call, phase: Phase) -> str:
+        """The text for a call that starts or ended; "" for silence and after an error of the hook."""
+        hook = self._hooks.get((call.kind, phase))
+
+        if hook is None or getattr(call.instance, "silent", False):
+            return ""
+
+        try:
+            return str(hook(call) or "")
+        except Exception:
+            if (call.kind, phase) not in self._raised:
+                self._raised.add((call.kind, phase))
+                logger.warning("a status hook for %s raised", call.kind.name, exc_info=True)
+
+            return ""
+
+    def _hook(self, kind: Kind, phase: Phase) -> Callable[[Call], Any]:
+        name = f"{kind.name}_{phase.name}_status_message".lower()
+        hook = getattr(self._provider, name)
+        takes_instance = _positional_count(hook) > 1
+
+        def say(call: Call) -> Any:
+            facts = call.inputs if phase is Phase.START else call.outputs
+
+            return hook(call.instance, facts) if takes_instance else hook(facts)
+
+        return say
+
+
+def _positional_count(hook: Callable[..., Any]) -> int:
+    kinds = [parameter.kind for parameter in inspect.signature(hook).parameters.values()]
+
+    if inspect.Parameter.VAR_POSITIONAL in kinds:
+        return 2
+
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+    return sum(kind in positional for kind in kinds)

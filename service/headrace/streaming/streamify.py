@@ -1,0 +1,236 @@
+"""streamify: a program as a stream of what happens inside it, in process.
+
+Each call is a run of its own that writes a log; the stream is a cursor over that log, as every reader
+is (law 2). Nothing of it lives in the wrapper, so one streamified program serves any number of runs.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+import inspect
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from typing import Any, Literal, overload
+
+from headrace.context import portal
+from headrace.errors import HeadraceError, ProgramError, ProgramResultInvalid
+from headrace.events import Event, Result, Status, Token
+from headrace.module import Module
+from headrace.runs.execution import Execution, Work
+from headrace.streaming.items import StatusMessage
+from headrace.streaming.listeners import Chooser, StreamListener, Wanted, Wants, bind
+from headrace.streaming.status import ProviderMessages, StatusMessageProvider
+from headrace.streaming.sync import apply_sync_streaming
+
+Items = AsyncGenerator[Any, None]
+
+
+@overload
+def streamify(
+    program: Callable[..., Any],
+    status_message_provider: StatusMessageProvider | None = None,
+    stream_listeners: Sequence[StreamListener] | None = None,
+    include_final_prediction_in_output_stream: bool = True,
+    is_async_program: bool = False,
+    async_streaming: Literal[True] = True,
+) -> Callable[..., Items]: ...
+
+
+@overload
+def streamify(
+    program: Callable[..., Any],
+    status_message_provider: StatusMessageProvider | None = None,
+    stream_listeners: Sequence[StreamListener] | None = None,
+    include_final_prediction_in_output_stream: bool = True,
+    is_async_program: bool = False,
+    *,
+    async_streaming: Literal[False],
+) -> Callable[..., Generator[Any, None, None]]: ...
+
+
+def streamify(
+    program: Callable[..., Any],
+    status_message_provider: StatusMessageProvider | None = None,
+    stream_listeners: Sequence[StreamListener] | None = None,
+    include_final_prediction_in_output_stream: bool = True,
+    is_async_program: bool = False,
+    async_streaming: bool = True,
+) -> Callable[..., Any]:
+    """Wraps a program so that a call gives a stream: statuses, field text, then what it returned.
+
+    program: a module, an asyncified one, or a function that calls modules.
+    status_message_provider: the words of the statuses; the default speaks of tools only.
+    stream_listeners: which fields stream; None = every str field of every predictor, [] = none.
+    include_final_prediction_in_output_stream: False leaves the Prediction out, unless no text of any
+        field was streamed (as after an answer from the cache).
+    is_async_program: a function that is not a module returns an awaitable. Modules are known.
+    async_streaming: False gives a sync generator.
+
+    The stream yields `StreamResponse`, `StatusMessage` and the Prediction (or whatever else the program
+    returned). It raises what the program raised. Settings are those in force at the call, not at the
+    iteration. Leaving it early, by whatever means, stops the run and closes the provider's connection.
+    Raises UsageError at once for listeners that fit no predictor, or several.
+    """
+    stream = _Streamified(
+        program,
+        ProviderMessages(status_message_provider or StatusMessageProvider()),
+        stream_listeners,
+        include_final_prediction_in_output_stream,
+        is_async_program,
+    )
+
+    if async_streaming:
+        return stream.call
+
+    @functools.wraps(program, updated=())
+    def sync_stream(*args: Any, **kwargs: Any) -> Generator[Any, None, None]:
+        return apply_sync_streaming(stream.call(*args, **kwargs))
+
+    return sync_stream
+
+
+class _Streamified:
+    def __init__(
+        self,
+        program: Callable[..., Any],
+        messages: ProviderMessages,
+        listeners: Sequence[StreamListener] | None,
+        include_prediction: bool,
+        is_async: bool,
+    ) -> None:
+        self._program = program
+        self._messages = messages
+        self._include_prediction = include_prediction
+        self._is_async = is_async
+        self._addresses, self._wants = _resolve(inspect.unwrap(program), listeners)
+
+    def call(self, *args: Any, **kwargs: Any) -> Items:
+        """Captures the settings in force and gives the stream; the program starts when it is read."""
+        work = Work(
+            functools.partial(self._call_program, args, kwargs),
+            name=type(self._program).__name__,
+            instance=self._program,
+            inputs=kwargs,
+            addresses=self._addresses,
+            messages=self._messages,
+        )
+        view = _View(Chooser(self._wants), self._include_prediction)
+
+        return _follow(work, contextvars.copy_context(), view)
+
+    async def _call_program(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
+        program = self._program
+
+        if isinstance(program, Module):
+            return await program.acall(*args, **kwargs)
+
+        if self._is_async or inspect.iscoroutinefunction(program):
+            return await program(*args, **kwargs)
+
+        value = await portal.in_thread(program, *args, **kwargs)
+
+        return await value if isinstance(value, Awaitable) else value
+
+
+def _resolve(
+    program: object, listeners: Sequence[StreamListener] | None
+) -> tuple[dict[int, str], Wants | None]:
+    """Addresses by id(module) and what the listeners want; a function's modules are those listened to."""
+    modules = program.named_modules() if isinstance(program, Module) else []
+    addresses = {id(module): path for path, module in modules}
+    fields = _fields(program) if isinstance(program, Module) else {}
+
+    if listeners is None:
+        return addresses, None
+
+    wants: dict[tuple[str, str], Wanted] = {}
+
+    for listener in listeners:
+        module = listener.predict
+
+        if module is not None and (id(module) in addresses or not fields):
+            key, wanted = bind(listener, _fields_below(module, addresses, listener.predict_name))
+        else:  # by name, also for the module of a program that was copied since
+            key, wanted = bind(listener, fields, within=listener.predict_name)
+
+        wants[key] = wanted
+
+    return addresses, wants
+
+
+def _fields(module: Module) -> dict[str, list[str]]:
+    return {
+        address: list(predictor.signature.output_fields)
+        for address, predictor in module.named_predictors()
+    }
+
+
+def _fields_below(
+    module: Module, addresses: dict[int, str], label: str | None
+) -> dict[str, list[str]]:
+    """The predictors of a module listened to, under their addresses in the program.
+
+    Modules that are not part of the program's tree (those of a function) get theirs here.
+    """
+    root = label or type(module).__name__
+    fields: dict[str, list[str]] = {}
+
+    for path, predictor in module.named_predictors():
+        own = root if path == "self" else f"{root}.{path}"
+        address = addresses.setdefault(id(predictor), own)
+        fields[address] = list(predictor.signature.output_fields)
+
+    return fields
+
+
+class _View:
+    """Turns one run's events into what its consumer is to see."""
+
+    def __init__(self, chooser: Chooser, include_prediction: bool) -> None:
+        self._chooser = chooser
+        self._include_prediction = include_prediction
+        self._streamed = False
+
+    def item(self, event: Event) -> object | None:
+        match event:
+            case Token():
+                response = self._chooser.choose(event)
+                self._streamed = self._streamed or response is not None
+                return response
+            case Status(message=message):
+                return StatusMessage(message, event.call_id) if message else None
+            case Result(value=value):
+                return value if self._include_prediction or not self._streamed else None
+
+
+async def _follow(work: Work, context: contextvars.Context, view: _View) -> Items:
+    execution = Execution(work)
+    execution.start(context)
+    cursor = 0
+
+    try:
+        while await execution.log.wait(cursor):
+            for entry in execution.log.read(cursor):
+                cursor = entry.sequence
+
+                if (item := view.item(entry.event)) is not None:
+                    yield item
+
+        _raise_failure(execution)
+    finally:
+        execution.cancel("caller")
+        await execution.ended()
+
+
+def _raise_failure(execution: Execution) -> None:
+    """Raises what ended the run: a program's own exception as it was, not our wrapping of it."""
+    error = execution.error
+
+    if isinstance(error, ProgramError) and error.__cause__ is not None:
+        raise error.__cause__
+
+    if isinstance(error, HeadraceError):
+        raise error
+
+    if execution.result is not None and execution.result.value is None:
+        raise ProgramResultInvalid("the program returned None; return a Prediction")
