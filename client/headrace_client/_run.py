@@ -139,26 +139,16 @@ class RunStream:
         return 0 if self._stream is None else self._stream.cursor
 
     def __aiter__(self) -> AsyncIterator[Event]:
+        """The events as they come; raises RunFailed, RequestRefused or ServerUnreachable."""
         self._read_as("events")
 
-        return self
-
-    async def __anext__(self) -> Event:
-        """The next event; raises RunFailed, RequestRefused or ServerUnreachable."""
-        async with self._turn:
-            event = await self._take()
-
-        if event is None:
-            raise StopAsyncIteration
-
-        return event
+        return self._events()
 
     async def prediction(self) -> Prediction:
         """Reads to the end and gives the prediction; raises what iterating raises."""
         while self._prediction is None:
-            async with self._turn:
-                if await self._take() is None:
-                    self._prediction = self._prediction or await self._recorded_prediction()
+            if await self._next() is None:
+                self._prediction = self._prediction or await self._recorded_prediction()
 
         return self._prediction
 
@@ -203,6 +193,10 @@ class RunStream:
         """Lets the run go on after this block, for as long as its `linger` without a reader."""
         self._stops_on_leaving = False
 
+    async def _events(self) -> AsyncIterator[Event]:
+        while (event := await self._next()) is not None:
+            yield event
+
     async def _follow(self, selector: str) -> AsyncIterator[str]:
         read: dict[FieldKey, int] = {}
 
@@ -226,6 +220,10 @@ class RunStream:
         async with self._turn:
             if self._event_count == seen and not self._is_over:
                 await self._take()
+
+    async def _next(self) -> Event | None:
+        async with self._turn:
+            return await self._take()
 
     async def _take(self) -> Event | None:
         stream = self._opened()

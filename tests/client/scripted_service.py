@@ -14,7 +14,6 @@ from typing import Any, NoReturn
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.duration_pb2 import Duration
 from google.rpc import (  # type: ignore[import-untyped]  # it ships stubs, but no py.typed
     error_details_pb2,
     status_pb2,
@@ -25,6 +24,8 @@ from headrace_proto.v1.headrace_pb2_grpc import (
     HeadraceServiceServicer,
     add_HeadraceServiceServicer_to_server,
 )
+
+from client.events import duration
 
 Context = aio.ServicerContext[Any, Any]
 
@@ -72,7 +73,7 @@ class Ending:
         ]
 
         if self.retry_delay is not None:
-            delay = Duration(nanos=int(self.retry_delay * 1e9))
+            delay = duration(self.retry_delay)
             parts.append(error_details_pb2.RetryInfo(retry_delay=delay))
 
         if self.violations:
@@ -114,6 +115,10 @@ class ScriptedService(HeadraceServiceServicer):
         """Set by CancelRun."""
         self.left = asyncio.Event()
         """Set when a reader leaves a stream before its end."""
+        self.unanswered: type[Any] | None = None
+        """A type of request that never gets an answer."""
+        self.asked = asyncio.Event()
+        """Set by such a request."""
         self.address = ""
 
     # pyright: reportIncompatibleMethodOverride=false
@@ -139,6 +144,7 @@ class ScriptedService(HeadraceServiceServicer):
         self, request: pb.CancelRunRequest, context: Context
     ) -> pb.CancelRunResponse:
         self._keep(request, context)
+        await self._maybe_hang(request)
         self.cancelled.set()
         self.run.state = pb.Run.STATE_CANCELLED
 
@@ -217,8 +223,15 @@ class ScriptedService(HeadraceServiceServicer):
     async def _answered(self, request: object, context: Context) -> None:
         self._keep(request, context)
 
+        await self._maybe_hang(request)
+
         if self.endings:
             await self.endings.pop(0).abort(context)
+
+    async def _maybe_hang(self, request: object) -> None:
+        if self.unanswered is not None and isinstance(request, self.unanswered):
+            self.asked.set()
+            await asyncio.Event().wait()
 
     def _keep(self, request: Any, context: Context) -> None:
         kept = type(request)()

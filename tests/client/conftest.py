@@ -1,0 +1,30 @@
+"""What the client's tests share: delays between tries are short here, in all of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from headrace_client import Client
+
+from client.events import composer_run, log
+from client.scripted_service import ScriptedService, serving
+
+
+@pytest.fixture(autouse=True)
+def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("headrace_client._patience.FIRST_DELAY", 0.001)
+    monkeypatch.setattr("headrace_client._patience.LONGEST_DELAY", 0.01)
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[ScriptedService]:
+    """Plays a run of the composer."""
+    async with serving(ScriptedService(log(*composer_run()))) as service:
+        yield service
+
+
+@pytest.fixture
+async def client(service: ScriptedService) -> AsyncIterator[Client]:
+    async with Client(service.address) as client:
+        yield client
