@@ -1,0 +1,214 @@
+"""Puts an answer together from chunks of OpenAI's dialect, and says when it is not one.
+
+Both engines feed it, so they agree on every quirk. What a provider adds is ignored; what it leaves
+out is tolerated, except the finish reason: an answer without one broke off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from headrace.errors import ContentRefusedError, LMServerError, LMStreamBrokenError
+from headrace.lm.base import Choice, Delta, Receive
+from headrace.lm.mending import Mender, mend
+from headrace.lm.shapes import NOTHING, mapping, sequence
+
+Chunk: TypeAlias = Mapping[str, Any]
+
+FINISH_REASONS = {
+    "eos": "stop",
+    "eos_token": "stop",
+    "stop_sequence": "stop",
+    "end_turn": "stop",
+    "max_tokens": "length",
+    "model_length": "length",
+    "function_call": "tool_calls",
+}
+"""Providers' own names, in OpenAI's words."""
+PROVIDER_GAVE_UP = frozenset({"error", "insufficient_system_resource"})
+
+
+@dataclass(slots=True)
+class Draft:
+    """One completion as far as it has come."""
+
+    text: list[str] = field(default_factory=list[str])
+    reasoning: list[str] = field(default_factory=list[str])
+    refusal: list[str] = field(default_factory=list[str])
+    tool_calls: dict[int, dict[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
+    logprobs: list[Any] = field(default_factory=list[Any])
+    finish_reason: str = ""
+    text_mender: Mender = field(default_factory=Mender)
+    reasoning_mender: Mender = field(default_factory=Mender)
+
+
+class Assembly:
+    """The answer to one attempt: `feed` pushes deltas to the receiver, `choices` gives the whole."""
+
+    def __init__(self, receive: Receive, model: str) -> None:
+        self._receive = receive
+        self._model = model
+        self._drafts: dict[int, Draft] = {}
+        self.suspicious = False
+        """Text may hold surrogates from here on, and is mended."""
+        self.pieces = 0
+        """Pieces of the answer so far: what counts as progress."""
+        self.emitted = False
+        """Whether the receiver has been called."""
+        self.stopped_by: BaseException | None = None
+        """What the receiver raised, to stop the call."""
+        self.usage: Mapping[str, Any] = NOTHING
+        """As the provider wrote it."""
+        self.served_by = ""
+        """The model's name as the provider reports it."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether every completion that began has its finish reason."""
+        return bool(self._drafts) and all(draft.finish_reason for draft in self._drafts.values())
+
+    def feed(self, chunk: Chunk) -> None:
+        """Takes a chunk, or a whole response."""
+        choice: dict[str, Any]
+
+        for choice in sequence(chunk.get("choices")):
+            if type(choice) is dict:
+                self._take(choice)
+
+        if usage := chunk.get("usage") or mapping(chunk.get("x_groq")).get("usage"):
+            self.usage = mapping(usage)
+
+        if not self.served_by:
+            self.served_by = str(chunk.get("model") or "")
+
+    def _take(self, choice: Mapping[str, Any]) -> None:
+        index = choice.get("index")
+        index = index if type(index) is int else 0
+        draft = self._drafts.get(index) or self._drafts.setdefault(index, Draft())
+        delta: dict[str, Any] = choice.get("delta") or choice.get("message") or {}
+
+        if type(delta) is dict:
+            content = delta.get("content")
+
+            if content:
+                self._write(draft, index, content)
+
+            if not content or len(delta) > 1:
+                self._take_extras(draft, index, delta)
+
+        if reason := choice.get("finish_reason"):
+            self.pieces += 1
+            draft.finish_reason = FINISH_REASONS.get(str(reason), str(reason))
+
+        if logprobs := choice.get("logprobs"):
+            draft.logprobs.extend(sequence(mapping(logprobs).get("content")))
+
+    def choices(self) -> list[Choice]:
+        """The whole answer. Raises LMStreamBrokenError, ContentRefusedError or LMServerError."""
+        if not self._drafts:
+            raise LMStreamBrokenError("the LM's answer is empty", model=self._model)
+
+        return [self._choice(index, self._drafts[index]) for index in sorted(self._drafts)]
+
+    def _write(self, draft: Draft, index: int, content: Any) -> None:
+        if type(content) is not str:
+            self._write_parts(draft, index, content)
+            return
+
+        if self.suspicious:
+            content = draft.text_mender.feed(content)
+
+        draft.text.append(content)
+        self._emit(Delta(content, "", index))
+
+    def _write_parts(self, draft: Draft, index: int, parts: Any) -> None:
+        """Content as a list: text, and thinking that holds a list of its own."""
+        for part in sequence(parts):
+            match part:
+                case {"type": "text", "text": str(text)}:
+                    self._write(draft, index, text)
+                case {"type": "thinking", "thinking": inner}:
+                    texts = (mapping(one).get("text") for one in sequence(inner))
+                    self._think(draft, index, "".join(str(text) for text in texts if text))
+                case _:
+                    pass
+
+    def _take_extras(self, draft: Draft, index: int, delta: Mapping[str, Any]) -> None:
+        reasoning = delta.get("reasoning_content") or delta.get("reasoning")
+
+        if reasoning and isinstance(reasoning, str):
+            self._think(draft, index, reasoning)
+
+        if refusal := delta.get("refusal"):
+            self.pieces += 1
+            draft.refusal.append(str(refusal))
+
+        if calls := delta.get("tool_calls"):
+            self.pieces += 1
+            _add_tool_calls(draft.tool_calls, sequence(calls))
+
+    def _think(self, draft: Draft, index: int, reasoning: str) -> None:
+        if self.suspicious:
+            reasoning = draft.reasoning_mender.feed(reasoning)
+
+        draft.reasoning.append(reasoning)
+        self._emit(Delta("", reasoning, index))
+
+    def _emit(self, delta: Delta) -> None:
+        self.pieces += 1
+
+        if delta.text or delta.reasoning:
+            self.emitted = True
+
+            try:
+                self._receive(delta)
+            except BaseException as error:
+                self.stopped_by = error
+                raise
+
+    def _choice(self, index: int, draft: Draft) -> Choice:
+        self._release(index, draft)
+        reason, text = draft.finish_reason, "".join(draft.text)
+
+        if not reason:
+            raise LMStreamBrokenError(
+                "the LM's answer broke off: it ended without a finish reason", model=self._model
+            )
+
+        if reason == "content_filter":
+            raise ContentRefusedError("a content filter stopped the answer", model=self._model)
+
+        if draft.refusal and not text:
+            detail = "".join(draft.refusal)
+            raise ContentRefusedError("the model refused", model=self._model, detail=detail)
+
+        if reason in PROVIDER_GAVE_UP:
+            raise LMServerError(f"the provider gave up: {reason}", model=self._model)
+
+        tool_calls = [draft.tool_calls[place] for place in sorted(draft.tool_calls)]
+        logprobs = {"content": draft.logprobs} if draft.logprobs else None
+
+        return Choice(text, "".join(draft.reasoning), tool_calls, reason, logprobs)
+
+    def _release(self, index: int, draft: Draft) -> None:
+        """Lets go of what waited for its other half."""
+        if text := draft.text_mender.close():
+            draft.text.append(text)
+            self._emit(Delta(text, "", index))
+
+        if reasoning := draft.reasoning_mender.close():
+            draft.reasoning.append(reasoning)
+            self._emit(Delta("", reasoning, index))
+
+
+def _add_tool_calls(calls: dict[int, dict[str, Any]], pieces: Sequence[Any]) -> None:
+    for place, piece in enumerate(map(mapping, pieces)):
+        index = piece.get("index")
+        blank = {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
+        call = calls.setdefault(place if index is None else index, blank)
+        function = mapping(piece.get("function"))
+        call["id"] = piece.get("id") or call["id"]
+        call["function"]["name"] = function.get("name") or call["function"]["name"]
+        call["function"]["arguments"] += mend(function.get("arguments") or "")

@@ -1,0 +1,72 @@
+"""What a call cost: the provider's counts in our words, priced by litellm's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from headrace.events import Usage
+from headrace.lm import door
+from headrace.lm.routes import Route
+from headrace.lm.shapes import mapping
+
+
+def usage_of(route: Route, model: str, counts: Mapping[str, Any]) -> Usage:
+    """The usage of one call to `model` that took this route; `counts` as the provider wrote them."""
+    prompt = mapping(counts.get("prompt_tokens_details"))
+    completion = mapping(counts.get("completion_tokens_details"))
+    cached = prompt.get("cached_tokens") or counts.get("prompt_cache_hit_tokens")
+    usage = Usage(
+        input_tokens=_count(counts.get("prompt_tokens")),
+        output_tokens=_count(counts.get("completion_tokens")),
+        cached_input_tokens=_count(cached),
+        reasoning_tokens=_count(completion.get("reasoning_tokens")),
+        lm_calls=1,
+    )
+
+    return per_model(model, usage, cost=_cost(route, usage, counts.get("cost")))
+
+
+def per_model(model: str, usage: Usage, cost: float | None = None) -> Usage:
+    """The usage as the only one of its model."""
+    priced = replace(usage, cost_usd=cost)
+
+    return replace(priced, models={model: priced})
+
+
+def _cost(route: Route, usage: Usage, billed: object) -> float | None:
+    """What the provider says it billed, else an estimate; None when no price is known."""
+    if isinstance(billed, (int, float)):
+        return float(billed)
+
+    if not usage.input_tokens and not usage.output_tokens:
+        return None
+
+    if not _has_price(route.provider, route.model):
+        return None
+
+    prompt, completion = door.litellm().cost_per_token(
+        model=route.model,
+        custom_llm_provider=route.provider,
+        prompt_tokens=usage.input_tokens,
+        completion_tokens=usage.output_tokens,
+        cache_read_input_tokens=usage.cached_input_tokens,
+    )
+
+    return float(prompt + completion)
+
+
+@lru_cache(maxsize=1024)
+def _has_price(provider: str, model: str) -> bool:
+    try:
+        info = door.litellm().get_model_info(model, custom_llm_provider=provider)
+    except Exception:  # noqa: BLE001 - litellm raises a bare Exception for models it has no record of
+        return False
+
+    return bool(info.get("input_cost_per_token") or info.get("output_cost_per_token"))
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and value > 0 else 0

@@ -1,0 +1,133 @@
+"""Deadlines on a provider that cost nothing per token.
+
+The read loop notes when something last came; a timer wakes rarely, looks at that, and goes back to
+sleep for the rest. Only real progress counts: neither bytes nor SSE comments keep a call alive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, fields
+from types import TracebackType
+from typing import Self
+
+from headrace.errors import LMTimeoutError, UsageError
+
+TRAILER = 2.0
+"""Seconds a whole answer waits for its usage and its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long an LM call may take, in seconds."""
+
+    connect: float = 10.0
+    """To connect, name lookup and TLS included."""
+    first_token: float = 60.0
+    """From the start of an attempt to the first piece of the answer."""
+    idle: float = 30.0
+    """From one piece to the next."""
+    total: float = 600.0
+    """For the whole call, retries and their pauses included."""
+
+    def __post_init__(self) -> None:
+        for limit in fields(self):
+            if not getattr(self, limit.name) > 0:
+                raise UsageError(f"the {limit.name} timeout of an LM must be above 0 seconds")
+
+
+class Watchdog:
+    """Ends the block it surrounds with LMTimeoutError when the provider makes no progress.
+
+    One block is one attempt. `phase` goes first_token -> idle, and to trailer when the answer is
+    whole; what the block then raises is TimeoutError, for the engine to take the answer as it is.
+    """
+
+    def __init__(self, deadlines: Deadlines, model: str) -> None:
+        self._limits = {
+            "first_token": deadlines.first_token,
+            "idle": deadlines.idle,
+            "trailer": min(deadlines.idle, TRAILER),
+        }
+        self._model = model
+        self._loop = asyncio.get_running_loop()
+        self._scope = asyncio.timeout(None)
+        self._timer: asyncio.TimerHandle | None = None
+        self.phase = "first_token"
+
+    def progressed(self, phase: str = "idle") -> None:
+        """A piece of the answer came."""
+        self._moved = self._loop.time()
+
+        if phase != self.phase:
+            self.phase = phase
+            self._watch()
+
+    async def __aenter__(self) -> Self:
+        await self._scope.__aenter__()
+        self._moved = self._loop.time()
+        self._watch()
+
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+        try:
+            await self._scope.__aexit__(kind, error, traceback)
+        except TimeoutError:
+            if self.phase == "trailer":
+                raise
+
+            raise self._exceeded() from None
+
+    def _exceeded(self) -> LMTimeoutError:
+        return LMTimeoutError(self.phase, self._limits[self.phase], model=self._model)
+
+    def _watch(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+        due = self._moved + self._limits[self.phase]
+
+        if due > self._loop.time():
+            self._timer = self._loop.call_at(due, self._watch)
+        else:
+            self._scope.reschedule(due)
+
+
+class Total:
+    """Ends the block it surrounds with LMTimeoutError when the whole call takes too long."""
+
+    def __init__(self, seconds: float, model: str) -> None:
+        self._seconds = seconds
+        self._model = model
+        self._due = asyncio.get_running_loop().time() + seconds
+        self._scope = asyncio.timeout_at(self._due)
+
+    @property
+    def remaining(self) -> float:
+        """Seconds left."""
+        return self._due - asyncio.get_running_loop().time()
+
+    async def __aenter__(self) -> Self:
+        await self._scope.__aenter__()
+
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            await self._scope.__aexit__(kind, error, traceback)
+        except TimeoutError:
+            raise LMTimeoutError("total", self._seconds, model=self._model) from None

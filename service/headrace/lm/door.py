@@ -1,0 +1,56 @@
+"""The one door to litellm: opened late, in a thread, without network, and quiet.
+
+litellm is a library of providers here: names, keys, addresses, parameters, prices. It costs seconds
+to import, so nothing in headrace imports it at module level.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import sys
+import threading
+from typing import Any
+
+_lock = threading.Lock()
+
+
+def litellm() -> Any:
+    """The litellm module. Blocks for seconds on the first call of a process; see `opened`."""
+    module = sys.modules.get("litellm")
+
+    if module is not None and getattr(module, "_headrace_tuned", False):
+        return module
+
+    with _lock:
+        os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else it asks the network
+        module = importlib.import_module("litellm")
+        _tune(module)
+
+    return module
+
+
+async def opened() -> Any:
+    """`litellm()` for coroutines: the first import does not block the loop."""
+    module = sys.modules.get("litellm")
+
+    if module is not None and getattr(module, "_headrace_tuned", False):
+        return module
+
+    return await asyncio.to_thread(litellm)
+
+
+def preload() -> threading.Thread:
+    """Starts to import litellm in the background; join the thread to wait for it."""
+    thread = threading.Thread(target=litellm, name="headrace-preload", daemon=True)
+    thread.start()
+
+    return thread
+
+
+def _tune(module: Any) -> None:
+    module.suppress_debug_info = True  # it prints to stdout otherwise
+    module.telemetry = False
+    module.REPEATED_STREAMING_CHUNK_LIMIT = sys.maxsize  # repetition is not an error
+    module._headrace_tuned = True

@@ -1,0 +1,183 @@
+"""From what a provider says to an error of ours, and from what a connection does.
+
+Messages are ours alone. What the provider wrote goes into `detail`, which stays in the process: it
+may quote the prompt, or a key.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import re
+import time
+from collections.abc import Iterable, Mapping
+
+import aiohttp
+
+from headrace.errors import (
+    ContentRefusedError,
+    ContextWindowExceededError,
+    LMAuthError,
+    LMBillingError,
+    LMError,
+    LMRateLimitError,
+    LMRequestRejectedError,
+    LMServerError,
+    LMStreamBrokenError,
+    LMTimeoutError,
+    LMTransportError,
+    LMUnsupportedError,
+)
+from headrace.lm.shapes import mapping
+
+DETAIL_LIMIT = 2000
+"""Characters of a provider's words that are kept."""
+
+CONTEXT_WINDOW = re.compile(
+    r"context_length_exceeded|context (?:length|window)|maximum context|max_tokens_exceeded"
+    r"|prompt is too long|input is too long|too many (?:input )?tokens|string_above_max_length"
+    r"|exceeds? (?:the )?(?:model'?s? )?(?:maximum|max|available) (?:context|input|number of tokens)",
+    re.IGNORECASE,
+)
+CONTENT = re.compile(
+    r"content_filter|content[_ ]policy|content management policy|responsibleaipolicy"
+    r"|invalid_prompt|moderation|flagged|safety system",
+    re.IGNORECASE,
+)
+BILLING = re.compile(
+    r"insufficient[_ ](?:quota|credits?|balance|funds)|exceeded your current quota|billing"
+    r"|credit balance|payment required|requires more credits",
+    re.IGNORECASE,
+)
+
+
+def refused(
+    status: int,
+    said: str,
+    *,
+    model: str,
+    headers: Mapping[str, str] | None = None,
+) -> LMError:
+    """The error for an HTTP status, or for the same number inside a stream.
+
+    `said` is the provider's body or message; only its kind is taken from it.
+    """
+    kind, text = _kind(status, said)
+
+    return kind(
+        f"{text} (HTTP {status})",
+        model=model,
+        status_code=status,
+        retry_after=retry_after(headers or {}),
+        detail=said[:DETAIL_LIMIT],
+    )
+
+
+def _kind(status: int, said: str) -> tuple[type[LMError], str]:
+    if status in (400, 404, 413, 422) and CONTEXT_WINDOW.search(said):
+        return ContextWindowExceededError, "the prompt is longer than the model's context window"
+
+    if status in (400, 403, 422, 451) and CONTENT.search(said):
+        return ContentRefusedError, "the provider's content filter refused the request"
+
+    if status == 402 or (status in (400, 403, 429) and BILLING.search(said)):
+        return LMBillingError, "the provider's account cannot pay for the request"
+
+    if status in (401, 403):
+        return LMAuthError, "the provider refuses the credentials"
+
+    if status == 429:
+        return LMRateLimitError, "the provider asks to slow down"
+
+    if status in (408, 409) or status >= 500:
+        return LMServerError, "the provider failed"
+
+    if status == 404:
+        return LMRequestRejectedError, "the provider knows no such model or address"
+
+    if status < 400:
+        return LMTransportError, "the provider redirects elsewhere; set api_base to the final URL"
+
+    return LMRequestRejectedError, "the provider calls the request invalid"
+
+
+def said_in_stream(error: object, *, model: str) -> LMError:
+    """The error for an error object inside a stream that began with status 200."""
+    fields = mapping(error) or {"message": error}
+    said = " ".join(str(fields.get(name, "")) for name in ("type", "code", "message"))
+
+    for name in ("code", "status", "status_code", "http_status"):
+        status = str(fields.get(name, ""))
+
+        if status.isdecimal() and 400 <= int(status) <= 599:
+            return refused(int(status), said, model=model)
+
+    if "rate_limit" in said or "rate limit" in said.lower():
+        return refused(429, said, model=model)
+
+    kind, text = _kind(400, said)
+
+    if kind is LMRequestRejectedError and "invalid_request" not in said:
+        kind, text = LMServerError, "the provider reported an error inside its answer"
+
+    return kind(text, model=model, detail=said[:DETAIL_LIMIT])
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds the provider asks to wait, from its Retry-After or retry-after-ms header."""
+    milliseconds = headers.get("retry-after-ms", "")
+    value = headers.get("retry-after", "")
+
+    try:
+        return max(0.0, float(milliseconds) / 1000 if milliseconds else float(value))
+    except ValueError:
+        pass
+
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, TypeError):
+        return None
+
+
+def broken(model: str, error: Exception, *, emitted: bool) -> LMError:
+    """The error for a connection that failed, before or after a piece of the answer went out."""
+    how = _how(error)
+
+    if emitted:
+        return LMStreamBrokenError(f"the LM's answer broke off: {how}", model=model)
+
+    return LMTransportError(f"the LM's provider did not answer: {how}", model=model)
+
+
+def _how(error: Exception) -> str:
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return "its host name is unknown"
+        case aiohttp.ClientConnectorCertificateError():
+            return "its certificate is not trusted"
+        case aiohttp.ClientConnectorError():
+            return "it cannot be reached"
+        case _:
+            return "the connection broke"
+
+
+def unsupported(provider: str, options: Iterable[str], model: str, said: str) -> LMError:
+    """The error for parameters that a provider or model does not take."""
+    names = ", ".join(sorted(options))
+
+    return LMUnsupportedError(
+        f"{provider} does not take all of {names} for this model; leave one out, or set "
+        "drop_params=True",
+        model=model,
+        detail=said[:DETAIL_LIMIT],
+    )
+
+
+def may_retry(error: LMError) -> bool:
+    """Whether the same request, sent again, may succeed: 408, 409, 429, 5xx, connection errors."""
+    if isinstance(error, LMTimeoutError):
+        return error.phase == "connect"
+
+    if isinstance(error, LMTransportError):
+        return error.status_code is None
+
+    return isinstance(error, (LMRateLimitError, LMServerError))
