@@ -14,7 +14,7 @@ from google.protobuf.struct_pb2 import NULL_VALUE, Struct, Value
 
 from headrace.server.wire.text import sound
 
-MAX_DEPTH = 32
+MAX_DEPTH = 30
 """Objects and lists inside each other, the outermost included."""
 
 MAX_EXACT = 2**53

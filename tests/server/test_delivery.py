@@ -1,0 +1,181 @@
+"""What a reader is sent: order, positions, counts, choice and size, however it is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+
+from headrace.events import Event, Kind, Phase, Result, Status
+from headrace.log import Entry, RunLog
+from headrace.server.wire.delivery import Delivery
+from headrace.server.wire.options import ReaderOptions
+from headrace_proto.v1 import headrace_pb2 as pb
+from hypothesis import given
+from hypothesis import strategies as st
+from server.recordings import entries, recordings, status, texts_of, token
+
+
+def delivery(options: ReaderOptions | None = None, after: int = 0, size: int = 65_536) -> Delivery:
+    return Delivery("r1", "rev", options or ReaderOptions(), position=after, max_token_bytes=size)
+
+
+def sent(
+    recorded: Sequence[Entry], options: ReaderOptions | None = None, size: int = 65_536
+) -> list[pb.StreamEvent]:
+    return list(delivery(options, size=size).messages(recorded))
+
+
+def outline(messages: Sequence[pb.StreamEvent]) -> list[tuple[int, int, str]]:
+    return [(one.sequence, one.event_count, shown(one)) for one in messages]
+
+
+def shown(message: pb.StreamEvent) -> str:
+    if message.WhichOneof("event") == "token":
+        return f"{message.token.field}@{message.token.offset}:{message.token.chunk}"
+
+    return str(message.WhichOneof("event"))
+
+
+def apply(messages: Sequence[pb.StreamEvent], texts: dict[tuple[int, str], str]) -> None:
+    for one in messages:
+        if one.HasField("token"):
+            key = (one.token.call_id, one.token.field)
+            texts[key] = texts.get(key, "")[: one.token.offset] + one.token.chunk
+
+
+def wire_texts(recorded: Sequence[Event]) -> dict[tuple[int, str], str]:
+    return {(1, field): text for field, text in texts_of(recorded).items()}
+
+
+def test_tokens_that_pend_together_become_one_message() -> None:
+    recorded = entries(status(), token("a", 0), token("b", 1), Result("ab", {"answer": "ab"}))
+
+    assert outline(sent(recorded)) == [
+        (1, 1, "status"),
+        (3, 2, "answer@0:ab"),
+        (4, 1, "prediction"),
+    ]
+
+
+def test_only_the_end_of_a_merged_group_is_a_position() -> None:
+    recorded = entries(token("a", 0, "x"), token("1", 0, "y"), token("b", 1, "x"))
+
+    assert outline(sent(recorded)) == [(0, 2, "x@0:ab"), (3, 1, "y@0:1")]
+
+
+def test_what_a_reader_does_not_want_is_counted_by_what_it_gets_next() -> None:
+    recorded = entries(status(), token("a", 0), token("b", 1), status(), Result("ab"))
+    quiet = ReaderOptions(no_tokens=True)
+
+    assert outline(sent(recorded, quiet)) == [
+        (1, 1, "status"),
+        (4, 3, "status"),
+        (5, 1, "prediction"),
+    ]
+
+
+def test_tokens_merge_across_statuses_that_are_not_sent() -> None:
+    recorded = entries(token("a", 0), status(), token("b", 1))
+    quiet = ReaderOptions(status_detail=pb.STATUS_DETAIL_NONE)
+
+    assert outline(sent(recorded, quiet)) == [(3, 3, "answer@0:ab")]
+
+
+def test_statuses_with_words_can_be_had_alone() -> None:
+    spoken = Status(Kind.MODULE, Phase.START, 1, 0, "step", message="Thinking")
+    options = ReaderOptions(status_detail=pb.STATUS_DETAIL_MESSAGES)
+
+    assert outline(sent(entries(status(), spoken), options)) == [(2, 2, "status")]
+
+
+def test_fields_are_chosen_by_name_and_typed_ones_only_so() -> None:
+    one = token("1", 0)._replace(predictor="a.predict", field="text")
+    two = token("2", 0)._replace(predictor="a.predict", field="items", typed=True)
+    recorded = entries(one, two)
+
+    def fields(*selectors: str) -> list[str]:
+        options = ReaderOptions(fields=frozenset(selectors))
+        return [message.token.field for message in sent(recorded, options)]
+
+    assert fields() == ["text"]
+    assert fields("*") == ["text", "items"]
+    assert fields("a.items") == ["items"]
+
+
+def test_the_suffix_that_chain_of_thought_adds_does_not_cross() -> None:
+    recorded = entries(token("x", 0)._replace(predictor="ideas.brainstorm.predict"))
+
+    assert sent(recorded)[0].token.predictor == "ideas.brainstorm"
+
+
+def test_long_text_is_split_and_only_the_last_part_ends_the_field() -> None:
+    long = token("é" * 10, 5)._replace(is_last=True)
+    messages = sent(entries(long), size=12)
+
+    assert outline(messages) == [
+        (0, 0, "answer@5:ééé"),
+        (0, 0, "answer@8:ééé"),
+        (0, 0, "answer@11:ééé"),
+        (1, 1, "answer@14:é"),
+    ]
+    assert [one.token.is_last for one in messages] == [False, False, False, True]
+
+
+def test_half_a_surrogate_pair_is_replaced_and_offsets_stay() -> None:
+    messages = sent(entries(token("a\ud83d", 0), token("b", 2)))
+
+    assert outline(messages) == [(2, 2, "answer@0:a\ufffdb")]
+
+
+def test_a_heartbeat_repeats_the_position_and_counts_nothing() -> None:
+    one = delivery()
+    list(one.messages(entries(status(), token("a", 0)._replace(typed=True))))
+    heartbeat = one.heartbeat()
+
+    assert (heartbeat.sequence, heartbeat.event_count) == (1, 0)
+
+
+def test_content_is_sent_only_where_it_is_wanted() -> None:
+    spoken = replace(status(), data={"question": "why?"})
+
+    assert not sent(entries(spoken))[0].status.HasField("data")
+    wanted = sent(entries(spoken), ReaderOptions(include_data=True))
+    assert dict(wanted[0].status.data.items()) == {"question": "why?"}
+
+
+steps = st.lists(st.tuples(st.integers(0, 9), st.none() | st.integers(0, 4)), max_size=40)
+
+
+@given(recordings(), steps)
+def test_a_reader_cut_anywhere_ends_with_every_text_and_every_event_counted(
+    events: list[Event], plan: list[tuple[int, int | None]]
+) -> None:
+    """Reads a growing, merging log in portions, and starts anew after some of their messages."""
+    log = RunLog(merges=True)
+    pending = iter(events)
+    texts: dict[tuple[int, str], str] = {}
+    position = counted = 0
+    one, cursor = delivery(), log.cursor()
+
+    for more, cut in [*plan, *[(len(events), None)] * (len(events) + 1)]:
+        for event in islice(pending, more):
+            log.append(event)
+
+        if log.last_sequence == len(events):
+            log.close()
+
+        for message in list(one.messages(cursor.read(limit=3)))[:cut]:
+            apply([message], texts)
+            counted += message.event_count
+
+            if message.sequence:
+                assert counted == message.sequence - position
+                position, counted = message.sequence, 0
+
+        if cut is not None:  # the connection broke there
+            cursor.close()
+            one, cursor, counted = delivery(after=position), log.cursor(position), 0
+
+    assert position == len(events)
+    assert texts == wire_texts(events)
