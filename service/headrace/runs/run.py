@@ -92,7 +92,10 @@ class Run:
     @property
     def failure(self) -> HeadraceError | None:
         """Why it failed or was cancelled, once it is over."""
-        return (self._refused or self._execution.error) if self.over else None
+        if not self.over or self._execution.result is not None:
+            return None
+
+        return self._refused or self._execution.error
 
     @property
     def result(self) -> Result | None:

@@ -21,14 +21,13 @@ from headrace.program import Program
 from headrace.server.app import Server, Setup
 from headrace.server.loading import load_programs
 
+LISTEN = "127.0.0.1:50051"
 DRAIN_TIMEOUT = 30.0
 
 
 @click.command()
 @click.argument("programs", metavar="PROGRAM...", nargs=-1, required=True)
-@click.option(
-    "--listen", default=Setup.listen, show_default=True, help="host:port; port 0: a free one."
-)
+@click.option("--listen", default=LISTEN, show_default=True, help="host:port; port 0: a free one.")
 @click.option(
     "--lm", metavar="MODEL", help="Model of predictors that name none: openai/gpt-4o-mini."
 )
@@ -53,7 +52,7 @@ def serve(programs: Sequence[str], listen: str, lm: str | None, drain_timeout: f
 async def _serve(programs: Sequence[Program], setup: Setup, drain_timeout: float) -> None:
     told = asyncio.Event()
     _listen_to_signals(told)
-    await asyncio.to_thread(lms.preload)
+    await asyncio.to_thread(lms.preload().join)
     _settle_garbage_collector()
     server = Server(programs, setup)
     address = await server.start()
