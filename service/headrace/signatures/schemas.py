@@ -1,0 +1,90 @@
+"""pydantic's side of fields: validators, built once per type, and JSON Schema."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias
+
+import pydantic
+from pydantic import ConfigDict, TypeAdapter
+from pydantic.errors import PydanticSchemaGenerationError
+from pydantic.json_schema import (
+    GenerateJsonSchema,
+    JsonSchemaValue,
+    JsonSchemaWarningKind,
+)
+
+Mode: TypeAlias = Literal["validation", "serialization"]
+JsonSchema: TypeAlias = dict[str, Any]
+
+
+def adapter_for(annotation: Any, constraints: Mapping[str, Any] | None = None) -> TypeAdapter[Any]:
+    """What validates values of a type, with constraints as `pydantic.Field` names them.
+
+    Classes that pydantic does not know are checked with isinstance. Raises pydantic's own errors
+    for what cannot annotate a value.
+    """
+    key = tuple(sorted((constraints or {}).items()))
+
+    try:
+        hash((annotation, key))
+    except TypeError:
+        return _build(annotation, key)
+
+    # Unions are equal in any order, their validators are not: the text keeps them apart.
+    return _cached(repr(annotation), annotation, key)
+
+
+@functools.lru_cache(maxsize=1024)
+def _cached(text: str, annotation: Any, key: tuple[tuple[str, Any], ...]) -> TypeAdapter[Any]:
+    return _build(annotation, key)
+
+
+def _build(annotation: Any, key: tuple[tuple[str, Any], ...]) -> TypeAdapter[Any]:
+    constrained: Any = Annotated[annotation, pydantic.Field(**dict(key))] if key else annotation
+
+    try:
+        return TypeAdapter(constrained)
+    except PydanticSchemaGenerationError:
+        return TypeAdapter(constrained, config=ConfigDict(arbitrary_types_allowed=True))
+
+
+def object_schema(
+    adapters: Mapping[str, TypeAdapter[Any]], mode: Mode = "validation"
+) -> JsonSchema:
+    """The JSON Schema of an object with these properties, definitions they share under `$defs`."""
+    properties, shared = TypeAdapter.json_schemas(
+        [(name, mode, adapter) for name, adapter in adapters.items()],
+        schema_generator=_Generator,
+    )
+    schema: JsonSchema = {
+        "type": "object",
+        "properties": {name: dict(one) for (name, _), one in properties.items()},
+    }
+
+    return {**schema, "$defs": shared["$defs"]} if shared.get("$defs") else schema
+
+
+def value_schema(adapter: TypeAdapter[Any], mode: Mode = "validation") -> JsonSchema:
+    """The JSON Schema of one value, complete in itself."""
+    return adapter.json_schema(mode=mode, schema_generator=_Generator)
+
+
+class _Generator(GenerateJsonSchema):
+    """Describes types without a JSON form as anything at all, and says nothing on the way."""
+
+    ignored_warning_kinds: set[JsonSchemaWarningKind] = {  # noqa: RUF012 - pydantic's declaration
+        "skipped-choice",
+        "non-serializable-default",
+        "skipped-discriminator",
+    }
+
+    def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> JsonSchemaValue:
+        return {}
+
+    def encode_default(self, dft: Any) -> Any:
+        encoded = super().encode_default(dft)
+
+        # A set's order differs from process to process; a schema must not.
+        return sorted(encoded, key=repr) if isinstance(dft, (set, frozenset)) else encoded
