@@ -1,0 +1,101 @@
+"""Prediction: what a program returns. Completions: all answers to one call, for n > 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self, overload
+
+from headrace.errors import UsageError
+from headrace.values.example import Example
+from headrace.values.scored import Scored
+
+
+class Prediction(Example, Scored):
+    """The outputs of a predictor or program, by name.
+
+    After a call with n > 1 it holds the first completion; `completions` holds all.
+    """
+
+    def __init__(self, base: Mapping[str, Any] | None = None, /, **values: Any) -> None:
+        super().__init__(base, **values)
+        self._completions: Completions | None = None
+        self._lm_usage: Mapping[str, Mapping[str, Any]] | None = None
+
+    @classmethod
+    def from_completions(cls, completions: Sequence[Mapping[str, Any]]) -> Self:
+        """The prediction of a call from the outputs of each of its completions."""
+        every = Completions(completions)
+        prediction = cls(every[0])
+        prediction._completions = every
+
+        return prediction
+
+    @property
+    def completions(self) -> Completions:
+        """Every completion of the call this prediction came from; itself alone where there was none."""
+        return Completions([self]) if self._completions is None else self._completions
+
+    def get_lm_usage(self) -> Mapping[str, Mapping[str, Any]] | None:
+        """What the LM calls behind it used, by model; None unless `track_usage` is set."""
+        return self._lm_usage
+
+    def set_lm_usage(self, usage: Mapping[str, Mapping[str, Any]] | None) -> None:
+        """Notes what the LM calls behind it used."""
+        self._lm_usage = usage
+
+    def __repr__(self) -> str:
+        if not self:
+            return f"{type(self).__name__}()"
+
+        values = ",\n    ".join(f"{name}={value!r}" for name, value in self.items())
+
+        return f"{type(self).__name__}(\n    {values}\n)"
+
+
+class Completions:
+    """The completions of one call: by number as predictions, by field as lists of values."""
+
+    def __init__(self, completions: Sequence[Mapping[str, Any]]) -> None:
+        if not completions:
+            raise UsageError("there are no completions; a call gives at least one")
+
+        self._completions = tuple(dict(one) for one in completions)
+
+    @overload
+    def __getitem__(self, key: int) -> Prediction: ...
+
+    @overload
+    def __getitem__(self, key: str) -> list[Any]: ...
+
+    def __getitem__(self, key: int | str) -> Prediction | list[Any]:
+        if isinstance(key, int):
+            return Prediction(self._completions[key])
+
+        return [one[key] for one in self._completions]
+
+    def __getattr__(self, name: str) -> list[Any]:
+        completions = self.__dict__.get("_completions", ())  # absent while a copy is being made
+
+        if not any(name in one for one in completions):
+            raise AttributeError(f"no completion has a field {name!r}")
+
+        return self[name]
+
+    def __len__(self) -> int:
+        return len(self._completions)
+
+    def __iter__(self) -> Iterator[Prediction]:
+        return (Prediction(one) for one in self._completions)
+
+    def keys(self) -> list[str]:
+        """The fields' names."""
+        return list(self._completions[0])
+
+    def items(self) -> list[tuple[str, list[Any]]]:
+        """Each field with its values, one per completion."""
+        return [(name, self[name]) for name in self.keys()]
+
+    def __repr__(self) -> str:
+        values = ",\n    ".join(f"{name}={value!r}" for name, value in self.items())
+
+        return f"Completions(\n    {values}\n)"
