@@ -1,0 +1,205 @@
+"""grpcurl against a real server, by reflection alone: what a user without any of our files sees."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections import Counter
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from headrace.context import context
+from headrace.demo import composer, qa
+from headrace.lm import LM
+from headrace.mock_lm import MockLM
+from headrace.server.app import Server, Setup
+
+GRPCURL = shutil.which("grpcurl") or ""
+SERVICE = "headrace.v1.HeadraceService"
+
+pytestmark = pytest.mark.skipif(
+    not GRPCURL, reason="grpcurl is not installed; .ci/run shows how to install it"
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one grpcurl command printed, and how it ended."""
+
+    code: int
+    printed: str
+    complained: str
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """The JSON objects it printed, one per message."""
+        decoder, text = json.JSONDecoder(), self.printed.strip()
+        messages: list[dict[str, Any]] = []
+
+        while text:
+            message, end = decoder.raw_decode(text)
+            messages.append(message)
+            text = text[end:].lstrip()
+
+        return messages
+
+
+@pytest.fixture
+async def address() -> AsyncGenerator[str]:
+    async with MockLM(pace=0.002) as mock:
+        lm = LM("openai/canned", api_base=mock.base_url, api_key="unused", cache=False)
+
+        with context(lm=lm):
+            server = Server([composer, qa], Setup(listen="127.0.0.1:0"))
+            yield await server.start()
+            await server.stop()
+
+
+async def grpcurl(address: str, *arguments: str, request: str = "") -> Answer:
+    options = ["-plaintext", "-max-time", "20", *(["-d", request] if request else [])]
+    process = await asyncio.create_subprocess_exec(
+        GRPCURL,
+        *options,
+        address,
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    printed, complained = await process.communicate()
+
+    return Answer(process.returncode or 0, printed.decode(), complained.decode())
+
+
+async def run(address: str, request: dict[str, object]) -> Answer:
+    return await grpcurl(address, f"{SERVICE}/Run", request=json.dumps(request))
+
+
+async def test_it_lists_the_services(address: str) -> None:
+    listed = await grpcurl(address, "list")
+
+    assert listed.printed.split() == [
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1alpha.ServerReflection",
+        SERVICE,
+    ]
+
+
+async def test_it_lists_the_methods(address: str) -> None:
+    listed = await grpcurl(address, "list", SERVICE)
+
+    assert [name.removeprefix(f"{SERVICE}.") for name in listed.printed.split()] == [
+        "Attach",
+        "CancelRun",
+        "GetProgram",
+        "GetRun",
+        "GetServerInfo",
+        "ListPrograms",
+        "Predict",
+        "Run",
+    ]
+
+
+async def test_it_describes_the_request_of_a_run(address: str) -> None:
+    described = await grpcurl(address, "describe", "headrace.v1.RunRequest")
+
+    assert "string program = 1;" in described.printed
+    assert ".google.protobuf.Struct inputs = 2;" in described.printed
+    assert "map<string, string> labels = 10;" in described.printed
+
+
+async def test_the_server_says_that_it_serves(address: str) -> None:
+    checked = await grpcurl(
+        address, "grpc.health.v1.Health/Check", request=json.dumps({"service": SERVICE})
+    )
+
+    assert checked.messages == [{"status": "SERVING"}]
+
+
+async def test_the_example_inputs_of_a_program_can_be_pasted_into_a_run(address: str) -> None:
+    described = await grpcurl(address, f"{SERVICE}/GetProgram", request='{"name": "composer"}')
+    inputs = described.messages[0]["program"]["exampleInputs"]
+    ran = await run(address, {"program": "composer", "inputs": inputs})
+
+    assert ran.code == 0, ran.complained
+
+
+async def test_a_run_ends_with_its_one_prediction(address: str) -> None:
+    ran = await run(address, {"program": "composer", "inputs": {"question": "why?"}})
+    kinds = [kind_of(event) for event in ran.messages]
+
+    assert ran.code == 0, ran.complained
+    assert kinds.count("prediction") == 1
+    assert kinds[-1] == "prediction"
+
+
+async def test_the_branches_of_a_run_interleave(address: str) -> None:
+    ran = await run(address, {"program": "composer", "inputs": {"question": "why?"}})
+    order = [token["predictor"] for token in tokens_of(ran)]
+    ideas, evidence = spans(order, "ideas.brainstorm"), spans(order, "evidence.probe")
+
+    assert ideas[0] < evidence[-1]
+    assert evidence[0] < ideas[-1]
+
+
+async def test_every_field_of_a_run_closes_once(address: str) -> None:
+    ran = await run(address, {"program": "composer", "inputs": {"question": "why?"}})
+    tokens = tokens_of(ran)
+    started = {(token["callId"], token["field"]) for token in tokens}
+    closed = Counter((token["callId"], token["field"]) for token in tokens if token.get("isLast"))
+
+    assert closed == Counter(started)
+
+
+async def test_the_text_of_a_field_is_its_value(address: str) -> None:
+    ran = await run(address, {"program": "composer", "inputs": {"question": "why?"}})
+    texts: dict[str, str] = {}
+
+    for token in tokens_of(ran):
+        if token["predictor"] == "compose":
+            held = texts.get(token["field"], "")
+            texts[token["field"]] = held[: token.get("offset", 0)] + token.get("chunk", "")
+
+    assert ran.messages[-1]["prediction"]["outputs"] == texts
+
+
+async def test_inputs_may_be_sent_as_json_text(address: str) -> None:
+    ran = await run(address, {"program": "qa", "inputsJson": '{"question": "why?"}'})
+
+    assert ran.code == 0, ran.complained
+    assert sorted(ran.messages[-1]["prediction"]["outputs"]) == ["answer", "reasoning"]
+
+
+async def test_a_misspelt_input_is_refused_with_what_was_meant(address: str) -> None:
+    ran = await run(address, {"program": "composer", "inputs": {"qestion": "why?"}})
+
+    assert ran.code == 64 + 3  # grpcurl adds the status code's number to 64
+    assert ran.messages == []
+    assert "Code: InvalidArgument" in ran.complained
+    assert "inputs.qestion" in ran.complained
+    assert "did you mean question?" in ran.complained
+
+
+async def test_an_unknown_program_is_refused_with_those_there_are(address: str) -> None:
+    ran = await run(address, {"program": "compose", "inputs": {"question": "why?"}})
+
+    assert ran.code == 64 + 5
+    assert "Code: NotFound" in ran.complained
+    assert "composer" in ran.complained
+    assert "qa" in ran.complained
+
+
+def kind_of(event: dict[str, Any]) -> str:
+    kinds = {"status", "token", "prediction", "heartbeat"} & event.keys()
+
+    return kinds.pop()
+
+
+def tokens_of(ran: Answer) -> list[dict[str, Any]]:
+    return [event["token"] for event in ran.messages if "token" in event]
+
+
+def spans(order: list[str], predictor: str) -> list[int]:
+    return [place for place, name in enumerate(order) if name == predictor]
