@@ -123,8 +123,8 @@ class RunRequest(_message.Message):
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
         """Budget of the whole run, across reconnects and attempts; when it is spent the run fails with
-        DEADLINE_EXCEEDED. At most Limits.max_timeout, which also holds when unset. The starter's value
-        counts; joiners do not change it. The deadline of the RPC bounds only this stream.
+        DEADLINE_EXCEEDED. At most Limits.max_timeout, which also holds when unset or 0s. The starter's
+        value counts; joiners do not change it. The deadline of the RPC bounds only this stream.
         """
 
     @_builtins.property
@@ -234,12 +234,14 @@ class StreamOptions(_message.Message):
     @_builtins.property
     def merge_interval(self) -> _duration_pb2.Duration:
         """Collect tokens for this long and send them merged: fewer messages, however fast the model is.
-        Unset or 0s: send at once. Statuses and the prediction are never held back by it.
+        Unset or 0s: send at once. At most 60s. Statuses and the prediction do not wait for it.
         """
 
     @_builtins.property
     def heartbeat_interval(self) -> _duration_pb2.Duration:
-        """Silence after which a heartbeat is sent. Unset: Limits.heartbeat_interval. 0s: no heartbeats."""
+        """Silence after which a heartbeat is sent. Unset: Limits.heartbeat_interval. 0s: no heartbeats. At
+        most an hour; very short ones are lengthened to 50 ms.
+        """
 
     def __init__(
         self,
@@ -785,7 +787,8 @@ class Failure(_message.Message):
     Nothing was started: INPUT_INVALID, REQUEST_INVALID (INVALID_ARGUMENT); PROGRAM_NOT_FOUND,
     RUN_NOT_FOUND (NOT_FOUND); RUN_ID_REUSED (ALREADY_EXISTS); REVISION_MISMATCH
     (FAILED_PRECONDITION); CURSOR_AHEAD (OUT_OF_RANGE); PERMISSION_DENIED (PERMISSION_DENIED);
-    QUOTA_EXCEEDED (RESOURCE_EXHAUSTED); SERVER_BUSY, DRAINING (UNAVAILABLE).
+    UNAUTHENTICATED (UNAUTHENTICATED); QUOTA_EXCEEDED (RESOURCE_EXHAUSTED); SERVER_BUSY, DRAINING
+    (UNAVAILABLE).
 
     The stream was cut and the run goes on: STREAM_AGED (UNAVAILABLE).
 
@@ -794,6 +797,8 @@ class Failure(_message.Message):
     CONTENT_REFUSED, LM_AUTH, LM_BILLING, LM_UNSUPPORTED (FAILED_PRECONDITION); LM_TIMEOUT, RUN_TIMEOUT
     (DEADLINE_EXCEEDED); LM_REQUEST_REJECTED, PROGRAM_ERROR, TOOL_ERROR, OUTPUT_UNPARSABLE,
     OUTPUT_UNSERIALISABLE, PROGRAM_RESULT_INVALID (INTERNAL); RUN_CANCELLED (CANCELLED).
+
+    A defect of the server: SERVER_FAULT (INTERNAL).
     """
     message: _builtins.str
     """What happened, in one line of at most 500 characters."""
@@ -1189,7 +1194,7 @@ class ListProgramsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """Most programs to return, at most 1000. 0: the server's choice."""
+    """Most programs to return, at most 1000. 0: 100."""
     page_token: _builtins.str
     """next_page_token of the page before. Empty: the first page."""
     def __init__(
@@ -1550,7 +1555,7 @@ class Limits(_message.Message):
     max_queued_count: _builtins.int
     """Runs that may wait for room; beyond it Run is UNAVAILABLE with SERVER_BUSY."""
     max_input_bytes: _builtins.int
-    """Largest inputs, in bytes of JSON text."""
+    """Largest inputs, in bytes as they are sent."""
     max_input_depth: _builtins.int
     """How deep inputs may nest."""
     max_token_bytes: _builtins.int
@@ -1562,7 +1567,7 @@ class Limits(_message.Message):
     max_starts_per_second: _builtins.float
     """Runs a caller may start per second. 0: unlimited."""
     max_running_count_per_principal: _builtins.int
-    """Runs of one caller that may go on at the same time. 0: unlimited."""
+    """Runs of one caller that may go on or wait at the same time. 0: unlimited."""
     @_builtins.property
     def default_linger(self) -> _duration_pb2.Duration:
         """The linger of runs whose callers set none."""
