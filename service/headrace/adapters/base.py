@@ -1,0 +1,204 @@
+"""Adapter: puts a signature to a language model and reads the answer, in one dialect.
+
+Law: an adapter owns both directions of its dialect. What writes (`format_*`) and what reads
+(`parser`) stand in one class, so that a subclass with other markers streams like any other. Nobody
+else knows a dialect's syntax.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from headrace.adapters.conversion import convert
+from headrace.adapters.prompt import PromptWriter
+from headrace.adapters.reading import Reader, Write, read_whole
+from headrace.context import BaseCallback, current_call, settings
+from headrace.context.callbacks import tell
+from headrace.errors import AdapterParseError, ContentRefusedError
+from headrace.lm.base import BaseLM, Choice, Completion
+from headrace.parsing import FieldParser
+from headrace.signatures import Reasoning, Signature
+from headrace.signatures.annotations import alternatives
+
+T = TypeVar("T")
+
+
+class Adapter(PromptWriter):
+    """Base of the dialects. A dialect writes what PromptWriter leaves open, and gives a parser.
+
+    `callbacks` are told of formatting and parsing, besides those in the settings.
+    """
+
+    def __init__(self, callbacks: Sequence[BaseCallback] | None = None) -> None:
+        self.callbacks = list(callbacks or ())
+
+    @abc.abstractmethod
+    def parser(self, signature: type[Signature]) -> FieldParser:
+        """A new parser for one completion."""
+
+    def lm_options(self, lm: BaseLM, signature: type[Signature]) -> dict[str, Any]:
+        """Options for the LM that make it keep to the dialect; those of the caller go over them."""
+        return {}
+
+    def fallback(self) -> Adapter | None:
+        """Who asks again after an answer that did not parse and of which nothing was written."""
+        return None
+
+    def repaired(self, signature: type[Signature], completion: str) -> dict[str, str]:
+        """The texts of fields in a completion in which the parser found none."""
+        return {}
+
+    def values(self, signature: type[Signature], texts: Mapping[str, str]) -> dict[str, Any]:
+        """The output values for the texts of fields.
+
+        Raises AdapterParseError that names every field that is missing or does not fit its type.
+        """
+        values, faults = convert(signature.output_fields.values(), texts)
+
+        if faults:
+            raise self._failure("; ".join(faults), values)
+
+        return values
+
+    def parse(self, signature: type[Signature], completion: str) -> dict[str, Any]:
+        """The output values in a whole completion. Raises AdapterParseError."""
+        return self._checked(signature, Choice(completion), self._texts(signature, completion))
+
+    async def acall(
+        self,
+        lm: BaseLM,
+        options: Mapping[str, Any],
+        signature: type[Signature],
+        demos: Sequence[Any],
+        inputs: Mapping[str, Any],
+        write: Write,
+    ) -> list[dict[str, Any]]:
+        """Asks the model; gives the output values of each completion.
+
+        `write` takes (field, chunk, is_last, cached) for the fields of the first completion as they
+        come; joined, the chunks are the text of the value. Raises LMError for what goes wrong with
+        the LM, AdapterParseError for an answer that does not fit the signature.
+        """
+        native = _native_reasoning(lm, signature)
+        shown = signature.delete(native, "output") if native else signature
+        subject = {"signature": shown, "demos": demos, "inputs": inputs}
+        messages = self._told("format", subject, lambda: self.format(shown, demos, inputs))
+        reader = Reader(self.parser(shown), write, native)
+        asked = {**self.lm_options(lm, shown), **options}
+        completion = await lm.complete(messages, reader.receive, **asked)
+        subject = {"signature": shown, "completion": completion}
+
+        try:
+            answers = self._told("parse", subject, lambda: self._read(shown, completion, reader))
+        except AdapterParseError:
+            other = None if reader.wrote else self.fallback()
+
+            if other is None:
+                raise
+        else:
+            return [_in_order(signature, native, *answer) for answer in answers]
+
+        return await other.acall(lm, options, signature, demos, inputs, write)
+
+    def _read(
+        self, signature: type[Signature], completion: Completion, reader: Reader
+    ) -> list[tuple[dict[str, Any], str]]:
+        """Values and native reasoning of each answer."""
+        if not completion.choices:
+            raise self._failure("the model gave no answer")
+
+        cached = completion.lm is not None and completion.lm.cached
+        first, *others = completion.choices
+        texts = reader.finish(first, cached=cached)
+
+        if not texts:
+            texts = self.repaired(signature, first.text)
+            reader.write_whole(texts, cached=cached)
+
+        answers = [(self._checked(signature, first, texts, completion.model), reader.thoughts)]
+
+        for other in others:
+            texts = self._texts(signature, other.text)
+            values = self._checked(signature, other, texts, completion.model)
+            answers.append((values, other.reasoning))
+
+        return answers
+
+    def _texts(self, signature: type[Signature], completion: str) -> dict[str, str]:
+        return read_whole(self.parser(signature), completion) or self.repaired(
+            signature, completion
+        )
+
+    def _checked(
+        self, signature: type[Signature], choice: Choice, texts: Mapping[str, str], model: str = ""
+    ) -> dict[str, Any]:
+        """The values of one answer; what is wrong with it is put in the words of its end."""
+        try:
+            if not choice.text.strip():
+                raise self._failure("the model gave an empty answer")
+
+            return self.values(signature, texts)
+        except AdapterParseError as error:
+            if choice.finish_reason == "content_filter":
+                raise ContentRefusedError(
+                    "a content filter stopped the answer", model=model
+                ) from error
+
+            cut_off = "; the answer was cut off at max_tokens, which may be raised"
+            ending = cut_off if choice.finish_reason == "length" else ""
+            message = error.message + ending
+
+            raise self._failure(message, error.parsed_result, choice.text) from error
+
+    def _failure(
+        self, message: str, values: Mapping[str, Any] | None = None, lm_response: str = ""
+    ) -> AdapterParseError:
+        name = type(self).__name__
+
+        return AdapterParseError(name, message, lm_response=lm_response, parsed_result=values)
+
+    def _told(self, step: str, inputs: dict[str, Any], work: Callable[[], T]) -> T:
+        """Does a step of the work, with callbacks told before and after."""
+        callbacks: list[BaseCallback] = [*settings.callbacks, *self.callbacks]
+
+        if not callbacks:
+            return work()
+
+        call = current_call()
+        call_id = call.call_id if call else 0
+        tell(callbacks, f"on_adapter_{step}_start", call_id, self, inputs)
+
+        try:
+            outputs = work()
+        except BaseException as error:
+            tell(callbacks, f"on_adapter_{step}_end", call_id, None, error)
+            raise
+
+        tell(callbacks, f"on_adapter_{step}_end", call_id, outputs, None)
+
+        return outputs
+
+
+def _native_reasoning(lm: BaseLM, signature: type[Signature]) -> str | None:
+    """The output that the provider's own reasoning fills, where the model has such."""
+    outputs = signature.output_fields
+
+    if len(outputs) < 2 or not lm.supports("reasoning"):
+        return None
+
+    return next(
+        (name for name, one in outputs.items() if Reasoning in alternatives(one.annotation)), None
+    )
+
+
+def _in_order(
+    signature: type[Signature], native: str | None, values: dict[str, Any], thoughts: str
+) -> dict[str, Any]:
+    if native is None:
+        return values
+
+    merged = {**values, native: thoughts}
+
+    return {name: merged[name] for name in signature.output_fields}

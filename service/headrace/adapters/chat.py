@@ -1,0 +1,81 @@
+"""ChatAdapter: the chat dialect, `[[ ## name ## ]]` headers with a closing `[[ ## completed ## ]]`.
+
+How completions are read stands in `headrace.parsing.chat`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from headrace.adapters.base import Adapter
+from headrace.adapters.json import JSONAdapter
+from headrace.adapters.prompt import outputs_present, placeholder
+from headrace.adapters.wording import asked_type, type_note, value_text
+from headrace.context import BaseCallback
+from headrace.parsing import ChatParser, FieldParser
+from headrace.signatures import Signature
+
+END = "[[ ## completed ## ]]"
+
+
+class ChatAdapter(Adapter):
+    """Speaks the chat dialect; the default.
+
+    An answer that does not parse, and of which nothing was written, is asked for again in JSON,
+    unless `use_json_adapter_fallback` is off.
+    """
+
+    def __init__(
+        self,
+        callbacks: Sequence[BaseCallback] | None = None,
+        use_json_adapter_fallback: bool = True,
+    ) -> None:
+        super().__init__(callbacks)
+        self.use_json_adapter_fallback = use_json_adapter_fallback
+
+    def parser(self, signature: type[Signature]) -> FieldParser:
+        """A parser of the chat dialect."""
+        return ChatParser(signature.output_fields)
+
+    def fallback(self) -> Adapter | None:
+        """A JSONAdapter, if that is wanted."""
+        return JSONAdapter(self.callbacks) if self.use_json_adapter_fallback else None
+
+    def format_field_structure(self, signature: type[Signature]) -> str:
+        """The headers of all fields, in order."""
+        inputs = [
+            self.format_field(name, placeholder(field))
+            for name, field in signature.input_fields.items()
+        ]
+        outputs = [
+            self.format_field(name, placeholder(field, type_note(field)))
+            for name, field in signature.output_fields.items()
+        ]
+        opening = "Every interaction has this structure, with values in place of the {names}."
+
+        return "\n\n".join([opening, *inputs, *outputs, END])
+
+    def format_assistant_message_content(
+        self,
+        signature: type[Signature],
+        outputs: Mapping[str, Any],
+        missing_field_message: str | None = None,
+    ) -> str:
+        """The outputs under their headers, and the closing marker."""
+        present = outputs_present(signature, outputs, missing_field_message)
+        fields = [self.format_field(name, value_text(value)) for name, value in present.items()]
+
+        return "\n\n".join([*fields, END])
+
+    def user_message_output_requirements(self, signature: type[Signature]) -> str:
+        """The headers to write, in order."""
+        headers = [
+            f"`[[ ## {name} ## ]]`{asked_type(field)}"
+            for name, field in signature.output_fields.items()
+        ]
+
+        return (
+            f"Respond with the output fields, starting with the field {', then '.join(headers)}, "
+            f"and end with the marker `{END}`."
+        )

@@ -1,0 +1,103 @@
+"""Reading one answer while it comes: deltas of the LM go in, text of fields comes out.
+
+Rule: what is written is what is kept, so the stream and the prediction cannot differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
+
+from headrace.lm.base import Choice, Delta
+from headrace.parsing import FieldDelta, FieldParser
+
+Write: TypeAlias = Callable[[str, str, bool, bool], None]
+"""Takes (field, chunk, is_last, cached)."""
+
+
+class Reader:
+    """Reads the first answer of one LM call and writes its fields as they come.
+
+    With `reasoning`, the native reasoning content goes to the field of that name. That field ends
+    when the answer's text begins; reasoning that comes later is dropped.
+    """
+
+    def __init__(self, parser: FieldParser, write: Write, reasoning: str | None = None) -> None:
+        self.wrote = False
+        """Whether anyone may have seen some of this answer."""
+        self._parser = parser
+        self._write = write
+        self._reasoning = reasoning
+        self._thoughts: list[str] = []
+        self._pieces: dict[str, list[str]] = {}
+        self._received = False
+
+    def receive(self, delta: Delta) -> None:
+        """Takes the next delta; those of other answers are left for later."""
+        if delta.choice:
+            return
+
+        if delta.reasoning and self._reasoning and not self._received:
+            self._thoughts.append(delta.reasoning)
+            self._say(self._reasoning, delta.reasoning, False)
+
+        if delta.text:
+            if not self._received:
+                self._received = True
+                self._end_reasoning()
+
+            self._take(self._parser.feed(delta.text))
+
+    def finish(self, choice: Choice, *, cached: bool) -> dict[str, str]:
+        """Ends the answer; gives the text of each field the dialect found.
+
+        An answer that did not come in deltas is written whole, one write per field.
+        """
+        if self._received:
+            self._take(self._parser.close())
+        else:
+            self._write_reasoning(choice.reasoning, cached)
+            self.write_whole(read_whole(self._parser, choice.text), cached=cached)
+
+        return {name: "".join(pieces) for name, pieces in self._pieces.items()}
+
+    def write_whole(self, texts: Mapping[str, str], *, cached: bool) -> None:
+        """Writes whole fields, each at once."""
+        for name, text in texts.items():
+            self._pieces[name] = [text]
+            self._say(name, text, True, cached)
+
+    @property
+    def thoughts(self) -> str:
+        """The native reasoning content that was written."""
+        return "".join(self._thoughts)
+
+    def _take(self, deltas: Iterable[FieldDelta]) -> None:
+        for name, text, is_last in deltas:
+            self._pieces.setdefault(name, []).append(text)
+            self._say(name, text, is_last)
+
+    def _write_reasoning(self, whole: str, cached: bool) -> None:
+        if self._thoughts:
+            self._end_reasoning()
+        elif self._reasoning and whole:
+            self._thoughts.append(whole)
+            self._say(self._reasoning, whole, True, cached)
+
+    def _end_reasoning(self) -> None:
+        if self._reasoning and self._thoughts:
+            self._say(self._reasoning, "", True)
+
+    def _say(self, field: str, chunk: str, is_last: bool, cached: bool = False) -> None:
+        self.wrote = True
+        self._write(field, chunk, is_last, cached)
+
+
+def read_whole(parser: FieldParser, text: str) -> dict[str, str]:
+    """The text of each field of a whole answer."""
+    texts: dict[str, str] = {}
+
+    for name, chunk, _ in [*parser.feed(text), *parser.close()]:
+        texts[name] = texts.get(name, "") + chunk
+
+    return texts
