@@ -30,9 +30,9 @@ class Module:
     is_predictor: ClassVar[bool] = False
     """Whether this is a leaf that calls an LM: `Predict` and its kin."""
 
-    works_async: ClassVar[bool] = False
+    works_async: ClassVar[bool] = True
     """Whether `aforward` is the module's own, and not `forward` in a thread."""
-    works_sync: ClassVar[bool] = False
+    works_sync: ClassVar[bool] = True
     """Whether `forward` is the module's own, and not `aforward` through the portal."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:

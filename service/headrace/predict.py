@@ -85,9 +85,8 @@ class Predict(Module):
         does not fit the signature.
         """
         ask = self._settle(kwargs)
-        completions = await self._generate(ask)
 
-        return Prediction.from_completions(completions, signature=ask.signature)
+        return Prediction.from_completions(await self._generate(ask))
 
     async def _generate(self, ask: _Ask) -> list[dict[str, Any]]:
         run, call = current_run(), current_call()

@@ -63,7 +63,7 @@ class ReAct(Module):
 
         answer = await self._with_shortening(self.extract, trajectory, inputs)
 
-        return Prediction(trajectory=trajectory, **answer.toDict(json_safe=False))
+        return Prediction(trajectory=trajectory, **answer)
 
     async def _take_turn(self, turn: int, trajectory: Trajectory, inputs: Mapping[str, Any]) -> str:
         """Adds one turn to the trajectory; gives the name of the tool that was called."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from headrace.adapters import Adapter
 from headrace.context import context
-from headrace.errors import InputInvalid, OutputUnserialisable, ProgramResultInvalid, UsageError
+from headrace.errors import InputInvalid, ProgramResultInvalid, UsageError
 from headrace.lm.base import BaseLM
 from headrace.module import Module
 from headrace.program.examples import example_inputs
@@ -24,7 +24,7 @@ from headrace.runs.execution import Work
 from headrace.signatures import Field, make_signature
 from headrace.streaming.status import ProviderMessages, StatusMessageProvider
 from headrace.tools import Tool
-from headrace.values import Example, to_jsonable
+from headrace.values import to_jsonable
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +142,9 @@ class Program:
         if value is None:
             raise ProgramResultInvalid("the program returned None; return a Prediction")
 
-        if isinstance(value, Example):
-            items = dict(value.items())
-        elif isinstance(value, Mapping):
-            items = {str(name): one for name, one in value.items()}
-        else:
-            items = {"result": value}
+        items = dict(value) if isinstance(value, Mapping) else {"result": value}
 
-        outputs = to_jsonable(items)
-
-        if not isinstance(outputs, dict):
-            raise OutputUnserialisable("the outputs have no JSON form")
-
-        return outputs
+        return {str(name): to_jsonable(one, f"outputs.{name}") for name, one in items.items()}
 
     async def _call(self, inputs: Mapping[str, Any]) -> object:
         own = {"lm": self.lm, "adapter": self.adapter}
