@@ -1,7 +1,9 @@
 """Language models: messages in, text deltas out. The only rooms that know litellm."""
 
 from headrace.lm.base import BaseLM, Choice, Completion, Delta, Message, Receive, Request, ignore
+from headrace.lm.cache import cache_scope, configure_cache
 from headrace.lm.door import preload
+from headrace.lm.history import configure_history, inspect_history
 from headrace.lm.lm import LM
 
 __all__ = [
@@ -13,6 +15,10 @@ __all__ = [
     "Message",
     "Receive",
     "Request",
+    "cache_scope",
+    "configure_cache",
+    "configure_history",
     "ignore",
+    "inspect_history",
     "preload",
 ]

@@ -187,6 +187,9 @@ class Assembly:
         if reason in PROVIDER_GAVE_UP:
             raise LMServerError(f"the provider gave up: {reason}", model=self._model)
 
+        if reason == "stop" and not (text or draft.reasoning or draft.tool_calls):
+            raise LMStreamBrokenError("the LM's answer is empty", model=self._model)
+
         tool_calls = [draft.tool_calls[place] for place in sorted(draft.tool_calls)]
         logprobs = {"content": draft.logprobs} if draft.logprobs else None
 

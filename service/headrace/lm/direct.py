@@ -22,8 +22,9 @@ from headrace.errors import (
 )
 from headrace.lm.assembly import Assembly
 from headrace.lm.base import Message
+from headrace.lm.connections import broken
 from headrace.lm.deadlines import Deadlines, Watchdog
-from headrace.lm.failures import broken, refused, said_in_stream
+from headrace.lm.failures import refused, said_in_stream
 from headrace.lm.routes import Route
 from headrace.lm.sessions import http_session
 from headrace.lm.sse import EventSplitter, LineTooLong

@@ -1,4 +1,4 @@
-"""From what a provider says to an error of ours, and from what a connection does.
+"""From what a provider says to an error of ours.
 
 Messages are ours alone. What the provider wrote goes into `detail`, which stays in the process: it
 may quote the prompt, or a key.
@@ -11,8 +11,6 @@ import re
 import time
 from collections.abc import Iterable, Mapping
 
-import aiohttp
-
 from headrace.errors import (
     ContentRefusedError,
     ContextWindowExceededError,
@@ -22,7 +20,6 @@ from headrace.errors import (
     LMRateLimitError,
     LMRequestRejectedError,
     LMServerError,
-    LMStreamBrokenError,
     LMTimeoutError,
     LMTransportError,
     LMUnsupportedError,
@@ -138,28 +135,6 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def broken(model: str, error: Exception, *, emitted: bool) -> LMError:
-    """The error for a connection that failed, before or after a piece of the answer went out."""
-    how = _how(error)
-
-    if emitted:
-        return LMStreamBrokenError(f"the LM's answer broke off: {how}", model=model)
-
-    return LMTransportError(f"the LM's provider did not answer: {how}", model=model)
-
-
-def _how(error: Exception) -> str:
-    match error:
-        case aiohttp.ClientConnectorDNSError():
-            return "its host name is unknown"
-        case aiohttp.ClientConnectorCertificateError():
-            return "its certificate is not trusted"
-        case aiohttp.ClientConnectorError():
-            return "it cannot be reached"
-        case _:
-            return "the connection broke"
-
-
 def unsupported(provider: str, options: Iterable[str], model: str, said: str) -> LMError:
     """The error for parameters that a provider or model does not take."""
     names = ", ".join(sorted(options))
@@ -180,4 +155,4 @@ def may_retry(error: LMError) -> bool:
     if isinstance(error, LMTransportError):
         return error.status_code is None
 
-    return isinstance(error, (LMRateLimitError, LMServerError))
+    return isinstance(error, LMRateLimitError | LMServerError) and error.status_code is not None

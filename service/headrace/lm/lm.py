@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 
 import orjson
 
 from headrace.context import Call, current_call
-from headrace.errors import LMError, LMUnsupportedError, UsageError
-from headrace.events import LmCall, Usage
+from headrace.errors import LMUnsupportedError, UsageError
 from headrace.lm import door
-from headrace.lm.assembly import Assembly
-from headrace.lm.base import BaseLM, Completion, Message, Receive, Request
-from headrace.lm.costs import per_model, usage_of
-from headrace.lm.deadlines import Deadlines, Total
+from headrace.lm.asking import Question, Records
+from headrace.lm.base import BaseLM, Completion, Receive, Request
+from headrace.lm.cache import answer_cache, key_of
+from headrace.lm.deadlines import Deadlines
+from headrace.lm.features import supports
+from headrace.lm.history import remember
+from headrace.lm.recording import Recorder
 from headrace.lm.retries import Retries
 from headrace.lm.routes import Access, Route, find_route
+from headrace.lm.sharing import share
 
 Engine: TypeAlias = Literal["auto", "direct", "litellm"]
-Ask: TypeAlias = Callable[[Route, Sequence[Message], Assembly, Deadlines, str], Awaitable[None]]
 
 STREAMING: Mapping[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
 NOT_SENT = frozenset({"cache", "rollout_id"})
+ROUTES = 256
+"""Routes an LM keeps, one per set of parameters."""
 
 
 class LM(BaseLM):
@@ -33,9 +36,10 @@ class LM(BaseLM):
     Key and address come from the arguments, or from the provider's usual environment variables.
     `engine` says who speaks to the provider: "direct" reads OpenAI's dialect itself, "litellm"
     speaks all others; "auto" takes direct where it can. Timeouts are seconds: to connect, to the
-    first piece of an answer, between pieces, and for the whole call with its retries. `attempts`
-    counts the first; only failures before the first piece are tried again. `stream=False` is for
-    providers that do not stream. Further options are sent with every request.
+    first piece of an answer, between pieces, and for the whole call with its retries. Only failures
+    before the first piece are tried again, at most `num_retries` times, with `retry_delay` seconds
+    before the first. `stream=False` is for providers that do not stream. Further options are sent
+    with every request.
     """
 
     def __init__(
@@ -48,7 +52,7 @@ class LM(BaseLM):
         temperature: float | None = None,
         max_tokens: int | None = None,
         cache: bool = True,
-        attempts: int = 3,
+        num_retries: int = 2,
         retry_delay: float = 0.5,
         connect_timeout: float = 10.0,
         first_token_timeout: float = 60.0,
@@ -60,80 +64,105 @@ class LM(BaseLM):
         if engine not in ("auto", "direct", "litellm"):
             raise UsageError(f"engine is 'auto', 'direct' or 'litellm', not {engine!r}")
 
+        if options.pop("model_type", "chat") != "chat":
+            raise UsageError("LM speaks chat completions; name others openai/responses/<model>")
+
         super().__init__(
             model, callbacks=callbacks, temperature=temperature, max_tokens=max_tokens, **options
         )
         self.engine: Engine = engine
         self.cache = cache
-        self._access = Access(model, api_key, api_base)
+        self._access = Access(model, api_key, api_base or self.kwargs.pop("base_url", None))
         self._deadlines = Deadlines(connect_timeout, first_token_timeout, idle_timeout, timeout)
-        self._retries = Retries(attempts, retry_delay)
+        self._retries = Retries(num_retries, retry_delay)
         self._routes: dict[bytes, Route] = {}
 
     async def generate(self, request: Request, receive: Receive) -> Completion:
         """See BaseLM.generate."""
+        records = Recorder(self._own_call(), self.model)
+        key = self._cache_key(request)
+
+        if key is None:
+            completion = await self._ask(request, receive, records)
+        else:
+            completion = await self._recall_or_share(key, request, receive, records)
+
+        remember(self.model, request.messages, completion)
+
+        return completion
+
+    def supports(self, feature: str) -> bool:
+        """See BaseLM.supports. Imports litellm on first use."""
+        return supports(self._access, feature)
+
+    def copy(self, **changes: Any) -> Self:
+        """The same LM with other arguments."""
+        limits, retries = self._deadlines, self._retries
+        arguments: dict[str, Any] = {
+            "model": self.model,
+            "engine": self.engine,
+            "api_key": self._access.api_key,
+            "api_base": self._access.api_base,
+            "cache": self.cache,
+            "num_retries": retries.number,
+            "retry_delay": retries.delay,
+            "connect_timeout": limits.connect,
+            "first_token_timeout": limits.first_token,
+            "idle_timeout": limits.idle,
+            "timeout": limits.total,
+            "callbacks": self.callbacks,
+            **self.kwargs,
+        }
+
+        return type(self)(**{**arguments, **changes})
+
+    async def _recall_or_share(
+        self, key: str, request: Request, receive: Receive, records: Recorder
+    ) -> Completion:
+        cache = answer_cache()
+
+        if cache is None:
+            return await self._ask(request, receive, records)
+
+        if hit := cache.recall(key, self.model):
+            return hit
+
+        async def work(receive: Receive, records: Records) -> Completion:
+            if hit := await cache.recall_from_disk(key, self.model):
+                return hit
+
+            completion = await self._ask(request, receive, records)
+            cache.keep(key, completion)
+
+            return completion
+
+        return await share(key, work, receive, records)
+
+    async def _ask(self, request: Request, receive: Receive, records: Records) -> Completion:
         await door.opened()
-        options = {**STREAMING, **request.options}
-        route = self._route(
-            {k: v for k, v in options.items() if v is not None and k not in NOT_SENT}
+        route = self._route(self._sent(request.options))
+        deadlines = self._deadlines
+
+        if not route.options.get("stream"):
+            deadlines = replace(deadlines, first_token=deadlines.total)  # it comes all at once
+
+        question = Question(
+            self.model, route, self._engine_for(route), request.messages, deadlines, self._retries
         )
-        call = current_call()
 
-        if call is None or call.instance is not self:
-            call = None
-
-        return await self._answer(route, request.messages, receive, call)
+        return await question.ask(receive, records)
 
     def _route(self, options: Mapping[str, Any]) -> Route:
-        key = orjson.dumps(options, option=orjson.OPT_SORT_KEYS, default=repr)
+        key = orjson.dumps(options, option=orjson.OPT_SORT_KEYS, default=id)  # the route holds it
         route = self._routes.get(key)
 
         if route is None:
+            if len(self._routes) >= ROUTES:
+                self._routes.clear()
+
             route = self._routes[key] = find_route(self._access, options)
 
         return route
-
-    async def _answer(
-        self, route: Route, messages: Sequence[Message], receive: Receive, call: Call | None
-    ) -> Completion:
-        """Asks, and asks again where that is right."""
-        name = self._engine_for(route)
-        ask = _engine(name)
-        attempt = 1
-
-        async with Total(self._deadlines.total, self.model) as total:
-            while True:
-                assembly = Assembly(receive, self.model)
-                lm = LmCall(self.model, name, attempt=attempt)
-
-                if call is not None:
-                    call.lm = lm
-                    call.usage = per_model(self.model, Usage(lm_calls=1))
-
-                try:
-                    await ask(route, messages, assembly, self._deadlines, self.model)
-                    return self._completion(route, assembly, lm)
-                except LMError as error:
-                    if assembly.emitted:
-                        raise
-
-                    pause = self._retries.pause(attempt, error, total.remaining)
-
-                    if pause is None:
-                        raise
-
-                    if call is not None:
-                        call.update(failure=error)
-
-                await asyncio.sleep(pause)
-                attempt += 1
-
-    def _completion(self, route: Route, assembly: Assembly, lm: LmCall) -> Completion:
-        choices = assembly.choices()
-        usage = usage_of(route, self.model, assembly.usage)
-        lm = replace(lm, finish_reason=choices[0].finish_reason)
-
-        return Completion(choices, usage, assembly.served_by or route.model, lm)
 
     def _engine_for(self, route: Route) -> str:
         if self.engine == "direct" and route.obstacle:
@@ -143,14 +172,22 @@ class LM(BaseLM):
 
         return "litellm" if route.obstacle or self.engine == "litellm" else "direct"
 
+    def _own_call(self) -> Call | None:
+        """The LM call this code runs in: absent where `generate` is called by itself."""
+        call = current_call()
 
-def _engine(name: str) -> Ask:
-    """The engine of that name. Imported when first used: their HTTP libraries take their time."""
-    if name == "direct":
-        from headrace.lm import direct
+        return call if call is not None and call.instance is self else None
 
-        return direct.ask
+    def _cache_key(self, request: Request) -> str | None:
+        if answer_cache() is None or not request.options.get("cache", self.cache):
+            return None
 
-    from headrace.lm import via_litellm
+        return key_of(self._access, request)
 
-    return via_litellm.ask
+    @staticmethod
+    def _sent(options: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: value
+            for name, value in {**STREAMING, **options}.items()
+            if value is not None and name not in NOT_SENT
+        }

@@ -16,23 +16,21 @@ LONGEST_PAUSE = 30.0
 class Retries:
     """How often and how soon a failed request is sent again."""
 
-    attempts: int = 3
-    """In total, the first included."""
+    number: int = 2
+    """Attempts after the first."""
     delay: float = 0.5
     """Seconds before the second attempt; doubles with each further one, less up to half by chance."""
 
     def __post_init__(self) -> None:
-        if self.attempts < 1 or self.delay < 0:
-            raise UsageError(
-                "an LM needs at least 1 attempt, and a retry_delay of 0 seconds or more"
-            )
+        if self.number < 0 or self.delay < 0:
+            raise UsageError("num_retries and retry_delay of an LM cannot be negative")
 
     def pause(self, attempt: int, error: LMError, remaining: float) -> float | None:
         """Seconds to wait after attempt number `attempt`; None = give up.
 
         `remaining` is what is left of the call's total time.
         """
-        if attempt >= self.attempts or not may_retry(error):
+        if attempt > self.number or not may_retry(error):
             return None
 
         backoff = self.delay * 2 ** (attempt - 1) * random.uniform(0.5, 1.0)

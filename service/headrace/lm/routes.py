@@ -118,7 +118,7 @@ def find_route(access: Access, options: Mapping[str, Any]) -> Route:
     Raises LMNotConfiguredError without a key that the provider needs, LMUnsupportedError for
     parameters the provider does not take.
     """
-    model, provider, key, base = _provider(access)
+    model, provider, key, base = provider_of(access)
     key = key or access.api_key or _first(KEY_VARIABLES.get(provider, ()))
     base = base or access.api_base or _first(BASE_VARIABLES.get(provider, ()))
     _check_key(access, provider, key, base)
@@ -154,7 +154,8 @@ def _direct_route(
     return Route(provider, model, key, base, url, headers, params, options, _proxy(url), config)
 
 
-def _provider(access: Access) -> tuple[str, str, str | None, str | None]:
+def provider_of(access: Access) -> tuple[str, str, str | None, str | None]:
+    """The model as its provider calls it, the provider, and the key and base URL litellm finds."""
     litellm = door.litellm()
 
     try:

@@ -17,14 +17,17 @@ from headrace.errors import LMError, LMServerError, LMStreamBrokenError, LMTimeo
 from headrace.lm import door
 from headrace.lm.assembly import Assembly
 from headrace.lm.base import Message
+from headrace.lm.connections import broken
 from headrace.lm.deadlines import Deadlines, Watchdog
-from headrace.lm.failures import DETAIL_LIMIT, broken, refused, said_in_stream, unsupported
+from headrace.lm.failures import DETAIL_LIMIT, refused, said_in_stream, unsupported
+from headrace.lm.mending import SURROGATE
 from headrace.lm.routes import DIRECT_PROVIDERS, Route, copied
 from headrace.lm.shapes import mapping
 
 NAME = "litellm"
 NO_KEY = "none"
 """For addresses that need no key: the SDKs below litellm insist on one."""
+TEXTS = ("content", "reasoning_content")
 LATE = 5.0
 """Seconds litellm's own timeout comes after ours, which tells what happened."""
 
@@ -39,6 +42,9 @@ async def ask(
     try:
         async with Watchdog(deadlines, model) as watchdog:
             await _read(await litellm.acompletion(**arguments), assembly, watchdog)
+    except LMTimeoutError:
+        if not assembly.finished:
+            raise
     except LMError:
         raise
     except Exception as error:  # litellm raises many kinds, and whatever its providers' code raises
@@ -82,7 +88,9 @@ async def _read(answer: Any, assembly: Assembly, watchdog: Watchdog) -> None:
 
     try:
         async for chunk in answer:
-            assembly.feed(_as_sent(chunk))
+            sent = _as_sent(chunk)
+            assembly.suspicious = assembly.suspicious or _has_surrogates(sent)
+            assembly.feed(sent)
 
             if assembly.pieces != pieces:
                 pieces = assembly.pieces
@@ -90,8 +98,8 @@ async def _read(answer: Any, assembly: Assembly, watchdog: Watchdog) -> None:
     finally:
         await answer.aclose()
 
-    if reason := answer.received_finish_reason or answer.intermittent_finish_reason:
-        assembly.feed({"choices": [{"finish_reason": reason}]})
+        if reason := answer.received_finish_reason or answer.intermittent_finish_reason:
+            assembly.feed({"choices": [{"finish_reason": reason}]})
 
 
 def _as_sent(chunk: Any) -> dict[str, Any]:
@@ -113,6 +121,12 @@ def _delta(delta: Any) -> dict[str, Any]:
         "reasoning_content": getattr(delta, "reasoning_content", None),
         "tool_calls": [call.model_dump() for call in calls],
     }
+
+
+def _has_surrogates(sent: dict[str, Any]) -> bool:
+    texts = (str(one["delta"][kind] or "") for one in sent["choices"] for kind in TEXTS)
+
+    return any(SURROGATE.search(text) for text in texts)
 
 
 def _translated(

@@ -1,0 +1,88 @@
+"""Asking a provider until it answers or there is no point: engine, attempts, the whole answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeAlias
+
+from headrace.errors import LMError
+from headrace.events import LmCall
+from headrace.lm.assembly import Assembly
+from headrace.lm.base import Completion, Message, Receive
+from headrace.lm.costs import usage_of
+from headrace.lm.deadlines import Deadlines, Total
+from headrace.lm.retries import Retries
+from headrace.lm.routes import Route
+
+Ask: TypeAlias = Callable[[Route, Sequence[Message], Assembly, Deadlines, str], Awaitable[None]]
+"""An engine: asks once, feeds the assembly, raises an LMError."""
+
+
+class Records(Protocol):
+    """Who is told of attempts."""
+
+    def begin(self, lm: LmCall) -> None:
+        """An attempt begins."""
+        ...
+
+    def failed(self, error: LMError) -> None:
+        """An attempt failed, and another will follow."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One request to one provider, and how long and how often to try."""
+
+    model: str
+    route: Route
+    engine: str
+    messages: Sequence[Message]
+    deadlines: Deadlines
+    retries: Retries
+
+    async def ask(self, receive: Receive, records: Records) -> Completion:
+        """The answer. Raises the LMError of the last attempt."""
+        engine = _engine(self.engine)
+        attempt = 1
+
+        async with Total(self.deadlines.total, self.model) as total:
+            while True:
+                assembly = Assembly(receive, self.model)
+                lm = LmCall(self.model, self.engine, attempt=attempt)
+                records.begin(lm)
+
+                try:
+                    await engine(self.route, self.messages, assembly, self.deadlines, self.model)
+                    return self._completion(assembly, lm)
+                except LMError as error:
+                    pause = self.retries.pause(attempt, error, total.remaining)
+
+                    if pause is None or assembly.emitted:
+                        raise
+
+                    records.failed(error)
+
+                await asyncio.sleep(pause)
+                attempt += 1
+
+    def _completion(self, assembly: Assembly, lm: LmCall) -> Completion:
+        choices = assembly.choices()
+        usage = usage_of(self.route, self.model, assembly.usage)
+        lm = replace(lm, finish_reason=choices[0].finish_reason)
+
+        return Completion(choices, usage, assembly.served_by or self.route.model, lm)
+
+
+def _engine(name: str) -> Ask:
+    """The engine of that name. Imported when first used: their HTTP libraries take their time."""
+    if name == "direct":
+        from headrace.lm import direct
+
+        return direct.ask
+
+    from headrace.lm import via_litellm
+
+    return via_litellm.ask

@@ -1,0 +1,28 @@
+"""What a model can do, from litellm's tables."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from headrace.lm import door
+from headrace.lm.routes import Access, provider_of
+
+
+@lru_cache(maxsize=1024)
+def supports(access: Access, feature: str) -> bool:
+    """Whether a model has a feature; False for models and features litellm does not know."""
+    litellm = door.litellm()
+    model, provider, _, _ = provider_of(access)
+
+    match feature:
+        case "response_schema":
+            return bool(litellm.supports_response_schema(model, custom_llm_provider=provider))
+        case "response_format":
+            taken = litellm.get_supported_openai_params(model, custom_llm_provider=provider)
+            return "response_format" in (taken or ())
+        case "reasoning":
+            return bool(litellm.supports_reasoning(model, custom_llm_provider=provider))
+        case "tools":
+            return bool(litellm.supports_function_calling(model, custom_llm_provider=provider))
+        case _:
+            return False
