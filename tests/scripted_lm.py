@@ -87,4 +87,3 @@ def echo(*names: str) -> Callable[[str], Script]:
 def section(prompt: str, name: str) -> str:
     """The text of an input in a prompt of ChatAdapter's."""
     return prompt.rpartition(f"[[ ## {name} ## ]]\n")[2].partition("\n\n")[0].strip()
-

@@ -8,7 +8,7 @@ alone through the portal under `()`. Where a class and its base write one each, 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
@@ -145,19 +145,28 @@ def _definer(cls: type, name: str) -> int:
 def _walk(root: Module) -> Iterator[tuple[str, Module]]:
     seen: set[int] = set()
 
-    def visit(path: str, value: object) -> Iterator[tuple[str, Module]]:
-        if isinstance(value, Module):
-            if id(value) not in seen:
-                seen.add(id(value))
-                yield path or "self", value
+    def visit(path: str, module: Module) -> Iterator[tuple[str, Module]]:
+        if id(module) in seen:
+            return
 
-                for name, attribute in vars(value).items():
-                    yield from visit(f"{path}.{name}" if path else name, attribute)
-        elif isinstance(value, list | tuple):
-            for index, item in enumerate(value):
-                yield from visit(f"{path}[{index}]", item)
-        elif isinstance(value, dict):
-            for key, item in value.items():
-                yield from visit(f"{path}[{key!r}]", item)
+        seen.add(id(module))
+        yield path or "self", module
+
+        for name, attribute in vars(module).items():
+            for inner, part in unfold(f"{path}.{name}" if path else name, attribute):
+                if isinstance(part, Module):
+                    yield from visit(inner, part)
 
     return visit("", root)
+
+
+def unfold(path: str, value: object) -> Iterator[tuple[str, object]]:
+    """The value, or what the lists, tuples and dicts it is made of hold, with paths."""
+    if isinstance(value, list | tuple):
+        for index, item in enumerate(cast("Sequence[object]", value)):
+            yield from unfold(f"{path}[{index}]", item)
+    elif isinstance(value, dict):
+        for key, item in cast("dict[object, object]", value).items():
+            yield from unfold(f"{path}[{key!r}]", item)
+    else:
+        yield path, value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, cast
 
 from pydantic import ValidationError
 
@@ -71,12 +71,12 @@ class Predict(Module):
     async def acall(self, *args: Any, **kwargs: Any) -> Prediction:
         """Calls the predictor with its inputs by name."""
         self._refuse_positional(args)
-        return await super().acall(**kwargs)
+        return cast("Prediction", await super().acall(**kwargs))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Prediction:
         """`acall` for sync code."""
         self._refuse_positional(args)
-        return super().__call__(**kwargs)
+        return cast("Prediction", super().__call__(**kwargs))
 
     async def aforward(self, **kwargs: Any) -> Prediction:
         """Prompts, streams the answer's fields into the run, and gives the Prediction.

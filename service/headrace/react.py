@@ -26,6 +26,16 @@ FINISH = "finish"
 SHORTENINGS = 3
 """How often a trajectory that overflows the context window is cut by its oldest turn."""
 
+TURN_INSTRUCTIONS = """\
+{task}
+
+You are an agent. From {inputs} you are to find {outputs}, with the help of tools.
+In each turn, write what you think in `next_thought`, then name one tool in `next_tool_name` and give
+its arguments as a JSON object in `next_tool_args`. What the tool gives is added to `trajectory`, which
+holds all turns so far.
+The tools are:
+{tools}"""
+
 Trajectory = dict[str, Any]
 """thought_0, tool_name_0, tool_args_0, observation_0, thought_1 …"""
 
@@ -71,7 +81,9 @@ class ReAct(Module):
             step = await self._with_shortening(self.react, trajectory, inputs)
         except AdapterParseError as error:
             trajectory[f"thought_{turn}"] = ""
-            trajectory[f"observation_{turn}"] = f"The last answer could not be read: {error.message}"
+            trajectory[f"observation_{turn}"] = (
+                f"The last answer could not be read: {error.message}"
+            )
 
             return ""
 
@@ -109,8 +121,7 @@ def _by_name(
     tools: Iterable[Callable[..., Any] | Tool], signature: type[Signature]
 ) -> dict[str, Tool]:
     named = {
-        tool.name: tool
-        for tool in (one if isinstance(one, Tool) else Tool(one) for one in tools)
+        tool.name: tool for tool in (one if isinstance(one, Tool) else Tool(one) for one in tools)
     }
 
     if FINISH in named:
@@ -135,23 +146,12 @@ def _completed() -> str:
     return "Completed."
 
 
-def _turn_signature(
-    signature: type[Signature], tools: Mapping[str, Tool]
-) -> type[Signature]:
+def _turn_signature(signature: type[Signature], tools: Mapping[str, Tool]) -> type[Signature]:
     inputs = ", ".join(f"`{name}`" for name in signature.input_fields)
     outputs = ", ".join(f"`{name}`" for name in signature.output_fields)
     listing = "\n".join(f"({index}) {tool}" for index, tool in enumerate(tools.values(), 1))
-    instructions = "\n".join(
-        [
-            signature.instructions,
-            "",
-            f"You are an agent. From {inputs} you are to find {outputs}, with the help of tools.",
-            "In each turn, write what you think in `next_thought`, then name one tool in "
-            "`next_tool_name` and give its arguments as a JSON object in `next_tool_args`.",
-            "What the tool gives is added to `trajectory`, which holds all turns so far.",
-            "The tools are:",
-            listing,
-        ]
+    instructions = TURN_INSTRUCTIONS.format(
+        task=signature.instructions, inputs=inputs, outputs=outputs, tools=listing
     )
     turn = [
         *signature.input_fields.values(),

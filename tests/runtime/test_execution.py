@@ -7,8 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 import pytest
-
-from headrace.context import current_call, current_run, open_call
+from headrace.context import current_run, open_call
 from headrace.errors import (
     HeadraceError,
     LMRateLimitError,
@@ -218,15 +217,16 @@ async def test_what_a_program_leaves_running_is_ended_with_the_run() -> None:
     left: list[asyncio.Task[None]] = []
 
     async def forgotten() -> None:
-        run, call = current_run(), current_call()
+        run = current_run()
         assert run is not None
-        assert call is not None
 
-        with open_call(Kind.MODULE, "forgotten", None, {}) as call:
-            with run.fields("forgotten", call.call_id, ()) as writer:
-                writer.write("answer", "half", False)
-                inside.set()
-                await asyncio.Event().wait()
+        with (
+            open_call(Kind.MODULE, "forgotten", None, {}) as call,
+            run.fields("forgotten", call.call_id, ()) as writer,
+        ):
+            writer.write("answer", "half", False)
+            inside.set()
+            await asyncio.Event().wait()
 
     async def program() -> str:
         left.append(asyncio.create_task(forgotten()))

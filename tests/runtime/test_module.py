@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from scripted_lm import ScriptedLM, chat
-
 from headrace.chain_of_thought import ChainOfThought
 from headrace.context import BaseCallback, context
 from headrace.errors import UsageError
 from headrace.module import Module
 from headrace.predict import Predict
 from headrace.values import Prediction
+from scripted_lm import ScriptedLM, chat
 
 
 class Leaf(Module):

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 
 import pytest
-
 from headrace.context import portal
 
 colour: ContextVar[str] = ContextVar("colour", default="none")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from scripted_lm import ScriptedLM, chat, prompt_of
-
 from headrace.adapters import JSONAdapter
 from headrace.chain_of_thought import ChainOfThought
 from headrace.context import context
 from headrace.errors import AdapterParseError, LMNotConfiguredError, UsageError
 from headrace.predict import Predict
 from headrace.signatures import Signature
+from scripted_lm import ScriptedLM, chat, prompt_of
 
 
 async def test_a_prediction_holds_the_outputs_as_their_types() -> None:
@@ -104,24 +103,25 @@ async def test_a_declared_type_that_does_not_fit_is_said_in_the_log(
 
 
 def test_positional_inputs_are_refused_with_the_names_to_use() -> None:
-    with pytest.raises(UsageError, match="by name: question=…, context=…"):
+    with pytest.raises(UsageError, match=r"by name: question=…, context=…"):
         Predict("question, context -> answer")("why?")
 
 
 async def test_without_an_lm_the_error_says_how_to_set_one() -> None:
-    with context(lm=None), pytest.raises(LMNotConfiguredError, match="headrace.configure"):
+    with context(lm=None), pytest.raises(LMNotConfiguredError, match=r"headrace\.configure"):
         await Predict("question -> answer").acall(question="?")
 
 
 async def test_a_model_name_is_no_lm() -> None:
-    with context(lm="openai/gpt-4o-mini"), pytest.raises(UsageError, match="headrace.LM"):
+    with context(lm="openai/gpt-4o-mini"), pytest.raises(UsageError, match=r"headrace\.LM"):
         await Predict("question -> answer").acall(question="?")
 
 
 async def test_an_answer_that_does_not_fit_raises_and_names_the_field() -> None:
-    with context(lm=ScriptedLM(chat(score="many"), '{"score": "many"}')):
-        with pytest.raises(AdapterParseError, match="score"):
-            await Predict("question -> score: int").acall(question="?")
+    lm = ScriptedLM(chat(score="many"), '{"score": "many"}')
+
+    with context(lm=lm), pytest.raises(AdapterParseError, match="score"):
+        await Predict("question -> score: int").acall(question="?")
 
 
 async def test_the_adapter_in_the_settings_is_used() -> None:

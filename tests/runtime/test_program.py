@@ -8,9 +8,6 @@ import sys
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
-from scripted_lm import ScriptedLM, chat
-
 from headrace.chain_of_thought import ChainOfThought
 from headrace.context import context
 from headrace.errors import (
@@ -26,6 +23,8 @@ from headrace.program import Program
 from headrace.react import ReAct
 from headrace.runs.execution import Execution
 from headrace.values import Prediction
+from pydantic import BaseModel
+from scripted_lm import ScriptedLM, chat
 
 
 class Address(BaseModel):
@@ -148,9 +147,7 @@ def test_all_that_is_wrong_with_inputs_is_said_at_once_and_never_a_value() -> No
         FieldViolation("inputs.strat", "unknown; did you mean start?"),
         FieldViolation("inputs.start", "missing; a Address is required"),
         FieldViolation("inputs.stops[0]", "Input should be a valid string"),
-        FieldViolation(
-            "inputs.fast", "Input should be a valid boolean, unable to interpret input"
-        ),
+        FieldViolation("inputs.fast", "Input should be a valid boolean, unable to interpret input"),
     )
 
 
@@ -213,7 +210,9 @@ def test_the_revision_is_the_same_in_another_process() -> None:
     )
     seeds = [{**os.environ, "PYTHONHASHSEED": seed} for seed in ("1", "2")]
     printed = [
-        subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, check=True).stdout
+        subprocess.run(
+            [sys.executable, "-c", code], env=env, capture_output=True, check=True
+        ).stdout
         for env in seeds
     ]
 

@@ -6,12 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from scripted_lm import ScriptedLM, chat, prompt_of, section
-
 from headrace.context import context
 from headrace.errors import ContextWindowExceededError, LMServerError, UsageError
 from headrace.react import ReAct
 from headrace.streaming import StatusMessage, StreamListener, StreamResponse, streamify
+from scripted_lm import ScriptedLM, chat, prompt_of, section
 
 
 def search(query: str) -> str:
@@ -77,7 +76,12 @@ async def test_turns_are_limited_and_a_call_may_limit_them_further() -> None:
         agent = ReAct("question -> answer", tools=[search], max_iters=5)
         prediction = await agent.acall(question="why?", max_iters=1)
 
-    assert list(prediction.trajectory) == ["thought_0", "tool_name_0", "tool_args_0", "observation_0"]
+    assert list(prediction.trajectory) == [
+        "thought_0",
+        "tool_name_0",
+        "tool_args_0",
+        "observation_0",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ framework's test client, and an answer for the one outgoing HTTP request.
 
 from __future__ import annotations
 
+import ast
 import asyncio
+import contextvars
 import json
 import os
 import re
@@ -16,17 +18,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import headrace
 import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
-from pydantic import BaseModel
-from seed_blocks import Block, Reader, blocks
-
-import headrace
 from headrace.mock_lm import MockLM
 from headrace.mock_lm.prose import answer_to, cut
+from pydantic import BaseModel
+from seed_blocks import Block, Reader, blocks
 
 SEEDS = Path(os.environ.get("HEADRACE_SEEDS", Path(__file__).parents[2] / "../shared/seeds"))
 
@@ -57,7 +58,9 @@ def _first_tool(system: str) -> tuple[str, str]:
 
 
 def _section(answer: str, field: str, text: str) -> str:
-    return re.sub(rf"(\[\[ ## {field} ## \]\]\n).*?(?=\n\n\[\[)", rf"\g<1>{text}", answer, flags=re.S)
+    return re.sub(
+        rf"(\[\[ ## {field} ## \]\]\n).*?(?=\n\n\[\[)", rf"\g<1>{text}", answer, flags=re.DOTALL
+    )
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +102,7 @@ class Query(BaseModel):
 
 
 def reader(number: int, **supplied: Any) -> Reader:
-    document = sorted(SEEDS.glob(f"{number:03}_*.txt"))[0]
+    (document,) = SEEDS.glob(f"{number:03}_*.txt")
     listing = "def streamify("  # the peer's own source, which is no block
 
     return Reader(
@@ -115,13 +118,7 @@ def chunks_of(printed: str, predictor: str, field: str) -> str:
         rf"signature_field_name='{field}', chunk=('.*?'|\".*?\")\)"
     )
 
-    return "".join(str(_literal(chunk)) for chunk in re.findall(pattern, printed))
-
-
-def _literal(text: str) -> object:
-    import ast
-
-    return ast.literal_eval(text)
+    return "".join(str(ast.literal_eval(chunk)) for chunk in re.findall(pattern, printed))
 
 
 def test_the_page_on_streaming_prints_field_text_and_predictions() -> None:
@@ -143,7 +140,10 @@ def test_the_page_on_streaming_prints_field_text_and_predictions() -> None:
     assert "canned prose" in chunks_of(same_name, "predict1", "answer")
     assert f"answer={final!r},\n    score=" in same_name
 
-    assert "StatusMessage(message=\"Calling Tool double_the_number with inputs {'x': 3}...\")" in statuses
+    assert (
+        "StatusMessage(message=\"Calling Tool double_the_number with inputs {'x': 3}...\")"
+        in statuses
+    )
     assert "StatusMessage(message='Tool finished with output: 6!')" in statuses
     assert "canned prose" in chunks_of(statuses, "predict.predict", "reasoning")
 
@@ -152,7 +152,9 @@ def test_the_page_on_streaming_prints_field_text_and_predictions() -> None:
 
 
 def test_the_page_on_streamify_prints_statuses_and_predictions() -> None:
-    plain, with_status = reader(1, StatusMessageProvider=headrace.streaming.StatusMessageProvider).run_all()
+    plain, with_status = reader(
+        1, StatusMessageProvider=headrace.streaming.StatusMessageProvider
+    ).run_all()
 
     assert "Prediction(\n    a=" in plain
     assert "StatusMessage(message='Predicting...')" in with_status
@@ -202,7 +204,12 @@ def test_the_page_on_parallel_chunks_streams_both_branches_and_the_answer() -> N
         stream = events(post(app, "/v1/stream", question="why?").text)
 
     messages = {event["message"] for event in stream if event["type"] == "status"}
-    assert messages == {"Spinning ideas...", "Pulling evidence...", "Ideas ready.", "Evidence ready."}
+    assert messages == {
+        "Spinning ideas...",
+        "Pulling evidence...",
+        "Ideas ready.",
+        "Evidence ready.",
+    }
 
     order = [event["predictor"] for event in stream if event["type"] == "token"]
     assert order.index("evidence.probe") < last(order, "ideas.brainstorm")
@@ -216,8 +223,6 @@ def test_the_page_on_parallel_chunks_streams_both_branches_and_the_answer() -> N
 
 def with_settings(program: Any) -> Any:
     """The page's server has its LM configured for the process; the test client is another thread."""
-    import contextvars
-
     context = contextvars.copy_context()
 
     return lambda **inputs: context.run(program, **inputs)
@@ -237,7 +242,7 @@ def test_the_page_on_fastapi_answers_and_streams() -> None:
         if isinstance(app := story.names.get("app"), FastAPI) and app not in apps:
             apps.append(app)
 
-    first, combined = apps
+    first, _ = apps
     answered = post(first, "/predict", text="why?").json()
     assert answered["status"] == "success"
     assert set(answered["data"]) == {"reasoning", "answer"}

@@ -39,7 +39,9 @@ def _unknown(fields: Mapping[str, Field], given: Mapping[str, Any]) -> Iterator[
     for name in given:
         if name not in fields:
             near = difflib.get_close_matches(name, fields, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(fields) or 'none'}"
+            hint = (
+                f"did you mean {near[0]}?" if near else f"there are {', '.join(fields) or 'none'}"
+            )
 
             yield FieldViolation(f"inputs.{name}", f"unknown; {hint}")
 

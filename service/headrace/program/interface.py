@@ -80,7 +80,9 @@ def _declared(outputs: type[Signature] | str) -> type[Signature]:
         return outputs
 
     if "->" in outputs:
-        raise UsageError(f"outputs={outputs!r}: write the outputs alone, as in 'answer, score: int'")
+        raise UsageError(
+            f"outputs={outputs!r}: write the outputs alone, as in 'answer, score: int'"
+        )
 
     return make_signature(f"inputs -> {outputs}")
 
@@ -99,4 +101,6 @@ def _hints(work: Any) -> dict[str, Any]:
     try:
         return typing.get_type_hints(work, include_extras=True)
     except (NameError, TypeError) as error:
-        raise UsageError(f"{work.__qualname__}: an annotation cannot be resolved: {error}") from error
+        raise UsageError(
+            f"{work.__qualname__}: an annotation cannot be resolved: {error}"
+        ) from error

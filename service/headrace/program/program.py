@@ -15,7 +15,7 @@ from headrace.adapters import Adapter
 from headrace.context import context
 from headrace.errors import InputInvalid, ProgramResultInvalid, UsageError
 from headrace.lm.base import BaseLM
-from headrace.module import Module
+from headrace.module import Module, unfold
 from headrace.program.examples import example_inputs
 from headrace.program.inputs import check_inputs
 from headrace.program.interface import Outputs, input_fields, output_fields
@@ -166,19 +166,9 @@ class Program:
 
 
 def _tools(module: Module) -> Iterator[Tool]:
-    def visit(value: object) -> Iterator[Tool]:
-        if isinstance(value, Tool):
-            if not value.silent:
-                yield value
-        elif isinstance(value, list | tuple):
-            for item in value:
-                yield from visit(item)
-        elif isinstance(value, dict):
-            for item in value.values():
-                yield from visit(item)
-
-    for attribute in vars(module).values():
-        yield from visit(attribute)
+    for _, part in unfold("", list(vars(module).values())):
+        if isinstance(part, Tool) and not part.silent:
+            yield part
 
 
 def _snake_case(name: str) -> str:

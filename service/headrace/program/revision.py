@@ -62,9 +62,7 @@ def _source(cls: type) -> str:
 
 def _without_secrets(options: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: value
-        for name, value in options.items()
-        if not name.lower().endswith(SECRET_ENDINGS)
+        name: value for name, value in options.items() if not name.lower().endswith(SECRET_ENDINGS)
     }
 
 

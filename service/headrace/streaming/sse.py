@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, AsyncIterable
-from contextlib import aclosing
 from typing import Any
 
 import orjson
