@@ -13,7 +13,7 @@ from grpc import aio
 from headrace_proto.v1 import headrace_pb2 as pb
 
 from headrace_client import _requests as requests
-from headrace_client._connection import Connection, Option, TokenSource
+from headrace_client._connection import Connection, TokenSource
 from headrace_client._errors import HeadraceError
 from headrace_client._resume import Resumption
 from headrace_client._run import RunStream, stop_run
@@ -34,7 +34,7 @@ class ClientOptions(TypedDict, total=False):
     linger: float
     retries: int
     call_timeout: float
-    channel_options: Sequence[Option]
+    channel_options: Mapping[str, int | str] | None
 
 
 class Client:
@@ -65,7 +65,7 @@ class Client:
         linger: float = 30.0,
         retries: int = 10,
         call_timeout: float = 10.0,
-        channel_options: Sequence[Option] = (),
+        channel_options: Mapping[str, int | str] | None = None,
     ) -> None:
         """Connects at the first call.
 
@@ -73,13 +73,13 @@ class Client:
         needs `credentials`, for which see `tls_credentials`. `linger` is how many seconds a run
         survives a broken connection, `retries` how often in a row reading may fail without anything
         new, with growing delays of up to 5 s between. `call_timeout` bounds, in seconds, every call
-        with one answer except `predict`.
+        with one answer except `predict`. `channel_options` are gRPC's own, and win over those here.
         """
         self._connection = Connection(
             address,
             token=token,
             credentials=credentials,
-            channel_options=channel_options,
+            channel_options=channel_options or {},
             call_timeout=call_timeout,
         )
         self._linger = linger

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import ipaddress
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
-Option: TypeAlias = tuple[str, int | str]
 TokenSource: TypeAlias = str | Callable[[], str]
 
 USAGE_SECONDS = 2.0
@@ -57,20 +56,18 @@ SERVICE_CONFIG = {
     ]
 }
 
-CHANNEL_OPTIONS: tuple[Option, ...] = (
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
-    ("grpc.http2.ping_timeout_ms", 5_000),  # the option above does not bound a frozen peer
-    (
-        "grpc.http2.bdp_probe",
-        0,
-    ),  # a window that stays small lets the server merge for a slow reader
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2_000),  # else a restarted server is found minutes later
-    ("grpc.max_receive_message_length", 16 * 1024 * 1024),  # a prediction comes as Struct and JSON
-    ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
-    ("grpc.primary_user_agent", f"headrace-python/{version('headrace')}"),
-)
+CHANNEL_OPTIONS: dict[str, int | str] = {
+    "grpc.keepalive_time_ms": 10_000,
+    "grpc.keepalive_timeout_ms": 5_000,
+    "grpc.http2.ping_timeout_ms": 5_000,  # the option above does not bound a frozen peer
+    "grpc.http2.max_pings_without_data": 0,  # a reader sends no data, and would soon ping no more
+    "grpc.http2.bdp_probe": 0,  # a small window lets the server merge for a slow reader
+    "grpc.initial_reconnect_backoff_ms": 100,
+    "grpc.max_reconnect_backoff_ms": 2_000,  # else a restarted server is found minutes later
+    "grpc.max_receive_message_length": 16 * 1024 * 1024,  # a prediction comes as Struct and JSON
+    "grpc.service_config": json.dumps(SERVICE_CONFIG),
+    "grpc.primary_user_agent": f"headrace-python/{version('headrace')}",
+}
 
 
 def tls_credentials(
@@ -116,7 +113,7 @@ class Connection:
         *,
         token: TokenSource | None,
         credentials: grpc.ChannelCredentials | None,
-        channel_options: Sequence[Option],
+        channel_options: Mapping[str, int | str],
         call_timeout: float,
     ) -> None:
         if token is not None and credentials is None and not is_loopback(address):
@@ -130,7 +127,7 @@ class Connection:
         """Seconds for a call with one answer."""
         self._token = token
         self._credentials = credentials
-        self._options = (*CHANNEL_OPTIONS, *channel_options)  # the last one of a name counts
+        self._options = tuple({**CHANNEL_OPTIONS, **channel_options}.items())
         self._channel: aio.Channel | None = None
         self.is_closed = False
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from headrace_client import Client
-
 from client.events import composer_run, log
 from client.scripted_service import ScriptedService, serving
+from headrace_client import Client
 
 
 @pytest.fixture(autouse=True)

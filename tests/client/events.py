@@ -81,7 +81,7 @@ def prediction(**outputs: Any) -> pb.Prediction:
 
 
 def duration(seconds: float) -> Duration:
-    return Duration(seconds=int(seconds), nanos=int(seconds % 1 * 1e9))
+    return Duration(seconds=int(seconds), nanos=round(seconds % 1 * 1e9))
 
 
 def log(*arms: Arm, every: float = 0.1) -> list[pb.StreamEvent]:
@@ -94,7 +94,7 @@ def envelope(arm: Arm, sequence: int, seconds: float = 0.0, *, count: int = 1) -
         sequence=sequence,
         event_count=count,
         attempt=1,
-        create_time=Timestamp(seconds=1_000 + int(seconds), nanos=int(seconds % 1 * 1e9)),
+        create_time=Timestamp(seconds=1_000 + int(seconds), nanos=round(seconds % 1 * 1e9)),
     )
 
     match arm:

@@ -7,12 +7,13 @@ stream in turn ends: `endings` holds one entry per stream, and once they are use
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import grpc
+from client.events import duration
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc import (  # type: ignore[import-untyped]  # it ships stubs, but no py.typed
     error_details_pb2,
@@ -24,8 +25,6 @@ from headrace_proto.v1.headrace_pb2_grpc import (
     HeadraceServiceServicer,
     add_HeadraceServiceServicer_to_server,
 )
-
-from client.events import duration
 
 Context = aio.ServicerContext[Any, Any]
 
@@ -94,7 +93,7 @@ class Ending:
         return status_pb2.Status(code=self.code.value[0], message=self.message, details=packed)
 
 
-UNAVAILABLE = Ending(grpc.StatusCode.UNAVAILABLE)
+NOT_FOUND = grpc.StatusCode.NOT_FOUND
 FOREVER = Ending(grpc.StatusCode.OK, after=None)
 """A stream that stays open after its last event, until the reader leaves."""
 
@@ -107,6 +106,8 @@ class ScriptedService(HeadraceServiceServicer):
     ) -> None:
         self.events = list(events)
         self.endings = list(endings)
+        self.sent = 0
+        """Events written."""
         self.requests: list[Any] = []
         self.metadata: list[dict[str, str | bytes]] = []
         self.programs: list[pb.Program] = []
@@ -121,13 +122,10 @@ class ScriptedService(HeadraceServiceServicer):
         """Set by such a request."""
         self.address = ""
 
-    # pyright: reportIncompatibleMethodOverride=false
-    # The generated base speaks of iterators; a servicer that writes to its context gives none.
-
-    async def Run(self, request: pb.RunRequest, context: Context) -> None:  # type: ignore[override]  # as above
+    async def Run(self, request: pb.RunRequest, context: Context) -> None:  # type: ignore[override]  # it writes to its context
         await self._stream(request, context)
 
-    async def Attach(self, request: pb.AttachRequest, context: Context) -> None:  # type: ignore[override]  # as above
+    async def Attach(self, request: pb.AttachRequest, context: Context) -> None:  # type: ignore[override]  # it writes to its context
         await self._stream(request, context)
 
     async def Predict(self, request: pb.PredictRequest, context: Context) -> pb.PredictResponse:
@@ -167,17 +165,13 @@ class ScriptedService(HeadraceServiceServicer):
     ) -> pb.GetProgramResponse:
         await self._answered(request, context)
 
-        for program in self.programs:
-            if program.name == request.name:
-                return pb.GetProgramResponse(program=program)
+        programs = {program.name: program for program in self.programs}
 
-        known = ", ".join(program.name for program in self.programs)
-        ending = Ending(
-            grpc.StatusCode.NOT_FOUND,
-            f"no program {request.name!r}; there are: {known}",
-            "PROGRAM_NOT_FOUND",
-        )
-        await ending.abort(context)
+        if request.name not in programs:
+            message = f"no program {request.name!r}; there are: {', '.join(programs)}"
+            await Ending(NOT_FOUND, message, "PROGRAM_NOT_FOUND").abort(context)
+
+        return pb.GetProgramResponse(program=programs[request.name])
 
     async def GetServerInfo(
         self, request: pb.GetServerInfoRequest, context: Context
@@ -207,6 +201,7 @@ class ScriptedService(HeadraceServiceServicer):
         for event in self._after(request.after_sequence)[:limit]:
             event.run_id = request.run_id
             await context.write(event)
+            self.sent += 1
 
         if ending is FOREVER:
             await asyncio.Event().wait()
@@ -246,9 +241,13 @@ async def serving(
     *,
     port: int = 0,
     credentials: grpc.ServerCredentials | None = None,
-) -> AsyncIterator[ScriptedService]:
+) -> AsyncGenerator[ScriptedService, None]:
     """Serves on loopback until the block ends; `service.address` says where."""
-    server = aio.server(options=[("grpc.so_reuseport", 0)])
+    often = (
+        "grpc.http2.min_ping_interval_without_data_ms",
+        10,
+    )  # else frequent pings end all calls
+    server = aio.server(options=[("grpc.so_reuseport", 0), often])
     add_HeadraceServiceServicer_to_server(service, server)
 
     if credentials is None:

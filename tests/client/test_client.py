@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 
 import grpc
 import pytest
+from client.events import composer_run, duration, envelope, log, prediction, token, tokens
+from client.scripted_service import FOREVER, Ending, ScriptedService
 from headrace_client import (
     Client,
     Event,
@@ -18,9 +20,6 @@ from headrace_client import (
     outputs,
 )
 from headrace_proto.v1 import headrace_pb2 as pb
-
-from client.events import composer_run, envelope, log, prediction, token, tokens
-from client.scripted_service import FOREVER, Ending, ScriptedService
 
 INTERNAL = grpc.StatusCode.INTERNAL
 
@@ -67,10 +66,10 @@ async def test_the_request_names_a_fresh_run_that_survives_a_broken_connection(
         run_id=run.run_id,
         options=pb.StreamOptions(
             status_detail=pb.STATUS_DETAIL_ALL,
-            heartbeat_interval={"seconds": 15},
+            heartbeat_interval=duration(15),
             outputs_json=True,
         ),
-        linger={"seconds": 30},
+        linger=duration(30),
     )
 
 
@@ -102,12 +101,12 @@ async def test_the_request_carries_every_option(client: Client, service: Scripte
                 no_tokens=True,
                 status_detail=pb.STATUS_DETAIL_MESSAGES,
                 include_data=True,
-                merge_interval={"nanos": 50_000_000},
-                heartbeat_interval={"seconds": 15},
+                merge_interval=duration(0.05),
+                heartbeat_interval=duration(15),
                 outputs_json=True,
             ),
-            timeout={"seconds": 60},
-            linger={"seconds": 1, "nanos": 500_000_000},
+            timeout=duration(60),
+            linger=duration(1.5),
             labels={"team": "blue"},
             revision="abc",
         )
@@ -169,11 +168,11 @@ async def test_the_text_of_a_field_grows_while_events_are_read(client: Client) -
     async with client.run("composer", question="why?") as run:
         assert run.text("ideas.brainstorm", "brainstorm") == ""
 
-        async for event in run:
-            if isinstance(event, pb.Token) and event.field == "brainstorm":
-                grown.append(run.text("ideas.brainstorm", "brainstorm"))
+        async for _ in run:
+            text = run.text("ideas.brainstorm", "brainstorm")
+            grown.extend([text] if text not in grown else [])
 
-    assert grown == ["Rivers ", "Rivers carry ", "Rivers carry light."]
+    assert grown == ["", "Rivers ", "Rivers carry ", "Rivers carry light."]
     assert run.text("ideas.brainstorm.predict", "brainstorm") == "Rivers carry light."
 
 
@@ -205,15 +204,17 @@ async def test_fields_stream_side_by_side_each_whole(client: Client) -> None:
         return "".join([piece async for piece in pieces])
 
     async with client.run("composer", question="why?") as run:
-        texts = await asyncio.gather(
-            joined(run.field("brainstorm")),
-            joined(run.field("evidence.probe.evidence")),
-            joined(run.field("compose.answer")),
-            joined(run.field("nowhere")),
+        texts = tuple(
+            await asyncio.gather(
+                joined(run.field("brainstorm")),
+                joined(run.field("evidence.probe.evidence")),
+                joined(run.field("compose.answer")),
+                joined(run.field("nowhere")),
+            )
         )
         assert await run.result() == {"answer": "Because of rain."}
 
-    assert texts == ["Rivers carry light.", "In 1911 it rained.", "Because of rain.", ""]
+    assert texts == ("Rivers carry light.", "In 1911 it rained.", "Because of rain.", "")
 
 
 async def test_a_field_reader_that_is_cancelled_takes_nothing_from_the_others(
@@ -548,10 +549,10 @@ async def test_predict_gives_the_prediction_alone(client: Client, service: Scrip
         program="composer",
         inputs_json='{"question": "why?"}',
         run_id=request.run_id,
-        timeout={"seconds": 60},
+        timeout=duration(60),
         labels={"a": "b"},
         outputs_json=True,
-        linger={"seconds": 30},
+        linger=duration(30),
     )
 
 

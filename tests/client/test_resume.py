@@ -6,6 +6,8 @@ import asyncio
 import time
 
 import pytest
+from client.events import composer_run, envelope, log, prediction, token, tokens
+from client.scripted_service import FOREVER, Ending, ScriptedService, serving
 from grpc import StatusCode
 from headrace_client import (
     Client,
@@ -21,9 +23,6 @@ from headrace_client import (
 from headrace_proto.v1 import headrace_pb2 as pb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from client.events import composer_run, envelope, log, prediction, token, tokens
-from client.scripted_service import FOREVER, Ending, ScriptedService, serving
 
 FAILED = Ending(StatusCode.ABORTED, "the model went away", "LM_UNAVAILABLE", "FAILED")
 
@@ -60,7 +59,7 @@ async def test_a_cut_stream_goes_on_after_the_last_event(
 async def test_wherever_a_stream_is_cut_nothing_is_lost_nor_comes_twice(
     cuts: list[int], attached: bool
 ) -> None:
-    service = ScriptedService(log(*composer_run()), [cut(after) for after in cuts])
+    service = ScriptedService(log(*composer_run()), [cut(after) for after in [1, *cuts]])
 
     async with serving(service), Client(service.address) as client:
         reader = client.attach("r") if attached else client.run("composer", question="why?")
@@ -365,11 +364,12 @@ async def test_a_server_that_comes_back_is_found_again() -> None:
     assert [*before, *after] == composer_run()
 
 
-async def test_code_of_a_server_that_is_none_of_ours() -> None:
-    async with serving(ScriptedService(endings=[Ending(StatusCode.UNIMPLEMENTED)])) as service:
-        async with Client(service.address) as client:
-            with pytest.raises(ServerFault, match="does not serve this call"):
-                await client.programs()
+async def test_a_server_of_another_kind_is_named_as_such() -> None:
+    service = ScriptedService(endings=[Ending(StatusCode.UNIMPLEMENTED)])
+
+    async with serving(service), Client(service.address) as client:
+        with pytest.raises(ServerFault, match="does not serve this call"):
+            await client.programs()
 
 
 async def test_calls_with_one_answer_are_repeated_by_the_channel(
@@ -386,5 +386,7 @@ async def test_ready_waits_for_the_server_within_a_bound(client: Client) -> None
     await client.ready(5)
 
     async with Client("127.0.0.1:1") as nowhere:
-        with pytest.raises(DeadlineExceeded, match="no server answered at 127.0.0.1:1 within 0.05"):
+        with pytest.raises(
+            DeadlineExceeded, match=r"no server answered at 127\.0\.0\.1:1 within 0\.05"
+        ):
             await nowhere.ready(0.05)

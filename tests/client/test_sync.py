@@ -1,0 +1,229 @@
+"""The synchronous face: the same events and errors, on a loop in a thread of its own.
+
+The scripted server runs on the test's loop, so each body runs in a worker thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import signal
+import sys
+import threading
+
+import grpc
+import headrace_client
+import pytest
+from client.events import composer_run
+from client.scripted_service import FOREVER, Ending, ScriptedService
+from headrace_client import (
+    Client,
+    InputInvalid,
+    ServerUnreachable,
+    StreamClosed,
+    StreamConsumed,
+    SyncClient,
+    outputs,
+)
+from headrace_proto.v1 import headrace_pb2 as pb
+
+
+async def test_both_faces_give_the_same(client: Client, service: ScriptedService) -> None:
+    def read() -> list[object]:
+        with (
+            SyncClient(service.address) as same,
+            same.run("composer", run_id="r", question="why?") as run,
+        ):
+            events = list(run)
+            seen = run.text("ideas.brainstorm", "brainstorm"), run.cursor, run.last_event
+
+            return [run.run_id, events, seen, run.prediction(), run.result()]
+
+    async with client.run("composer", run_id="r", question="why?") as run:
+        events = [event async for event in run]
+        seen = run.text("ideas.brainstorm", "brainstorm"), run.cursor, run.last_event
+        expected = [run.run_id, events, seen, await run.prediction(), await run.result()]
+
+    assert await asyncio.to_thread(read) == expected
+    assert service.requests[0] == service.requests[1]
+
+
+async def test_fields_are_read_side_by_side_from_threads(service: ScriptedService) -> None:
+    def read() -> list[str]:
+        texts = ["", ""]
+
+        with SyncClient(service.address) as client, client.run("composer", question="why?") as run:
+
+            def join(position: int, selector: str) -> None:
+                texts[position] = "".join(run.field(selector))
+
+            readers = [
+                threading.Thread(target=join, args=(0, "brainstorm")),
+                threading.Thread(target=join, args=(1, "compose.answer")),
+            ]
+
+            for reader in readers:
+                reader.start()
+
+            for reader in readers:
+                reader.join()
+
+        return texts
+
+    assert await asyncio.to_thread(read) == ["Rivers carry light.", "Because of rain."]
+
+
+async def test_everything_with_one_answer_has_its_counterpart(service: ScriptedService) -> None:
+    service.programs = [pb.Program(name="a")]
+
+    def ask() -> list[object]:
+        with SyncClient(service.address) as client:
+            client.ready(5)
+
+            with client.attach("r", after_sequence=10) as run:
+                rest = list(run)
+
+            return [
+                client.programs(),
+                client.describe("a").name,
+                client.server_info().version,
+                client.get_run("r").state,
+                client.cancel("r", reason="enough").state,
+                outputs(client.predict("composer", question="why?")),
+                rest,
+            ]
+
+    assert await asyncio.to_thread(ask) == [
+        service.programs,
+        "a",
+        "0.0",
+        pb.Run.STATE_RUNNING,
+        pb.Run.STATE_CANCELLED,
+        {"answer": "Because of rain."},
+        composer_run()[10:],
+    ]
+
+
+def test_each_method_of_the_client_is_there_with_its_parameters() -> None:
+    def public(kind: type) -> dict[str, list[str]]:
+        return {
+            name: list(inspect.signature(method).parameters)
+            for name, method in vars(kind).items()
+            if callable(method) and not name.startswith("_")
+        }
+
+    assert public(SyncClient) == public(Client)
+    assert public(headrace_client.SyncRunStream) == public(headrace_client.RunStream)
+
+
+async def test_errors_pass_through(service: ScriptedService) -> None:
+    service.endings = [Ending(grpc.StatusCode.INVALID_ARGUMENT, "no", "INPUT_INVALID", after=0)]
+
+    def read() -> None:
+        with SyncClient(service.address) as client, client.run("composer") as run:
+            with pytest.raises(InputInvalid, match="no"):
+                list(run)
+
+            with pytest.raises(StreamConsumed):
+                iter(run)
+
+    await asyncio.to_thread(read)
+
+
+async def test_leaving_early_stops_the_run(service: ScriptedService) -> None:
+    service.events = service.events[:3]
+    service.endings = [FOREVER]
+
+    def read() -> None:
+        with SyncClient(service.address) as client, client.run("composer") as run:
+            for _ in run:
+                break
+
+    await asyncio.to_thread(read)
+    assert service.cancelled.is_set()
+
+
+async def test_leaving_a_detached_run_stops_nothing(service: ScriptedService) -> None:
+    service.events = service.events[:3]
+    service.endings = [FOREVER]
+
+    def read() -> None:
+        with SyncClient(service.address) as client, client.run("composer") as run:
+            next(iter(run))
+            run.detach()
+
+    await asyncio.to_thread(read)
+    assert not service.cancelled.is_set()
+
+
+async def test_a_closed_client_says_so_and_leaves_no_thread(service: ScriptedService) -> None:
+    def use() -> list[str]:
+        client = SyncClient(service.address)
+        client.programs()
+        client.close()
+        client.close()
+
+        with pytest.raises(StreamClosed, match="open another"):
+            client.programs()
+
+        return [thread.name for thread in threading.enumerate()]
+
+    assert "headrace-client" not in await asyncio.to_thread(use)
+
+
+async def test_an_interrupt_stops_the_run_and_ends_the_program(service: ScriptedService) -> None:
+    """In a process of its own, as Ctrl-C is for the main thread."""
+    service.events = service.events[:3]
+    service.endings = [FOREVER]
+    program = await script(
+        f"""
+        from headrace_client import SyncClient
+
+        with SyncClient({service.address!r}) as client, client.run("composer") as run:
+            for event in run:
+                print("event", flush=True)
+        """
+    )
+    assert program.stdout is not None
+    await program.stdout.readline()
+    program.send_signal(signal.SIGINT)
+    _, errors = await asyncio.wait_for(program.communicate(), 10)
+
+    assert errors.decode().strip().endswith("KeyboardInterrupt")
+    assert service.cancelled.is_set()
+
+
+async def test_a_client_that_is_never_closed_does_not_keep_the_program(
+    service: ScriptedService,
+) -> None:
+    program = await script(
+        f"""
+        from headrace_client import SyncClient
+
+        client = SyncClient({service.address!r})
+        print(client.server_info().version)
+        """
+    )
+    output, errors = await asyncio.wait_for(program.communicate(), 10)
+
+    assert (output, errors, program.returncode) == (b"0.0\n", b"", 0)
+
+
+async def test_nobody_listening_is_told() -> None:
+    def ask() -> None:
+        client = SyncClient("127.0.0.1:1", retries=0)
+
+        with client, pytest.raises(ServerUnreachable, match="no server answers"):
+            client.predict("composer")
+
+    await asyncio.to_thread(ask)
+
+
+async def script(text: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        inspect.cleandoc(text),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
