@@ -22,9 +22,11 @@ class Prediction(Example, Scored):
         self._lm_usage: Mapping[str, Mapping[str, Any]] | None = None
 
     @classmethod
-    def from_completions(cls, completions: Sequence[Mapping[str, Any]]) -> Self:
+    def from_completions(
+        cls, completions: Sequence[Mapping[str, Any]], signature: type | None = None
+    ) -> Self:
         """The prediction of a call from the outputs of each of its completions."""
-        every = Completions(completions)
+        every = Completions(completions, signature)
         prediction = cls(every[0])
         prediction._completions = every
 
@@ -55,11 +57,15 @@ class Prediction(Example, Scored):
 class Completions:
     """The completions of one call: by number as predictions, by field as lists of values."""
 
-    def __init__(self, completions: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(
+        self, completions: Sequence[Mapping[str, Any]], signature: type | None = None
+    ) -> None:
         if not completions:
             raise UsageError("there are no completions; a call gives at least one")
 
         self._completions = tuple(dict(one) for one in completions)
+        self.signature = signature
+        """What the completions answer, where they are of a predictor."""
 
     @overload
     def __getitem__(self, key: int) -> Prediction: ...

@@ -1,0 +1,5 @@
+"""Tools: functions that programs and agents call, with a schema that models can read."""
+
+from headrace.tools.tool import Tool
+
+__all__ = ["Tool"]

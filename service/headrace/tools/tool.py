@@ -1,0 +1,170 @@
+"""Tool: a function with a schema that models can read, callable from sync and async code alike."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, ClassVar, cast
+
+from headrace.context import BaseCallback, open_call, portal, settings
+from headrace.errors import ToolError, UsageError
+from headrace.events import Kind
+from headrace.signatures.schemas import JsonSchema
+from headrace.tools.arguments import check_arguments
+from headrace.tools.parameters import parameters_schema, read_parameters
+
+
+class Tool:
+    """A function as a tool. Name, description and arguments are the function's own unless given.
+
+    `args` gives JSON Schemas, `arg_types` types and `arg_desc` descriptions of arguments, by name.
+    `idempotent` says that calling it twice does no harm. A call's arguments are held to the schema
+    and become what the parameters' types ask for, such as a model where a dict came.
+
+    Raises UsageError for a function without a name, one that cannot be called by names, and types
+    that are unknown.
+    """
+
+    silent: ClassVar[bool] = False
+    """Whether statuses pass over this tool."""
+
+    def __init__(
+        self,
+        func: Callable[..., Any],
+        name: str | None = None,
+        desc: str | None = None,
+        args: Mapping[str, JsonSchema] | None = None,
+        arg_types: Mapping[str, Any] | None = None,
+        arg_desc: Mapping[str, str] | None = None,
+        idempotent: bool = False,
+    ) -> None:
+        parameters = read_parameters(func, arg_types or {})
+        parameters.require([*(args or ()), *(arg_types or ()), *(arg_desc or ())], func)
+        self.func = func
+        self.name = _name(func) if name is None else name
+        self.desc = _description(func) if desc is None else desc
+        self.arg_types = dict(parameters.types)
+        self.arg_desc = dict(arg_desc or {})
+        self.has_kwargs = parameters.has_kwargs
+        """Whether the function takes arguments of any name."""
+        self.idempotent = idempotent
+        self.callbacks: list[BaseCallback] = []
+        """Told of this tool's calls, besides those in settings."""
+        self._declared = dict(args or {})
+        self.parameters_schema = parameters_schema(parameters, self._declared, self.arg_desc)
+        """JSON Schema of all arguments as one object."""
+
+    @property
+    def args(self) -> dict[str, JsonSchema]:
+        """JSON Schema by argument; a `$ref` in it points into `parameters_schema`."""
+        return cast("dict[str, JsonSchema]", self.parameters_schema["properties"])
+
+    async def acall(self, /, **kwargs: Any) -> Any:
+        """Calls the tool from async code; a sync function runs in a worker thread.
+
+        Raises ToolError for arguments that do not fit, and what the function raises.
+        """
+        with open_call(Kind.TOOL, self.name, self, kwargs) as call:
+            bound = functools.partial(self.func, **self._checked(kwargs))
+            result = bound() if _is_async(self.func) else await portal.in_thread(bound)
+            call.outputs = await result if inspect.isawaitable(result) else result
+
+            return call.outputs
+
+    def __call__(self, /, **kwargs: Any) -> Any:
+        """Calls the tool from sync code; a sync function runs right here.
+
+        Raises what `acall` raises, and UsageError for an async function unless the setting
+        `allow_tool_async_sync_conversion` is on.
+        """
+        with open_call(Kind.TOOL, self.name, self, kwargs) as call:
+            result = self.func(**self._checked(kwargs))
+            call.outputs = self._awaited(result) if inspect.isawaitable(result) else result
+
+            return call.outputs
+
+    def _checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        values, faults = check_arguments(
+            given, self.parameters_schema, self.arg_types, self._declared
+        )
+
+        if faults:
+            raise ToolError(f"tool {self.name}: {'; '.join(faults)}", metadata={"tool": self.name})
+
+        return values
+
+    def _awaited(self, awaitable: Awaitable[Any]) -> Any:
+        if settings.allow_tool_async_sync_conversion:
+            return portal.run(_result, awaitable)
+
+        if inspect.iscoroutine(awaitable):
+            awaitable.close()
+
+        raise UsageError(
+            f"tool {self.name} is async: call it as 'await tool.acall(...)', or allow sync calls by "
+            "configure(allow_tool_async_sync_conversion=True)"
+        )
+
+    def format_as_openai_function_call(self) -> dict[str, Any]:
+        """The tool as OpenAI's API takes it in `tools`."""
+        return {
+            "type": "function",
+            "function": {
+                "name": self.name,
+                "description": self.desc,
+                "parameters": self.parameters_schema,
+            },
+        }
+
+    def __str__(self) -> str:
+        return " ".join([f"{self.name}:", *self.desc.split(), self._takes()])
+
+    def _takes(self) -> str:
+        if not self.args:
+            return "Takes any arguments." if self.has_kwargs else "Takes no arguments."
+
+        schema = self.parameters_schema if "$defs" in self.parameters_schema else self.args
+
+        return f"Arguments: {json.dumps(schema, ensure_ascii=False)}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name}, args={list(self.args)})"
+
+
+async def _result(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        type(function).__call__
+    )
+
+
+def _innermost(function: Callable[..., Any]) -> Callable[..., Any]:
+    while isinstance(function, functools.partial):
+        function = function.func
+
+    return function
+
+
+def _name(function: Callable[..., Any]) -> str:
+    inner = _innermost(function)
+    name: str = getattr(inner, "__name__", type(inner).__name__)
+
+    if name == "<lambda>":
+        raise UsageError("a lambda has no name; give it one: Tool(function, name='...')")
+
+    return name
+
+
+def _description(function: Callable[..., Any]) -> str:
+    inner = _innermost(function)
+    own = inspect.getdoc(inner) or ""
+
+    if hasattr(inner, "__name__"):
+        return own
+
+    return inspect.cleandoc(type(inner).__call__.__doc__ or own)  # an object that can be called
