@@ -42,11 +42,29 @@ async def opened() -> Any:
 
 
 def preload() -> threading.Thread:
-    """Starts to import litellm in the background; join the thread to wait for it."""
-    thread = threading.Thread(target=litellm, name="headrace-preload", daemon=True)
+    """Makes both engines ready in the background; join the thread to wait for it.
+
+    After that, the first LM call does not hold up the event loop.
+    """
+    thread = threading.Thread(target=_warm, name="headrace-preload", daemon=True)
     thread.start()
 
     return thread
+
+
+def _warm() -> None:
+    """Imports what litellm itself imports late, by an answer that asks nobody."""
+    module = litellm()
+
+    for name in ("headrace.lm.direct", "headrace.lm.via_litellm", "openai.resources.chat"):
+        importlib.import_module(name)
+
+    question = [{"role": "user", "content": "ready?"}]
+
+    for _ in module.completion(
+        model="openai/preload", messages=question, mock_response="ready", stream=True
+    ):
+        pass
 
 
 def _tune(module: Any) -> None:
