@@ -13,14 +13,14 @@ from typing import Any, TypeVar
 
 from headrace.adapters.conversion import convert
 from headrace.adapters.prompt import PromptWriter
+from headrace.adapters.question import Question
 from headrace.adapters.reading import Reader, Write, read_whole
 from headrace.context import BaseCallback, current_call, settings
 from headrace.context.callbacks import tell
 from headrace.errors import AdapterParseError, ContentRefusedError
 from headrace.lm.base import BaseLM, Choice, Completion
 from headrace.parsing import FieldParser
-from headrace.signatures import Reasoning, Signature
-from headrace.signatures.annotations import alternatives
+from headrace.signatures import Signature
 
 T = TypeVar("T")
 
@@ -81,48 +81,46 @@ class Adapter(PromptWriter):
         come; joined, the chunks are the text of the value. Raises LMError for what goes wrong with
         the LM, AdapterParseError for an answer that does not fit the signature.
         """
-        native = _native_reasoning(lm, signature)
-        shown = signature.delete(native, "output") if native else signature
+        question = Question.to(lm, signature)
+        shown = question.shown
         subject = {"signature": shown, "demos": demos, "inputs": inputs}
         messages = self._told("format", subject, lambda: self.format(shown, demos, inputs))
-        reader = Reader(self.parser(shown), write, native)
+        reader = Reader(self.parser(shown), write, question.reasoning)
         asked = {**self.lm_options(lm, shown), **options}
         completion = await lm.complete(messages, reader.receive, **asked)
         subject = {"signature": shown, "completion": completion}
 
         try:
-            answers = self._told("parse", subject, lambda: self._read(shown, completion, reader))
+            return self._told("parse", subject, lambda: self._read(question, completion, reader))
         except AdapterParseError:
             other = None if reader.wrote else self.fallback()
 
             if other is None:
                 raise
-        else:
-            return [_in_order(signature, native, *answer) for answer in answers]
 
         return await other.acall(lm, options, signature, demos, inputs, write)
 
     def _read(
-        self, signature: type[Signature], completion: Completion, reader: Reader
-    ) -> list[tuple[dict[str, Any], str]]:
-        """Values and native reasoning of each answer."""
+        self, question: Question, completion: Completion, reader: Reader
+    ) -> list[dict[str, Any]]:
+        """The output values of each answer."""
         if not completion.choices:
             raise self._failure("the model gave no answer")
 
+        shown, model = question.shown, completion.model
         cached = completion.lm is not None and completion.lm.cached
         first, *others = completion.choices
         texts = reader.finish(first, cached=cached)
 
         if not texts:
-            texts = self.repaired(signature, first.text)
+            texts = self.repaired(shown, first.text)
             reader.write_whole(texts, cached=cached)
 
-        answers = [(self._checked(signature, first, texts, completion.model), reader.thoughts)]
+        answers = [question.answer(self._checked(shown, first, texts, model), reader.thoughts)]
 
         for other in others:
-            texts = self._texts(signature, other.text)
-            values = self._checked(signature, other, texts, completion.model)
-            answers.append((values, other.reasoning))
+            values = self._checked(shown, other, self._texts(shown, other.text), model)
+            answers.append(question.answer(values, other.reasoning))
 
         return answers
 
@@ -179,26 +177,3 @@ class Adapter(PromptWriter):
         tell(callbacks, f"on_adapter_{step}_end", call_id, outputs, None)
 
         return outputs
-
-
-def _native_reasoning(lm: BaseLM, signature: type[Signature]) -> str | None:
-    """The output that the provider's own reasoning fills, where the model has such."""
-    outputs = signature.output_fields
-
-    if len(outputs) < 2 or not lm.supports("reasoning"):
-        return None
-
-    return next(
-        (name for name, one in outputs.items() if Reasoning in alternatives(one.annotation)), None
-    )
-
-
-def _in_order(
-    signature: type[Signature], native: str | None, values: dict[str, Any], thoughts: str
-) -> dict[str, Any]:
-    if native is None:
-        return values
-
-    merged = {**values, native: thoughts}
-
-    return {name: merged[name] for name in signature.output_fields}

@@ -64,15 +64,17 @@ class JSONAdapter(Adapter):
             f'  "{name}": "{{{name}}}"' if field.streams_text else f'  "{name}": {{{name}}}'
             for name, field in signature.output_fields.items()
         )
-        notes = [
+        notes = "\n".join(
             f"`{name}` {note}."
             for name, field in signature.output_fields.items()
             if (note := type_note(field, json_text))
-        ]
+        )
         opening = "Inputs come in this structure, with values in place of the {names}:"
         asked = "Your answer is one JSON object of this structure:"
 
-        return "\n\n".join([opening, *inputs, asked, f"{{\n{outputs}\n}}", *notes])
+        parts = [opening, *inputs, asked, f"{{\n{outputs}\n}}", notes]
+
+        return "\n\n".join(part for part in parts if part)
 
     def format_assistant_message_content(
         self,
