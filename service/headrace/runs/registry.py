@@ -12,6 +12,7 @@ import logging
 import uuid
 
 from headrace.errors import RunCancelled, RunIdReused, RunNotFound
+from headrace.runs.about import about
 from headrace.runs.admission import Admission
 from headrace.runs.hosted import Order
 from headrace.runs.limits import Limits
@@ -64,7 +65,7 @@ class Registry:
         self._live[run] = asyncio.create_task(self._watch(run))
 
         if self._admission.admit(run):
-            run.begin(self._context.copy())
+            self._begin(run)
 
         return run
 
@@ -128,14 +129,20 @@ class Registry:
 
         return run
 
+    def _begin(self, run: Run) -> None:
+        context = self._context.copy()
+        context.run(about.set, run.about)
+        run.begin(context)
+
     async def _watch(self, run: Run) -> None:
+        about.set(run.about)
         await run.ended()
         run.settle()
         _report(run)
         following = self._admission.leave(run, begun=run.begun)
 
         if following is not None:
-            following.begin(self._context.copy())
+            self._begin(following)
 
         await self.store.retain(run)
         del self._live[run]
@@ -157,8 +164,10 @@ async def _over(runs: list[Run], timeout: float) -> None:
 
 def _report(run: Run) -> None:
     """Logs how a run ended; the cause of a defect in the program with its traceback."""
-    logger.info("run %s of %s: %s", run.run_id, run.program, run.state.name)
-    cause = run.failure.__cause__ if run.failure is not None else None
-
-    if run.state is RunState.FAILED and cause is not None:
-        logger.error("run %s of %s failed", run.run_id, run.program, exc_info=cause)
+    if run.failure is None:
+        logger.info("run succeeded")
+    elif run.state is RunState.CANCELLED:
+        logger.info("%s", run.failure.message)
+    else:
+        cause = run.failure.__cause__
+        logger.error("run failed: %s", run.failure.message, exc_info=cause)

@@ -74,6 +74,16 @@ class Run:
         return self.key.run_id
 
     @property
+    def about(self) -> Mapping[str, str]:
+        """What lines of log from inside it are about."""
+        return {
+            "run_id": self.run_id,
+            "program": self.program,
+            "attempt": str(self.attempt),
+            "principal": self.key.principal,
+        }
+
+    @property
     def over(self) -> bool:
         """Whether it has ended, one way or another."""
         return self.log.closed

@@ -5,24 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 import grpc
 
 from headrace.errors import UsageError
 from headrace.program import Program
-from headrace.runs.limits import Limits
 from headrace.runs.registry import Registry
-from headrace.server.listen import (
-    Connections,
-    channel_options,
-    is_loopback,
-    join_address,
-    split_address,
-)
-from headrace.server.rpc import Context, Gate
+from headrace.server.access import Directory, Refusal
+from headrace.server.config import Config
+from headrace.server.listen import channel_options, join_address, split_address
+from headrace.server.rpc import Gate
 from headrace.server.servicer import SERVICE, Servicer
-from headrace.server.standard import Health, enable_reflection
+from headrace.server.standard import HEALTH, Health, enable_reflection
+from headrace.server.tls import server_credentials
 
 logger = logging.getLogger("headrace.server")
 
@@ -30,38 +25,24 @@ UNWIND = 0.3
 """Seconds that programs stopped by a drain get to end, and then readers to be told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """How to serve."""
-
-    listen: str = "127.0.0.1:50051"
-    """Port 0 = any free one."""
-    limits: Limits = field(default_factory=Limits)
-    connections: Connections = field(default_factory=Connections)
-    reflection: bool | None = None
-    """None = on loopback only."""
-
-
-def anyone(context: Context) -> str:
-    """The principal where nobody has to say who they are."""
-    return ""
-
-
 class Server:
     """Serves programs. `start` it, then `drain` or `stop` it, on one event loop."""
 
-    def __init__(self, programs: Iterable[Program], setup: Setup | None = None) -> None:
-        self.setup = setup or Setup()
-        self.registry = Registry(self.setup.limits)
-        self._gate = Gate(anyone)
-        self._host, self._port = split_address(self.setup.listen)
-        options = channel_options(self.setup.limits, self.setup.connections)
-        self._server = grpc.aio.server(options=options)
-        servicer = Servicer(programs, self.registry, max_stream_age=self.setup.connections.max_age)
+    def __init__(self, programs: Iterable[Program], config: Config | None = None) -> None:
+        self.config = config or Config()
+        self.directory = Directory(self.config)
+        self.registry = Registry(self.config.limits)
+        self._gate = Gate(self.directory.identify)
+        self._host, self._port = split_address(self.config.listen)
+        self._server = grpc.aio.server(
+            options=channel_options(self.config.limits, self.config.connections),
+            interceptors=[Refusal(self.directory, open_services=[HEALTH])],
+        )
+        servicer = Servicer(programs, self.registry, max_stream_age=self.config.connections.max_age)
         self._server.add_generic_rpc_handlers((servicer.handlers(self._gate),))
         self._health = Health(self._server, [SERVICE])
 
-        if self._reflects():
+        if self.config.reflects:
             enable_reflection(self._server, [SERVICE])
 
     @property
@@ -72,7 +53,7 @@ class Server:
     async def start(self) -> str:
         """Binds the port and serves; gives the address. Raises UsageError where it cannot bind."""
         try:
-            self._port = self._server.add_insecure_port(self.address)
+            self._port = self._bind()
         except RuntimeError:
             raise UsageError(f"cannot listen on {self.address}: is the port in use?") from None
 
@@ -105,7 +86,10 @@ class Server:
         await self._server.stop(grace=None)
         await self.registry.close()
 
-    def _reflects(self) -> bool:
-        wanted = self.setup.reflection
+    def _bind(self) -> int:
+        tls = self.config.tls
 
-        return is_loopback(self._host) if wanted is None else wanted
+        if tls.certificate is None:
+            return self._server.add_insecure_port(self.address)
+
+        return self._server.add_secure_port(self.address, server_credentials(tls))

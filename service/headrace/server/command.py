@@ -1,13 +1,14 @@
 """`headrace serve`: the server as a process, with its signals and exit codes.
 
-Whatever would keep it from serving is said in one line before it serves: exit code 2 for what was
-written wrongly, 1 for the rest. After SERVING: 0 once drained, 128 + signal when told twice.
+Whatever would keep it from serving is said in one line before it serves, and the exit code is 2.
+After SERVING it is 0 once drained, and 128 + signal when told twice.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 from collections.abc import Sequence
@@ -16,64 +17,73 @@ import click
 
 from headrace import lm as lms
 from headrace.context import configure
-from headrace.errors import HeadraceError
+from headrace.errors import HeadraceError, UsageError
 from headrace.program import Program
-from headrace.server.app import Server, Setup
+from headrace.server.app import Server
+from headrace.server.config import Config
+from headrace.server.config.flags import config_options
+from headrace.server.config.sources import Loaded
 from headrace.server.loading import load_programs
+from headrace.server.logs import start_logging
 
-LISTEN = "127.0.0.1:50051"
-DRAIN_TIMEOUT = 30.0
+logger = logging.getLogger("headrace.server")
 
 
 @click.command()
-@click.argument("programs", metavar="PROGRAM...", nargs=-1, required=True)
-@click.option("--listen", default=LISTEN, show_default=True, help="host:port; port 0: a free one.")
-@click.option(
-    "--lm", metavar="MODEL", help="Model of predictors that name none: openai/gpt-4o-mini."
-)
-@click.option(
-    "--drain-timeout",
-    default=DRAIN_TIMEOUT,
-    show_default=True,
-    help="Seconds that runs get to end after SIGTERM or SIGINT.",
-)
-def serve(programs: Sequence[str], listen: str, lm: str | None, drain_timeout: float) -> None:
+@config_options
+def serve(loaded: Loaded) -> None:
     """Serves programs over gRPC. PROGRAM is module:attribute, or name=module:attribute."""
+    config = loaded.config
+    stop_logging = start_logging(config.logs, config.tokens.get_secret_value().split("="))
+
     try:
-        if lm:
-            configure(lm=lms.LM(lm))
+        if config.lm:
+            configure(lm=lms.LM(config.lm))
 
-        hosted = load_programs(programs)
-        asyncio.run(_serve(hosted, Setup(listen=listen), drain_timeout))
+        if not config.programs:
+            raise UsageError("no programs to serve; name one as module:attribute")
+
+        asyncio.run(_serve(load_programs(config.programs), config))
     except HeadraceError as error:
-        raise click.ClickException(error.message) from error
+        raise click.UsageError(error.message) from error
+    finally:
+        stop_logging()
 
 
-async def _serve(programs: Sequence[Program], setup: Setup, drain_timeout: float) -> None:
+async def _serve(programs: Sequence[Program], config: Config) -> None:
+    server = Server(programs, config)
     told = asyncio.Event()
-    _listen_to_signals(told)
+    _listen_to_signals(told, server)
     await asyncio.to_thread(lms.preload().join)
     _settle_garbage_collector()
-    server = Server(programs, setup)
     address = await server.start()
     names = ", ".join(program.name for program in programs)
     click.echo(f"serving {names} on {address}", err=True)
     await told.wait()
-    click.echo("draining; once more ends at once", err=True)
-    await server.drain(drain_timeout)
+    logger.info("draining; a second signal ends at once")
+    await server.drain(config.drain_timeout)
 
 
-def _listen_to_signals(told: asyncio.Event) -> None:
+def _listen_to_signals(told: asyncio.Event, server: Server) -> None:
     loop = asyncio.get_running_loop()
 
-    def hear(number: signal.Signals) -> None:
+    def end(number: signal.Signals) -> None:
         if told.is_set():
-            os._exit(128 + number)  # nothing may hold us up: no cleanup
+            os._exit(128 + number)  # nothing may hold this up: no cleanup
 
         told.set()
 
+    def reload() -> None:
+        try:
+            server.directory.reload()
+            logger.info("principals reloaded")
+        except UsageError as error:
+            logger.error("principals not reloaded: %s", error.message)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, hear, number)
+        loop.add_signal_handler(number, end, number)
+
+    loop.add_signal_handler(signal.SIGHUP, reload)
 
 
 def _settle_garbage_collector() -> None:

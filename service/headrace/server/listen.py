@@ -8,26 +8,31 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
 
 from headrace.errors import UsageError
 from headrace.runs.limits import Limits
 
+Seconds = Annotated[float, Field(ge=0.05, lt=1e6)]
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class Connections:
     """How long connections live and how soon dead ones are noticed. Times in seconds."""
 
-    ping_interval: float = 20.0
+    ping_interval: Seconds = 20.0
     """Silence after which a peer is pinged."""
-    ping_timeout: float = 5.0
+    ping_timeout: Seconds = 5.0
     """Time a peer has to answer, or to take data that was sent."""
-    min_ping_interval: float = 5.0
+    min_ping_interval: Seconds = 5.0
     """Peers that ping more often are refused."""
-    handshake_timeout: float = 10.0
-    max_age: float = 1800.0
+    handshake_timeout: Seconds = 10.0
+    max_age: Seconds = 1800.0
     """Connections are closed at this age, so that load spreads again."""
-    max_age_grace: float = 3600.0
+    max_age_grace: Seconds = 3600.0
     """What their streams get to end; the only end of a stream whose reader has stalled."""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from collections import ChainMap
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
@@ -18,6 +19,8 @@ from google.protobuf.message import Message
 from grpc.aio import AbortError, ServicerContext
 
 from headrace.errors import HeadraceError
+from headrace.runs.about import about
+from headrace.server.config import Principal
 from headrace.server.faults import ServerFault
 from headrace.server.wire.requests import parse
 from headrace.server.wire.status import Status, status_of
@@ -38,7 +41,7 @@ class Call(Generic[Req]):
 
     request: Req
     context: Context
-    principal: str
+    principal: Principal
     facts: dict[str, str] = field(default_factory=dict[str, str])
     """What is known of it so far: run_id, program. Goes into the details of an error."""
     trailers: dict[str, str] = field(default_factory=dict[str, str])
@@ -55,8 +58,8 @@ class Call(Generic[Req]):
 
 Unary: TypeAlias = Callable[[Call[Any]], Awaitable[Message]]
 Streaming: TypeAlias = Callable[[Call[Any]], Awaitable[None]]
-Identify: TypeAlias = Callable[[Context], str]
-"""The principal of a call. Raises Unauthenticated."""
+Identify: TypeAlias = Callable[[Context], Principal]
+"""Who calls. Raises Unauthenticated."""
 
 
 T = TypeVar("T")
@@ -128,9 +131,11 @@ class Gate:
     ) -> T:
         facts: dict[str, str] = {}
         trailers: dict[str, str] = {}
+        about.set(facts)
 
         try:
             principal = self._identify(context)
+            about.set(ChainMap(facts, {"principal": principal.name}))
             return await answer(Call(parse(kind, data), context, principal, facts, trailers))
         except (*CLIENT_GONE, AbortError):
             raise

@@ -16,6 +16,7 @@ from headrace_proto.v1 import headrace_pb2 as pb
 from headrace.errors import (
     FieldViolation,
     InputInvalid,
+    PermissionRefused,
     ProgramNotFound,
     RequestInvalid,
     RevisionMismatch,
@@ -76,8 +77,8 @@ class Servicer:
     async def run(self, call: Call[pb.RunRequest]) -> None:
         """Starts or joins a run and streams it."""
         request = call.request
-        options = self._options(request.options)
-        program = self._program(request.program)
+        options = self._options(call, request.options)
+        program = self._program(call, request.program)
         check_selectors(options, records.streamable_fields(program))
         requests.check_not_negative(request.after_sequence)
         resumes = request.after_sequence > 0
@@ -87,14 +88,14 @@ class Servicer:
     async def attach(self, call: Call[pb.AttachRequest]) -> None:
         """Streams a run that exists."""
         request = call.request
-        options = self._options(request.options)
+        options = self._options(call, request.options)
         requests.check_not_negative(request.after_sequence)
         run = await self._find(call, request.run_id)
         await self._stream(call, run, request.after_sequence, options)
 
     async def predict(self, call: Call[pb.PredictRequest]) -> pb.PredictResponse:
         """Runs a program, or joins its run, and gives the prediction."""
-        program = self._program(call.request.program)
+        program = self._program(call, call.request.program)
         run = await self._registry.start(self._order(call, program))
         _name(call, run)
         cursor = run.join()
@@ -123,7 +124,7 @@ class Servicer:
         """Stops a run."""
         _require_run_id(call.request.run_id)
         run = await self._registry.cancel(
-            call.principal, call.request.run_id, call.request.reason[:200]
+            call.principal.name, call.request.run_id, call.request.reason[:200]
         )
 
         return pb.CancelRunResponse(run=records.run_message(run))
@@ -135,17 +136,18 @@ class Servicer:
         if not 0 <= request.page_size <= MAX_PAGE_SIZE:
             raise RequestInvalid([FieldViolation("page_size", f"must be 0 to {MAX_PAGE_SIZE}")])
 
-        names = sorted(name for name in self._programs if name > request.page_token)
+        programs = self._open_to(call)
+        names = sorted(name for name in programs if name > request.page_token)
         page = names[: request.page_size or PAGE_SIZE]
 
         return pb.ListProgramsResponse(
-            programs=[records.program_message(self._programs[name]) for name in page],
+            programs=[records.program_message(programs[name]) for name in page],
             next_page_token=page[-1] if len(page) < len(names) else "",
         )
 
     async def get_program(self, call: Call[pb.GetProgramRequest]) -> pb.GetProgramResponse:
         """One program."""
-        program = self._program(call.request.name, field="name")
+        program = self._program(call, call.request.name, field="name")
 
         return pb.GetProgramResponse(program=records.program_message(program))
 
@@ -174,7 +176,7 @@ class Servicer:
         return Order(
             program,
             self._inputs(request, program),
-            principal=call.principal,
+            principal=call.principal.name,
             run_id=request.run_id,
             timeout=requests.start_timeout(request, self._limits),
             linger=requests.start_linger(request, self._limits),
@@ -190,20 +192,33 @@ class Servicer:
         except InputInvalid as error:
             raise requests.explain_empty(request, error) from None
 
-    def _program(self, name: str, field: str = "program") -> Program:
+    def _open_to(self, call: Call[Any]) -> dict[str, Program]:
+        """The programs that the caller may run; others do not exist for it."""
+        return {
+            name: program
+            for name, program in self._programs.items()
+            if call.principal.may_run(name)
+        }
+
+    def _program(self, call: Call[Any], name: str, field: str = "program") -> Program:
         if not name:
             raise RequestInvalid([FieldViolation(field, "is required")])
 
-        program = self._programs.get(name)
+        programs = self._open_to(call)
 
-        if program is None:
-            near = difflib.get_close_matches(name[:200], self._programs, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {sorted(self._programs)}"
-            raise ProgramNotFound(f"no program {name[:200]!r}; {hint}")
+        if name not in programs:
+            near = difflib.get_close_matches(name[:100], programs, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise ProgramNotFound(
+                f"no program {name[:100]!r}; {hint}there are {', '.join(sorted(programs)) or 'none'}"
+            )
 
-        return program
+        return programs[name]
 
-    def _options(self, options: pb.StreamOptions) -> ReaderOptions:
+    def _options(self, call: Call[Any], options: pb.StreamOptions) -> ReaderOptions:
+        if options.include_data and not call.principal.include_data:
+            raise PermissionRefused("options.include_data: not allowed to this caller")
+
         return reader_options(options, self._limits)
 
     async def _find(
@@ -211,7 +226,7 @@ class Servicer:
     ) -> Run:
         _require_run_id(run_id)
 
-        return await self._registry.find(call.principal, run_id)
+        return await self._registry.find(call.principal.name, run_id)
 
     async def _stream(
         self,

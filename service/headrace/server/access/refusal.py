@@ -1,0 +1,44 @@
+"""Refusal: the default for whoever is not known, at every method and before a request is read."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, TypeAlias
+
+import grpc
+from grpc.aio import ServerInterceptor, ServicerContext
+
+from headrace.server.access.directory import UNKNOWN, Directory
+from headrace.server.faults import Unauthenticated
+from headrace.server.wire.status import status_of
+
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+
+
+class Refusal(ServerInterceptor):
+    """Turns strangers away, but from the methods of `open_services`."""
+
+    def __init__(self, directory: Directory, open_services: Iterable[str] = ()) -> None:
+        self._directory = directory
+        self._open = tuple(f"/{service}/" for service in open_services)
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler | None:
+        """See ServerInterceptor."""
+        method: str = handler_call_details.method
+        metadata: Any = handler_call_details.invocation_metadata or ()
+        admitted = method.startswith(self._open) or self._directory.admits(metadata)
+
+        return await continuation(handler_call_details) if admitted else _REFUSE
+
+
+async def _refuse(requests: object, context: ServicerContext[Any, Any]) -> None:
+    status = status_of(Unauthenticated(UNKNOWN), {}, {})
+    await context.abort(status.code, status.message, status.trailers)
+
+
+_REFUSE: Handler = grpc.stream_stream_rpc_method_handler(_refuse)
+"""A stream, because a unary method would read the request first."""

@@ -1,0 +1,136 @@
+"""Config: everything about a server that can be set, typed, with its defaults."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic_settings import NoDecode
+
+from headrace.runs.limits import Limits
+from headrace.server.listen import Connections, is_loopback, split_address
+
+_HASH = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def _token_hash(text: str) -> str:
+    if not _HASH.fullmatch(text):
+        raise ValueError(
+            'must be "sha256:" and 64 hex digits, as of: printf %s "$TOKEN" | sha256sum'
+        )
+
+    return text
+
+
+TokenHash = Annotated[str, AfterValidator(_token_hash)]
+
+
+class Part(BaseModel):
+    """A table of the configuration."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Tls(Part):
+    """Transport security. The files are read again when they change."""
+
+    certificate: Path | None = None
+    """The server's certificate chain, PEM."""
+    key: Path | None = None
+    """Its private key, PEM."""
+    client_ca: Path | None = None
+    """Certificates that sign those of clients; set: clients must show one (mTLS)."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key belong together")
+
+        if self.client_ca is not None and self.certificate is None:
+            raise ValueError("client_ca needs certificate and key")
+
+        return self
+
+
+class Logs(Part):
+    """What is logged, and how."""
+
+    format: Literal["auto", "console", "json"] = "auto"
+    """auto: console on a terminal, else json."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    content: bool = False
+    """Also the texts of exceptions, which may hold prompts, completions or keys."""
+
+
+class Principal(Part):
+    """Someone who may call."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9@._/:+-]{1,128}$")]
+    tokens: tuple[TokenHash, ...] = ()
+    """Hashes of bearer tokens; several are valid at once."""
+    certificates: tuple[str, ...] = ()
+    """Subject alternative or common names of client certificates."""
+    programs: tuple[str, ...] = ("*",)
+    """Names of the programs that may be run; "*" for all."""
+    include_data: bool = False
+    """May see the inputs and outputs of calls."""
+
+    def may_run(self, program: str) -> bool:
+        """Whether it may see and run a program."""
+        return "*" in self.programs or program in self.programs
+
+
+class Config(Part):
+    """A server's configuration. Times in seconds."""
+
+    programs: Annotated[tuple[str, ...], NoDecode] = ()
+    """module:attribute, or name=module:attribute."""
+    listen: str = "127.0.0.1:50051"
+    """host:port; port 0 = any free one."""
+    lm: str = ""
+    """Model of predictors that name none."""
+    drain_timeout: Annotated[float, Field(ge=0)] = 30.0
+    """What runs get to end after SIGTERM or SIGINT."""
+    insecure: bool = False
+    """Listen beyond this machine without TLS."""
+    reflection: Literal["auto", "on", "off"] = "auto"
+    """auto: on when only this machine can connect."""
+    include_data: bool = False
+    """Where callers need not say who they are: whether they may see inputs and outputs of calls."""
+    principals_file: Path | None = None
+    """A TOML file with [[principals]] alone; read again on SIGHUP."""
+    principals: tuple[Principal, ...] = ()
+    tokens: SecretStr = SecretStr("")
+    """For the environment: "name=token name=token …", each token as it is or as sha256:…"""
+    tls: Tls = Tls()
+    logs: Logs = Logs()
+    limits: Limits = Limits()
+    connections: Connections = Connections()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_programs(cls, values: dict[str, object]) -> dict[str, object]:
+        programs = values.get("programs")
+
+        return {**values, "programs": programs.split()} if isinstance(programs, str) else values
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        host, _ = split_address(self.listen)
+
+        if not (is_loopback(host) or self.tls.certificate or self.insecure):
+            raise ValueError(
+                f"listen: {self.listen} can be reached from elsewhere: set tls.certificate and "
+                "tls.key, or insecure = true (--insecure)"
+            )
+
+        return self
+
+    @property
+    def reflects(self) -> bool:
+        """Whether tools may ask what the services look like."""
+        host, _ = split_address(self.listen)
+
+        return is_loopback(host) if self.reflection == "auto" else self.reflection == "on"
