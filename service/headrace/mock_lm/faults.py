@@ -275,7 +275,7 @@ async def endless_line(reply: Reply) -> None:
 async def error_event(reply: Reply) -> None:
     """Answers 200, then sends an error inside the stream before any token."""
     await reply.open()
-    await reply.event({"error": {"message": "mock error", "type": "server_error", "code": 500}})
+    await reply.event({"error": {**_error(reply), "code": 500}})
     await reply.close_body()
 
 
@@ -283,7 +283,7 @@ async def error_event(reply: Reply) -> None:
 async def error_event_rate_limit(reply: Reply) -> None:
     """Answers 200, then sends a rate-limit error inside the stream before any token."""
     await reply.open()
-    await reply.event({"error": {"message": "slow down", "code": 429}})
+    await reply.event({"error": {**_error(reply), "code": 429}})
     await reply.close_body()
 
 
@@ -291,8 +291,12 @@ async def error_event_rate_limit(reply: Reply) -> None:
 async def error_event_mid_stream(reply: Reply) -> None:
     """Sends three chunks, then an error inside the stream."""
     await _opening(reply)
-    await reply.event({"error": {"message": "mock error", "type": "server_error"}})
+    await reply.event({"error": _error(reply)})
     await reply.end()
+
+
+def _error(reply: Reply) -> dict[str, str]:
+    return {"message": f"mock error. You said: {reply.request.prompt}", "type": "server_error"}
 
 
 # Refusals

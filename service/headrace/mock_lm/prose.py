@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from headrace.mock_lm.requests import text_of
 from headrace.mock_lm.schemas import Schema, example
 
 CHUNK = 4
@@ -18,8 +19,12 @@ CHUNK = 4
 
 MARKER = re.compile(r"`\[\[ ## (\w+) ## \]\]`")
 SECTION = re.compile(r"^\[\[ ## (\w+) ## \]\]\s*\n(.*?)(?=^\[\[ ## |\Z)", re.MULTILINE | re.DOTALL)
+TAGGED = re.compile(r"<(\w+)>\n(.*?)\n</\1>", re.DOTALL)
 TAG = re.compile(r"`<(\w+)>`")
 NAME = re.compile(r"`(\w+)`")
+TYPE = r"(\w+)(?:\[(.*?)\])?"
+CONTAINERS: Mapping[str, Schema] = {"list": {"type": "array"}, "dict": {"type": "object"}}
+"""Schemas of types that a prompt names without stating their schema."""
 
 
 def canned(body: Mapping[str, Any]) -> list[str]:
@@ -34,7 +39,7 @@ def cut(text: str, size: int = CHUNK) -> list[str]:
 
 def answer_to(body: Mapping[str, Any]) -> str:
     """The canned answer as one text."""
-    texts = [_text(message) for message in body.get("messages", ())]
+    texts = [text_of(message) for message in body.get("messages", ())]
     prompt, last = "\n".join(texts), texts[-1] if texts else ""
     asked, _, request = last.rpartition("Respond with")
     topic = _topic(asked or last)
@@ -44,7 +49,7 @@ def answer_to(body: Mapping[str, Any]) -> str:
         return json.dumps(example(schema, lambda name: prose(name, topic)), ensure_ascii=False)
 
     filled = {
-        name: str(_value(name, prompt, topic))
+        name: _written(_value(name, prompt, request, topic))
         for name in dict.fromkeys(MARKER.findall(request))
         if name != "completed"
     }
@@ -54,10 +59,11 @@ def answer_to(body: Mapping[str, Any]) -> str:
         return "".join([*sections, "[[ ## completed ## ]]\n"])
 
     if tags := dict.fromkeys(TAG.findall(request)):
-        return "\n".join(f"<{name}>\n{_value(name, prompt, topic)}\n</{name}>" for name in tags)
+        tagged = {name: _written(_value(name, prompt, request, topic)) for name in tags}
+        return "\n".join(f"<{name}>\n{text}\n</{name}>" for name, text in tagged.items())
 
     if "JSON" in request and (names := dict.fromkeys(NAME.findall(request))):
-        values = {name: _value(name, prompt, topic) for name in names}
+        values = {name: _value(name, prompt, request, topic) for name in names}
         return json.dumps(values, ensure_ascii=False)
 
     return prose("", topic)
@@ -80,26 +86,42 @@ def _response_schema(body: Mapping[str, Any]) -> Schema | None:
     return described.get("schema")
 
 
-def _value(name: str, prompt: str, topic: str) -> Any:
-    """A value for a field whose type the prompt may name: "`score` (int)"."""
-    described = re.search(rf"`{name}` \((\w+)(?:\[(.*)\])?\)", prompt)
+def _value(name: str, prompt: str, request: str, topic: str) -> Any:
+    """A value for a field whose type or schema the prompt may name."""
+    described = re.search(rf"\b{name}(?: ## \]\])?>?` \((?:as a valid )?{TYPE}\)", request)
+    described = described or re.search(rf"`{name}` \({TYPE}\)", prompt)
 
-    if described is None:
-        return prose(name, topic)
-
-    match described.groups():
+    match described.groups() if described else ("str", None):
+        case ("str", _):
+            return prose(name, topic)
         case ("int" | "float", _):
             return 7
         case ("bool", _):
             return True
         case ("Literal", options):
             return _chosen(options or "")
-        case ("list" | "List", _):
-            return [prose(name, topic)]
-        case ("dict" | "Dict", _):
-            return {}
-        case _:
-            return prose(name, topic)
+        case (kind, _):
+            schema = _field_schema(name, prompt) or CONTAINERS.get(kind, {})
+            return example(schema, lambda inner: prose(inner or name, topic))
+
+
+def _field_schema(name: str, prompt: str) -> Schema:
+    """The schema a prompt states beside the placeholder of a field; {} if it states none."""
+    stated = re.search(rf"\{{{name}\}}.*?schema: (?=\{{)", prompt)
+
+    if stated is None:
+        return {}
+
+    try:
+        schema: Schema = json.JSONDecoder().raw_decode(prompt, stated.end())[0]
+    except ValueError:
+        return {}
+
+    return schema
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _chosen(options: str) -> str:
@@ -110,16 +132,7 @@ def _chosen(options: str) -> str:
 
 
 def _topic(message: str) -> str:
-    sections = SECTION.findall(message)
-    text = sections[0][1] if sections else message
+    found = SECTION.search(message) or TAGGED.search(message)
+    text = found[2] if found else message
 
     return " ".join(text.split())[:80]
-
-
-def _text(message: Mapping[str, Any]) -> str:
-    content = message.get("content") or ""
-
-    if isinstance(content, str):
-        return content
-
-    return "\n".join(str(part.get("text", "")) for part in content)

@@ -53,8 +53,12 @@ class Reply:
     async def error(
         self, status: int, message: str = "", *, code: object = None, **headers: str
     ) -> None:
-        """Answers with an HTTP error; header names are written with underscores."""
-        error = {"message": message or f"mock error {status}", "type": "mock_error", "code": code}
+        """Answers with an HTTP error; header names are written with underscores.
+
+        As real providers do, it quotes the prompt: what leaks of an error shows.
+        """
+        said = f"{message or f'mock error {status}'} You said: {self.request.prompt}"
+        error = {"message": said, "type": "mock_error", "code": code}
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         await self.body(status, {"error": error}, headers=names)
 
@@ -179,7 +183,7 @@ class Reply:
         return {**self._envelope(), "choices": choices, "usage": self._usage()}
 
     def _usage(self) -> dict[str, int]:
-        prompt = sum(len(str(m.get("content", "")).split()) for m in self.request.body["messages"])
+        prompt = len(self.request.prompt.split())
 
         return {
             "prompt_tokens": prompt,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,13 @@ class Received:
         """The model asked for."""
         return str(self.body.get("model", ""))
 
+    @property
+    def prompt(self) -> str:
+        """What its messages say."""
+        messages: Sequence[Mapping[str, Any]] = self.body.get("messages", ())
+
+        return "\n".join(text_of(message) for message in messages)
+
     def note_answered(self) -> None:
         """The answer is complete."""
         if not self.over.is_set():
@@ -54,6 +61,16 @@ class Received:
             "answered": self.answered,
             "left": self.left,
         }
+
+
+def text_of(message: Mapping[str, Any]) -> str:
+    """The text of a message, whether it is written as one or in parts."""
+    content: str | Sequence[Mapping[str, Any]] | None = message.get("content")
+
+    if isinstance(content, str):
+        return content
+
+    return "\n".join(str(part.get("text", "")) for part in content or ())
 
 
 def mask(headers: Mapping[str, str]) -> dict[str, str]:
