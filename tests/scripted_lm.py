@@ -85,5 +85,7 @@ def echo(*names: str) -> Callable[[str], Script]:
 
 
 def section(prompt: str, name: str) -> str:
-    """The text of an input in a prompt of ChatAdapter's."""
-    return prompt.rpartition(f"[[ ## {name} ## ]]\n")[2].partition("\n\n")[0].strip()
+    """The text of an input in a prompt of ChatAdapter's; empty where there is none."""
+    _, found, rest = prompt.rpartition(f"[[ ## {name} ## ]]\n")
+
+    return rest.partition("\n\n")[0].strip() if found else ""

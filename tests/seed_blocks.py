@@ -35,18 +35,17 @@ class Block:
     @property
     def defines(self) -> set[str]:
         """The names its top level binds."""
-        stored = (
-            [node.name]
-            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-            else [name.id for name in ast.walk(node) if _is_stored(name)]
-            for node in ast.parse(self.code).body
-        )
-
-        return {name for names in stored for name in names}
+        return {name for node in ast.parse(self.code).body for name in _bound(node)}
 
 
-def _is_stored(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+def _bound(node: ast.stmt) -> Iterator[str]:
+    if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        yield node.name
+        return
+
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
+            yield inner.id
 
 
 def blocks(document: Path) -> list[Block]:
@@ -90,15 +89,17 @@ def _end_of_code(lines: list[str], start: int) -> int:
 class Reader:
     """Runs the blocks of one document in one namespace, as a reader who follows along does.
 
-    `supplied` are names that the document leaves undefined. A name that a later block defines is taken
+    `supplied` are names that the document leaves undefined. `anew` are names that a block, known by a
+    phrase in it, means otherwise than the blocks before it. A name that a later block defines is taken
     from there, as the pages tell their story in that order.
     """
 
     blocks: list[Block]
     supplied: dict[str, Any] = field(default_factory=dict[str, Any])
+    anew: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
 
     def __post_init__(self) -> None:
-        self.names: dict[str, Any] = {"__name__": "seed"}
+        self.names: dict[str, Any] = {"__name__": "seed", **self.supplied}
 
     def run_all(self) -> list[str]:
         """Runs every block; gives what each printed."""
@@ -107,6 +108,10 @@ class Reader:
     def run(self, block: Block) -> str:
         """Runs one block; gives what it printed."""
         printed = io.StringIO()
+
+        for phrase, names in self.anew.items():
+            if phrase in block.code:
+                self.names.update(names)
 
         with contextlib.redirect_stdout(printed):
             self._execute(block)
@@ -131,10 +136,6 @@ class Reader:
             exec(code, self.names)
 
     def _supply(self, name: str, block: Block) -> None:
-        if name in self.supplied:
-            self.names[name] = self.supplied.pop(name)
-            return
-
         for later in self.blocks:
             if later.line > block.line and name in later.defines:
                 self._execute(later)

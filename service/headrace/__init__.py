@@ -1,1 +1,70 @@
-"""headrace hosts LM programs and streams what happens inside them, as typed events."""
+"""headrace hosts LM programs and streams what happens inside them, as typed events.
+
+The names are those the field knows: signatures, predictors, modules, tools, adapters, `streamify`.
+"""
+
+from importlib.util import find_spec
+
+if find_spec("pydantic") is None:
+    raise ImportError("headrace's runtime needs its extra: pip install 'headrace[service]'")
+
+from headrace import streaming
+from headrace.adapters import Adapter, ChatAdapter, History, JSONAdapter, XMLAdapter
+from headrace.asyncify import asyncify, syncify
+from headrace.chain_of_thought import ChainOfThought
+from headrace.context import BaseCallback, configure, context, settings
+from headrace.errors import HeadraceError
+from headrace.lm import LM, BaseLM, configure_cache, inspect_history
+from headrace.module import Module
+from headrace.parallel import Parallel
+from headrace.predict import Predict
+from headrace.program import Program
+from headrace.react import ReAct
+from headrace.signatures import (
+    InputField,
+    OutputField,
+    Reasoning,
+    Signature,
+    ensure_signature,
+    make_signature,
+)
+from headrace.streaming import streamify
+from headrace.tools import Tool
+from headrace.values import Completions, Example, Prediction
+
+__all__ = [
+    "LM",
+    "Adapter",
+    "BaseCallback",
+    "BaseLM",
+    "ChainOfThought",
+    "ChatAdapter",
+    "Completions",
+    "Example",
+    "HeadraceError",
+    "History",
+    "InputField",
+    "JSONAdapter",
+    "Module",
+    "OutputField",
+    "Parallel",
+    "Predict",
+    "Prediction",
+    "Program",
+    "ReAct",
+    "Reasoning",
+    "Signature",
+    "Tool",
+    "XMLAdapter",
+    "asyncify",
+    "configure",
+    "configure_cache",
+    "context",
+    "ensure_signature",
+    "inspect_history",
+    "make_signature",
+    "settings",
+    "streamify",
+    "streaming",
+    "syncify",
+]

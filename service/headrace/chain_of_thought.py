@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from headrace.context import BaseCallback
-from headrace.module import Module
+from headrace.module import PredictingModule
 from headrace.predict import Predict
 from headrace.signatures import OutputField, Signature, ensure_signature
 from headrace.values import Prediction
 
 
-class ChainOfThought(Module):
+class ChainOfThought(PredictingModule):
     """Predicts a signature with an output `reasoning` before the others.
 
     With `rationale_field_type=headrace.Reasoning` the provider's native reasoning content fills it,

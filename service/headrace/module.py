@@ -170,3 +170,13 @@ def unfold(path: str, value: object) -> Iterator[tuple[str, object]]:
             yield from unfold(f"{path}[{key!r}]", item)
     else:
         yield path, value
+
+
+class PredictingModule(Module):
+    """A module whose calls give a Prediction, which type checkers are told here."""
+
+    if TYPE_CHECKING:
+
+        async def acall(self, *args: Any, **kwargs: Any) -> Prediction: ...
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Prediction: ...

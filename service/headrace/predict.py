@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias, cast
+from typing import Any, ClassVar, TypeAlias
 
 from pydantic import ValidationError
 
@@ -13,7 +13,7 @@ from headrace.adapters import Adapter, ChatAdapter
 from headrace.context import BaseCallback, current_call, current_run, settings
 from headrace.errors import LMNotConfiguredError, UsageError
 from headrace.lm.base import BaseLM
-from headrace.module import Module
+from headrace.module import PredictingModule
 from headrace.signatures import Field, Signature, ensure_signature
 from headrace.values import Example, Prediction
 
@@ -47,7 +47,7 @@ class _Ask:
         )
 
 
-class Predict(Module):
+class Predict(PredictingModule):
     """Asks an LM for the output fields of a signature, given its input fields.
 
     `config` holds LM options (temperature, max_tokens, n …) for every call. A call takes the inputs
@@ -71,12 +71,12 @@ class Predict(Module):
     async def acall(self, *args: Any, **kwargs: Any) -> Prediction:
         """Calls the predictor with its inputs by name."""
         self._refuse_positional(args)
-        return cast("Prediction", await super().acall(**kwargs))
+        return await super().acall(**kwargs)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Prediction:
         """`acall` for sync code."""
         self._refuse_positional(args)
-        return cast("Prediction", super().__call__(**kwargs))
+        return super().__call__(**kwargs)
 
     async def aforward(self, **kwargs: Any) -> Prediction:
         """Prompts, streams the answer's fields into the run, and gives the Prediction.

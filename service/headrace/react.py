@@ -14,7 +14,7 @@ from headrace.adapters import ChatAdapter
 from headrace.chain_of_thought import ChainOfThought
 from headrace.context import BaseCallback, settings
 from headrace.errors import AdapterParseError, ContextWindowExceededError, UsageError
-from headrace.module import Module
+from headrace.module import PredictingModule
 from headrace.predict import Predict
 from headrace.signatures import InputField, OutputField, Signature, ensure_signature, make_signature
 from headrace.tools import Tool
@@ -40,7 +40,7 @@ Trajectory = dict[str, Any]
 """thought_0, tool_name_0, tool_args_0, observation_0, thought_1 …"""
 
 
-class ReAct(Module):
+class ReAct(PredictingModule):
     """Solves a signature with tools, in at most `max_iters` turns.
 
     Tools are functions or `Tool`s; one more, `finish`, lets the model say that it knows enough. A tool
@@ -87,13 +87,14 @@ class ReAct(Module):
 
             return ""
 
-        name, arguments = step.next_tool_name, step.next_tool_args or {}
+        name: str = step.next_tool_name
+        arguments: dict[str, Any] = step.next_tool_args or {}
         trajectory[f"thought_{turn}"] = step.next_thought
         trajectory[f"tool_name_{turn}"] = name
         trajectory[f"tool_args_{turn}"] = arguments
         trajectory[f"observation_{turn}"] = await self._observe(name, arguments)
 
-        return str(name)
+        return name
 
     async def _observe(self, name: str, arguments: Mapping[str, Any]) -> Any:
         """What the tool gave, or what went wrong, without file paths or tracebacks."""
@@ -105,7 +106,7 @@ class ReAct(Module):
             return f"Error in {name}: {type(error).__name__}: {error}"
 
     async def _with_shortening(
-        self, module: Module, trajectory: Trajectory, inputs: Mapping[str, Any]
+        self, module: PredictingModule, trajectory: Trajectory, inputs: Mapping[str, Any]
     ) -> Prediction:
         for _ in range(SHORTENINGS):
             try:

@@ -21,8 +21,8 @@ from headrace.runs import execution as executions
 from headrace.runs.execution import Execution, Work
 
 
-async def run(call: Callable[[], Awaitable[object]], **options: float) -> Execution:
-    execution = Execution(Work(call, name="program"), **options)
+async def run(call: Callable[[], Awaitable[object]], timeout: float | None = None) -> Execution:
+    execution = Execution(Work(call, name="program"), timeout=timeout)
     execution.start()
     await execution.ended()
 
@@ -36,10 +36,9 @@ def story(execution: Execution) -> list[object]:
 
 def in_short(event: Event) -> object:
     match event:
-        case Status(outcome=None):
-            return event.name, event.phase.name, event.call_id, event.parent_call_id
-        case Status(outcome=outcome):
-            return event.name, outcome.name, event.call_id, event.parent_call_id
+        case Status(outcome=outcome, phase=phase):
+            moment = phase.name if outcome is None else outcome.name
+            return event.name, moment, event.call_id, event.parent_call_id
         case Token():
             return event.field, event.chunk, event.is_last
         case Result(value=value):

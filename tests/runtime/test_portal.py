@@ -19,6 +19,10 @@ async def double(number: int) -> int:
     return number * 2
 
 
+def double_now(number: int) -> int:
+    return portal.run(double, number)
+
+
 async def fail() -> None:
     raise KeyError("missing")
 
@@ -60,11 +64,9 @@ async def test_threads_that_a_blocking_coroutine_starts_can_call_the_core() -> N
     def fan_out() -> list[int]:
         with ThreadPoolExecutor(3) as pool:
             contexts = [contextvars.copy_context() for _ in range(3)]
-            calls = [
-                pool.submit(context.run, portal.run, double, number)
-                for number, context in enumerate(contexts)
-            ]
-            return [call.result(timeout=10) for call in calls]
+            doubled = pool.map(lambda n: contexts[n].run(double_now, n), range(3), timeout=10)
+
+            return list(doubled)
 
     assert fan_out() == [0, 2, 4]  # blocks this very loop
     assert await portal.in_thread(fan_out) == [0, 2, 4]

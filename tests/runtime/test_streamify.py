@@ -592,7 +592,10 @@ async def test_a_hook_that_raises_is_logged_once_and_says_nothing(
 
 
 async def test_tools_have_words_of_their_own() -> None:
-    tool = Tool(lambda x: 2 * x, name="double")
+    def double(x: int) -> int:
+        return 2 * x
+
+    tool = Tool(double)
 
     async def program() -> Any:
         return await tool.acall(x=3)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from headrace.adapters import Adapter
 from headrace.context import context
@@ -61,7 +61,7 @@ class Program:
         lm: BaseLM | None = None,
         adapter: Adapter | None = None,
     ) -> None:
-        if not isinstance(module, Module):
+        if not isinstance(module, Module):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
             raise UsageError(f"a program needs a Module, not {type(module).__name__}")
 
         self.module = module
@@ -142,7 +142,10 @@ class Program:
         if value is None:
             raise ProgramResultInvalid("the program returned None; return a Prediction")
 
-        items = dict(value) if isinstance(value, Mapping) else {"result": value}
+        items: Mapping[object, object] = {"result": value}
+
+        if isinstance(value, Mapping):
+            items = cast("Mapping[object, object]", value)
 
         return {str(name): to_jsonable(one, f"outputs.{name}") for name, one in items.items()}
 

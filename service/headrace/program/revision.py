@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
 
 import orjson
 
@@ -72,11 +72,11 @@ def _json(value: Any) -> str:
 
 def _plain(value: Any) -> Any:
     """What has no JSON form stands for its type: it cannot be told apart from run to run."""
-    if isinstance(value, dict):
-        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in cast("Mapping[object, object]", value).items()}
 
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_plain(one) for one in cast("Sequence[Any]", value)]
 
     try:
         return to_jsonable(value)

@@ -17,14 +17,15 @@ class StatusMessageProvider:
     """Override the hooks whose calls are worth a word; None or "" means silence.
 
     Start hooks get `(instance, inputs)`, end hooks `(outputs)` or `(instance, outputs)`: write
-    whichever you need. A hook that raises is logged once and says nothing.
+    whichever you need (they are typed open here, so that type checkers take both). A hook that raises
+    is logged once and says nothing.
     """
 
     def tool_start_status_message(self, instance: Any, inputs: dict[str, Any]) -> str | None:
         """A tool is about to be called."""
         return f"Calling tool {instance.name}..."
 
-    def tool_end_status_message(self, outputs: Any) -> str | None:
+    def tool_end_status_message(self, *args: Any, **kwargs: Any) -> str | None:
         """A tool returned."""
         return "Tool calling finished! Querying the LLM with tool calling results..."
 
@@ -32,7 +33,7 @@ class StatusMessageProvider:
         """A module is about to be called."""
         return None
 
-    def module_end_status_message(self, outputs: Any) -> str | None:
+    def module_end_status_message(self, *args: Any, **kwargs: Any) -> str | None:
         """A module returned; fires for nested modules too."""
         return None
 
@@ -40,7 +41,7 @@ class StatusMessageProvider:
         """An LM is about to be called."""
         return None
 
-    def lm_end_status_message(self, outputs: Any) -> str | None:
+    def lm_end_status_message(self, *args: Any, **kwargs: Any) -> str | None:
         """An LM answered."""
         return None
 

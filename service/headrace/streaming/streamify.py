@@ -10,7 +10,7 @@ import contextvars
 import functools
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
-from typing import Any, Literal, overload
+from typing import Any, Literal, cast, overload
 
 from headrace.context import portal
 from headrace.errors import HeadraceError, ProgramError, ProgramResultInvalid
@@ -127,9 +127,9 @@ class _Streamified:
         if self._is_async or inspect.iscoroutinefunction(program):
             return await program(*args, **kwargs)
 
-        value = await portal.in_thread(program, *args, **kwargs)
+        value: object = await portal.in_thread(program, *args, **kwargs)
 
-        return await value if isinstance(value, Awaitable) else value
+        return await cast("Awaitable[object]", value) if isinstance(value, Awaitable) else value
 
 
 def _resolve(
