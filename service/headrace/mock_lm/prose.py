@@ -91,16 +91,18 @@ def _value(name: str, prompt: str, request: str, topic: str) -> Any:
     described = re.search(rf"\b{name}(?: ## \]\])?>?` \((?:as a valid )?{TYPE}\)", request)
     described = described or re.search(rf"`{name}` \({TYPE}\)", prompt)
 
-    match described.groups() if described else ("str", None):
-        case ("str", _):
+    kind, options = described.groups() if described else ("str", None)
+
+    match kind:
+        case "str":
             return prose(name, topic)
-        case ("int" | "float", _):
+        case "int" | "float":
             return 7
-        case ("bool", _):
+        case "bool":
             return True
-        case ("Literal", options):
+        case "Literal":
             return _chosen(options or "")
-        case (kind, _):
+        case _:
             schema = _field_schema(name, prompt) or CONTAINERS.get(kind, {})
             return example(schema, lambda inner: prose(inner or name, topic))
 
