@@ -62,11 +62,13 @@ async def test_crossings_nest_to_any_depth() -> None:
 
 async def test_threads_that_a_blocking_coroutine_starts_can_call_the_core() -> None:
     def fan_out() -> list[int]:
-        with ThreadPoolExecutor(3) as pool:
-            contexts = [contextvars.copy_context() for _ in range(3)]
-            doubled = pool.map(lambda n: contexts[n].run(double_now, n), range(3), timeout=10)
+        contexts = [contextvars.copy_context() for _ in range(3)]
 
-            return list(doubled)
+        def double_in_context(number: int) -> int:
+            return contexts[number].run(double_now, number)
+
+        with ThreadPoolExecutor(3) as pool:
+            return list(pool.map(double_in_context, range(3), timeout=10))
 
     assert fan_out() == [0, 2, 4]  # blocks this very loop
     assert await portal.in_thread(fan_out) == [0, 2, 4]
