@@ -75,6 +75,7 @@ check-proto: .venv/dev.stamp ## Check that the committed stubs are what the cont
 
 define generate
 $(PROTOC) --python_out=$(1) --grpc_python_out=$(1) --mypy_out=quiet:$(1) --mypy_grpc_out=quiet:$(1) $(PROTO_FILES)
+$(PROTOC) --include_imports --include_source_info --descriptor_set_out=$(1)/headrace_proto/v1/headrace.binpb $(PROTO_FILES)
 endef
 
 # Compares with each base there is; a first commit or a shallow clone has none.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from headrace import ChainOfThought, Module, Prediction, Program, StatusMessageProvider
+from headrace import ChainOfThought, Module, Prediction, Program
+from headrace.streaming import StatusMessageProvider
 
 
 class IdeaGenerator(Module):
@@ -59,9 +60,7 @@ class ParallelStatus(StatusMessageProvider):
 
         return None
 
-    def module_end_status_message(  # type: ignore[override] # end hooks may take the instance too
-        self, instance: Any, outputs: Any
-    ) -> str | None:
+    def module_end_status_message(self, instance: Any, outputs: Any) -> str | None:
         if isinstance(instance, IdeaGenerator):
             return "Ideas ready."
 
