@@ -28,7 +28,15 @@ from headrace.signatures import (
     ensure_signature,
     make_signature,
 )
-from headrace.streaming import streamify
+from headrace.streaming import (
+    StatusMessage,
+    StatusMessageProvider,
+    StreamListener,
+    StreamResponse,
+    apply_sync_streaming,
+    streamify,
+    streaming_response,
+)
 from headrace.tools import Tool
 from headrace.values import Completions, Example, Prediction
 
@@ -54,8 +62,13 @@ __all__ = [
     "ReAct",
     "Reasoning",
     "Signature",
+    "StatusMessage",
+    "StatusMessageProvider",
+    "StreamListener",
+    "StreamResponse",
     "Tool",
     "XMLAdapter",
+    "apply_sync_streaming",
     "asyncify",
     "configure",
     "configure_cache",
@@ -66,5 +79,6 @@ __all__ = [
     "settings",
     "streamify",
     "streaming",
+    "streaming_response",
     "syncify",
 ]
