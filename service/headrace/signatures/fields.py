@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,13 @@ from headrace.errors import SignatureError
 from headrace.signatures.annotations import allows_none, is_text, is_type, type_text
 from headrace.signatures.constraints import constraint_text
 from headrace.signatures.options import SCHEMA_TEXTS, FieldOptions, check_options
-from headrace.signatures.schemas import JsonSchema, Mode, adapter_for, value_schema
+from headrace.signatures.schemas import (
+    JsonSchema,
+    Mode,
+    adapter_for,
+    default_text,
+    value_schema,
+)
 
 Side: TypeAlias = Literal["input", "output"]
 
@@ -127,23 +132,9 @@ class Field:
         texts = {"description": self.desc} if self.desc else {}
         shown = {name: self.options[name] for name in ("title", "examples") if name in self.options}
 
-        return {**texts, **shown, **self._default_text, **self.options.get("json_schema_extra", {})}
+        default = {} if self.default is ... else default_text(self.default)
 
-    @property
-    def _default_text(self) -> JsonSchema:
-        if self.default is ...:
-            return {}
-
-        try:
-            default = self.adapter.dump_python(self.default, mode="json", warnings=False)
-            json.dumps(default, allow_nan=False)
-        except (ValueError, TypeError):
-            return {}  # a default without a JSON form cannot be shown
-
-        # A set's order differs from process to process; a schema must not.
-        unordered = isinstance(self.default, (set, frozenset))
-
-        return {"default": sorted(default, key=repr) if unordered else default}
+        return {**texts, **shown, **default, **self.options.get("json_schema_extra", {})}
 
     @property
     def _constraints(self) -> Mapping[str, Any]:
@@ -183,9 +174,14 @@ def _declared(side: Side, default: Any, options: FieldOptions) -> Field:
     return Field(side).changed({**options} if default is ... else {**options, "default": default})
 
 
+_BETWEEN_WORDS = re.compile(
+    r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])|_+"
+)
+
+
 def infer_prefix(name: str) -> str:
     """A field's name in words: `searchQuery2` and `search_query_2` give `Search Query 2`."""
-    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\dA-Za-z_]+", name)
+    words = _BETWEEN_WORDS.sub(" ", name).split()
 
     return " ".join(word if word.isupper() else word.capitalize() for word in words)
 

@@ -15,6 +15,9 @@ from pydantic.json_schema import (
     JsonSchemaWarningKind,
 )
 
+from headrace.errors import OutputUnserialisable
+from headrace.values import to_jsonable
+
 Mode: TypeAlias = Literal["validation", "serialization"]
 JsonSchema: TypeAlias = dict[str, Any]
 
@@ -69,6 +72,14 @@ def object_schema(
 def value_schema(adapter: TypeAdapter[Any], mode: Mode = "validation") -> JsonSchema:
     """The JSON Schema of one value, complete in itself."""
     return adapter.json_schema(mode=mode, schema_generator=_Generator)
+
+
+def default_text(default: object) -> JsonSchema:
+    """What JSON Schema says of a default; nothing where it has no JSON form and cannot be shown."""
+    try:
+        return {"default": to_jsonable(default)}
+    except OutputUnserialisable:
+        return {}
 
 
 class _Generator(GenerateJsonSchema):

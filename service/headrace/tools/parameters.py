@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from inspect import Parameter
 from typing import Any
 
-from headrace.errors import OutputUnserialisable, UsageError
+from headrace.errors import UsageError
 from headrace.signatures.names import Names
-from headrace.signatures.schemas import JsonSchema, adapter_for, object_schema
-from headrace.values import to_jsonable
+from headrace.signatures.schemas import JsonSchema, adapter_for, default_text, object_schema
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def parameters_schema(
     properties: dict[str, JsonSchema] = schema["properties"]
 
     for name, default in parameters.defaults.items():
-        properties[name] |= _default_text(default)
+        properties[name] |= default_text(default)
 
     properties |= {name: dict(one) for name, one in declared.items()}
 
@@ -112,13 +111,6 @@ def _type(parameter: Parameter, function: Callable[..., Any]) -> Any:
         )
 
     return parameter.annotation
-
-
-def _default_text(default: object) -> JsonSchema:
-    try:
-        return {"default": to_jsonable(default)}
-    except OutputUnserialisable:
-        return {}  # a default without a JSON form cannot be shown
 
 
 def _shown(function: Callable[..., Any]) -> str:
