@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 import grpc.aio
@@ -22,7 +22,7 @@ def measure(place: str) -> dict[str, float]:
     return {"metres": 1.5}
 
 
-def answer(body: Mapping[str, Any]) -> list[str]:
+def answer(body: Mapping[str, Any]) -> Sequence[str]:
     """Measures twice, then finishes and answers."""
     prompt = body["messages"][-1]["content"]
     turn = prompt.count("[[ ## observation_")
@@ -31,7 +31,7 @@ def answer(body: Mapping[str, Any]) -> list[str]:
         return cut(chat(reasoning="measured", level="1.5", places='["mill", "weir"]'))
 
     tool = "measure" if turn < 2 else "finish"
-    arguments = {"place": ["mill", "weir"][turn]} if turn < 2 else {}
+    arguments: dict[str, str] = {"place": ["mill", "weir"][turn]} if turn < 2 else {}
 
     return cut(
         chat(
