@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from headrace.context import current_call, current_run, open_call
-from headrace.events import Kind
+from headrace.events import Kind, Token
 from headrace.runs.execution import Work
 from headrace.runs.hosted import Order
 from headrace.runs.registry import Registry
@@ -57,6 +57,14 @@ def write(field: str, *chunks: str, predictor: str = "self", last: bool = True) 
 
             if last:
                 writer.write(field, "", True)
+
+
+def write_token(chunk: str, offset: int) -> None:
+    """Writes one token into the current call."""
+    run, call = current_run(), current_call()
+    assert run is not None
+    assert call is not None
+    run.emit(Token("self", "answer", chunk, False, offset, call.call_id))
 
 
 class Gate:
