@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 from headrace.parsing import FieldDelta, FieldParser
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 Make = Callable[[], FieldParser]
@@ -77,6 +78,9 @@ def given_after_each(make: Make, text: str, field: str) -> Iterator[tuple[str, s
 
         yield text[:at], given
 
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For properties: how fast a busy machine tries examples is not what they are about."""
 
 TRICKY = st.sampled_from(
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,10 @@ from headrace.events import LmCall
 from headrace.lm.base import BaseLM, Choice, Completion, Delta, Receive, Request
 from headrace.parsing import FieldDelta, FieldParser
 from headrace.signatures import Reasoning, Signature, ensure_signature
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel
+from runtime.parsing_cases import cut_up, joined, unhurried, values
 
 Written = tuple[str, str, bool, bool]
 
@@ -168,6 +172,33 @@ async def test_options_of_the_caller_go_to_the_lm() -> None:
     await Asked(ChatAdapter(), lm, QA).answers(temperature=0.5)
 
     assert lm.requests[0].options == {"temperature": 0.5}
+
+
+PIECES: dict[type[Adapter], list[str]] = {
+    ChatAdapter: ["[[ ## reasoning ## ]]\n", "\n[[ ## answer ## ]]", "\n[[ ## completed ## ]]", "\n[[ ##"],
+    JSONAdapter: ['{"reasoning": "', '", "answer": "', '"}', "{", '"', "\\u00", "null", "answer: ", ": ", ", "],
+    XMLAdapter: ["<reasoning>", "</reasoning>", "<answer>", "</answer>", "&amp;", "<![CDATA[", "]]>"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("adapter", PIECES, ids=["chat", "json", "xml"])
+@unhurried
+@given(data=st.data())
+def test_whatever_a_model_answers_what_streamed_is_what_the_prediction_holds(
+    adapter: type[Adapter], data: st.DataObject
+) -> None:
+    pieces = data.draw(st.lists(st.sampled_from(PIECES[adapter]) | values(), min_size=1))
+    answer = data.draw(cut_up("".join(pieces)))
+    asked = Asked(adapter(), ScriptedLM(answer, [""]), QA)
+
+    try:
+        [prediction] = asyncio.run(asked.answers())
+    except AdapterParseError:
+        prediction = {}
+
+    texts = joined(FieldDelta(*written[:3]) for written in asked.written)
+
+    assert prediction in ({}, texts)
 
 
 # Fallback

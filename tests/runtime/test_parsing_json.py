@@ -10,7 +10,15 @@ import pytest
 from headrace.parsing import JSONParser
 from hypothesis import given
 from hypothesis import strategies as st
-from runtime.parsing_cases import Case, assert_reads, cut_up, given_after_each, parse, values
+from runtime.parsing_cases import (
+    Case,
+    assert_reads,
+    cut_up,
+    given_after_each,
+    parse,
+    unhurried,
+    values,
+)
 
 
 def make() -> JSONParser:
@@ -120,6 +128,7 @@ JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@unhurried
 @given(
     answer=values(),
     tags=JSON_VALUES,
@@ -139,6 +148,7 @@ def test_valid_json_reads_as_json_reads_it(
     assert json.loads(texts["tags"]) == tags
 
 
+@unhurried
 @given(text=values(), data=st.data())
 def test_any_text_reads_the_same_however_it_is_cut(text: str, data: st.DataObject) -> None:
     opening = data.draw(
@@ -154,6 +164,7 @@ ESCAPE = r"\\(u([dD]([89abAB]([0-9a-fA-F]([0-9a-fA-F](\\(u([dD]([c-fC-F][0-9a-fA
 WAITS = re.compile(rf'(?<!\\)(\\\\)*(?P<held>({ESCAPE})|"\s*(,\s*)?)\Z')
 
 
+@unhurried
 @given(answer=values(), ascii_only=st.booleans())
 def test_what_waits_is_an_unfinished_escape_or_a_closing_quote(
     answer: str, ascii_only: bool

@@ -10,7 +10,15 @@ import pytest
 from headrace.parsing import XMLParser
 from hypothesis import given
 from hypothesis import strategies as st
-from runtime.parsing_cases import Case, assert_reads, cut_up, given_after_each, parse, values
+from runtime.parsing_cases import (
+    Case,
+    assert_reads,
+    cut_up,
+    given_after_each,
+    parse,
+    unhurried,
+    values,
+)
 
 
 def make() -> XMLParser:
@@ -85,6 +93,7 @@ def test_reads_however_it_is_cut(text: str, expected: dict[str, str]) -> None:
     assert_reads(make, text, expected)
 
 
+@unhurried
 @given(first=values(), second=values(), data=st.data())
 def test_what_is_written_escaped_is_what_is_read(
     first: str, second: str, data: st.DataObject
@@ -95,6 +104,7 @@ def test_what_is_written_escaped_is_what_is_read(
     assert parse(make, *pieces) == {"a": first.strip(), "answer": second.strip()}
 
 
+@unhurried
 @given(text=values(), data=st.data())
 def test_any_text_reads_the_same_however_it_is_cut(text: str, data: st.DataObject) -> None:
     text = data.draw(st.sampled_from(["<answer>", "<answer><answer x", "<a><![CDATA[", "<"])) + text
@@ -109,6 +119,7 @@ WAITS = re.compile(
 )
 
 
+@unhurried
 @given(text=values().filter(lambda text: not re.search(r"<!\[CDATA\[|&#(?!65;)[0-9x]", text)))
 def test_what_waits_is_trailing_whitespace_and_what_may_become_markup(text: str) -> None:
     for received, seen in given_after_each(make, OPENING + text, "answer"):

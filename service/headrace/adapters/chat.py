@@ -5,42 +5,24 @@ How completions are read stands in `headrace.parsing.chat`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from headrace.adapters.base import Adapter
-from headrace.adapters.json import JSONAdapter
+from headrace.adapters.fallback import FallbackAdapter
 from headrace.adapters.prompt import outputs_present, placeholder
 from headrace.adapters.wording import asked_type, type_note, value_text
-from headrace.context import BaseCallback
 from headrace.parsing import ChatParser, FieldParser
 from headrace.signatures import Signature
 
 END = "[[ ## completed ## ]]"
 
 
-class ChatAdapter(Adapter):
-    """Speaks the chat dialect; the default.
-
-    An answer that does not parse, and of which nothing was written, is asked for again in JSON,
-    unless `use_json_adapter_fallback` is off.
-    """
-
-    def __init__(
-        self,
-        callbacks: Sequence[BaseCallback] | None = None,
-        use_json_adapter_fallback: bool = True,
-    ) -> None:
-        super().__init__(callbacks)
-        self.use_json_adapter_fallback = use_json_adapter_fallback
+class ChatAdapter(FallbackAdapter):
+    """Speaks the chat dialect; the default."""
 
     def parser(self, signature: type[Signature]) -> FieldParser:
         """A parser of the chat dialect."""
         return ChatParser(signature.output_fields)
-
-    def fallback(self) -> Adapter | None:
-        """A JSONAdapter, if that is wanted."""
-        return JSONAdapter(self.callbacks) if self.use_json_adapter_fallback else None
 
     def format_field_structure(self, signature: type[Signature]) -> str:
         """The headers of all fields, in order."""

@@ -76,9 +76,10 @@ class PromptWriter(abc.ABC):
 
     def format_field_description(self, signature: type[Signature]) -> str:
         """The inputs and outputs with their types, descriptions and constraints."""
-        inputs, outputs = signature.input_fields.values(), signature.output_fields.values()
+        inputs = field_list(signature.input_fields.values())
+        outputs = field_list(signature.output_fields.values())
 
-        return f"Your input fields are:\n{field_list(inputs)}\nYour output fields are:\n{field_list(outputs)}"
+        return f"Your input fields are:\n{inputs}\nYour output fields are:\n{outputs}"
 
     def format_task_description(self, signature: type[Signature]) -> str:
         """The signature's instructions."""

@@ -5,6 +5,7 @@ They want every object closed and all its properties required, and know only par
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -18,8 +19,9 @@ class _NotStrictError(Exception):
     """Some part of the schema leaves open what may stand there."""
 
 
+@functools.lru_cache(maxsize=256)
 def strict_schema(signature: type[Signature]) -> dict[str, Any] | None:
-    """The schema of the outputs; None where a type (such as a dict of anything) has no strict form."""
+    """The schema of the outputs, not to be changed; None where a type, such as dict, has no strict form."""
     schema = signature.json_schema("output")
 
     try:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import enum
+import functools
 import json
 from collections.abc import Callable, Iterable
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
+
+from pydantic import TypeAdapter
 
 from headrace.errors import OutputUnserialisable
 from headrace.signatures import Field
@@ -41,11 +44,14 @@ def type_note(field: Field, write: Callable[[object], str] | None = None) -> str
     note = _note(named[0], write or value_text) if len(named) == 1 else None
 
     if note is None:
-        schema = json.dumps(value_schema(field.adapter), ensure_ascii=False)
-
-        return f"must be JSON that fits the schema: {schema}"
+        return f"must be JSON that fits the schema: {_schema_text(field.adapter)}"
 
     return f"{note}, or null" if NoneType in members else note
+
+
+@functools.lru_cache(maxsize=512)
+def _schema_text(adapter: TypeAdapter[Any]) -> str:
+    return json.dumps(value_schema(adapter), ensure_ascii=False)
 
 
 def _note(annotation: Any, write: Callable[[object], str]) -> str | None:

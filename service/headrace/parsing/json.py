@@ -31,23 +31,9 @@ import json
 import re
 from collections.abc import Callable, Mapping
 
+from headrace.parsing.escapes import unescape, unescape_end
 from headrace.parsing.machine import SOLID, Machine, beginnings, spelled
 
-REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-
-_HEX = "[0-9a-fA-F]"
-_LOW = ["[dD]", "[c-fC-F]", _HEX, _HEX]
-_PAIR = re.compile(rf"\\u([dD][89abAB]{_HEX}{{2}})\\u({''.join(_LOW)})")
-_UNICODE = re.compile(rf"\\u({_HEX}{{4}})")
-_SIMPLE = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"} | {c: c for c in "\"'\\/"}
-_ESCAPE_BEGINNING = re.compile(
-    "|".join(
-        [
-            beginnings([r"\\", "u", "[dD]", "[89abAB]", _HEX, _HEX, r"\\", "u", *_LOW[:3]]),
-            beginnings([r"\\", "u", _HEX, _HEX, _HEX]),
-        ]
-    )
-)
 _QUOTE_OR_ESCAPE = {'"': re.compile(r'["\\]'), "'": re.compile(r"['\\]")}
 _KEY_OR_END = re.compile("[\"'}]")
 _AFTER_KEY = re.compile("[:,}\"']")
@@ -213,28 +199,14 @@ class JSONParser(Machine):
         if not self._decodes:
             return self._pass_escape(text, at)
 
-        if _ESCAPE_BEGINNING.fullmatch(text, at):
+        escape = unescape(text, at)
+
+        if escape is None:
             return self._hold(text, at)
 
-        if pair := _PAIR.match(text, at):
-            self._say(_paired(int(pair[1], 16), int(pair[2], 16)))
+        self._say(escape.text)
 
-            return pair.end()
-
-        if single := _UNICODE.match(text, at):
-            code = int(single[1], 16)
-            self._say(REPLACEMENT if 0xD800 <= code < 0xE000 else chr(code))
-
-            return single.end()
-
-        if simple := _SIMPLE.get(text[at + 1]):
-            self._say(simple)
-
-            return at + 2
-
-        self._say("\\")
-
-        return at + 1
+        return escape.end
 
     def _after_quote(self, text: str, at: int) -> int:
         """After a quote that may end the string."""
@@ -354,7 +326,7 @@ class JSONParser(Machine):
 
     def _finish(self, held: str) -> None:
         if self._state is JSONParser._string and self._decodes:
-            held = REPLACEMENT if _UNICODE.match(held) else ""
+            held = unescape_end(held)
         elif self._state in (JSONParser._after_quote, JSONParser._after_comma):
             self._end_string()
 
@@ -370,7 +342,3 @@ def _key(raw: str) -> str:
         return str(json.loads(f'"{raw}"'))
     except ValueError:
         return raw
-
-
-def _paired(high: int, low: int) -> str:
-    return chr(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
