@@ -71,7 +71,6 @@ class JSONAdapter(Adapter):
         )
         opening = "Inputs come in this structure, with values in place of the {names}:"
         asked = "Your answer is one JSON object of this structure:"
-
         parts = [opening, *inputs, asked, f"{{\n{outputs}\n}}", notes]
 
         return "\n\n".join(part for part in parts if part)

@@ -10,8 +10,8 @@ Rules:
 - A field begins at its tag, which may have attributes (they are ignored; `<name/>` is an empty
   field), and ends at its closing tag, which may have up to 16 whitespace characters before its `>`,
   or with the completion. A tag ends at the first `>`; one that meets a `<` first is no tag.
-- Inside a field, tags of the same name are text and are counted, so that the field ends at its own
-  closing tag. All other markup is text, as are a bare `<` and a bare `&`.
+- Inside a field, tags of the same name are text as they stand, and are counted, so that the field
+  ends at its own closing tag. All other markup is text, as are a bare `<` and a bare `&`.
 - `&lt; &gt; &amp; &quot; &apos;` and numeric references are decoded; one that names no character
   becomes U+FFFD. In `<![CDATA[` … `]]>` nothing is decoded and no tag counts.
 - Text is kept without the whitespace around it, line endings as they are.
@@ -195,10 +195,9 @@ def _decoded(reference: re.Match[str]) -> str:
         return _NAMED[named]
 
     code = int(decimal) if decimal else int(hexadecimal, 16)
+    is_none = code == 0 or 0xD800 <= code < 0xE000 or code > 0x10FFFF
 
-    named_by_none = code == 0 or 0xD800 <= code < 0xE000 or code > 0x10FFFF
-
-    return REPLACEMENT if named_by_none else chr(code)
+    return REPLACEMENT if is_none else chr(code)
 
 
 class _Tags(NamedTuple):
