@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import ipaddress
 import json
+import re
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -70,6 +71,11 @@ CHANNEL_OPTIONS: dict[str, int | str] = {
 }
 
 
+AROUND_THE_CAUSE = re.compile(
+    r"^failed to connect to all addresses; last error: \w+: \S+: |: OK$"  # what gRPC wraps it in
+)
+
+
 def tls_credentials(
     ca_file: str | Path | None = None,
     *,
@@ -118,8 +124,8 @@ class Connection:
     ) -> None:
         if token is not None and credentials is None and not is_loopback(address):
             raise ValueError(
-                f"a token would cross the network in clear text to {address}: "
-                "give credentials=tls_credentials() too"
+                f"a token would cross the network to {address} in clear text: "
+                "give TLS credentials too"
             )
 
         self.address = address
@@ -182,7 +188,9 @@ class Connection:
     def error(self, status: CallStatus, run_id: str = "") -> HeadraceError:
         """The error for a status, naming the server where the status is about reaching it."""
         if status.code is grpc.StatusCode.UNAVAILABLE and not status.reason:
-            return status.error(run_id, f"no server answers at {self.address}: {status.message}")
+            cause = AROUND_THE_CAUSE.sub("", status.message)
+
+            return status.error(run_id, f"no server answers at {self.address}: {cause}")
 
         if status.code is grpc.StatusCode.UNIMPLEMENTED:
             return status.error(run_id, f"{self.address} does not serve this call of headrace.v1")

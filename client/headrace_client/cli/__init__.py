@@ -1,0 +1,25 @@
+"""The `headrace` command. It needs the extra `cli`; what it may not have is imported below `main`."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+EXTRA = ("click", "rich")
+
+
+def main() -> None:
+    """Runs the command; the entry point of the package."""
+    try:
+        from headrace_client.cli.commands import headrace
+    except ModuleNotFoundError as missing:
+        if missing.name not in EXTRA:
+            raise
+
+        sys.exit("headrace: the command line is an extra: pip install 'headrace[cli]'")
+
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a letter gets the rest
+
+    headrace()

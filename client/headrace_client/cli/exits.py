@@ -1,0 +1,95 @@
+"""How a command ends: its exit code, and one line on what went wrong and what to do about it.
+
+0    it worked
+1    the run failed
+2    the request is wrong: usage, inputs, names, credentials
+3    no usable answer from the server: unreachable, busy, too late
+130  stopped with Ctrl-C (143: with SIGTERM)
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import NoReturn, ParamSpec, TypeVar
+
+import click
+
+from headrace_client import (
+    HeadraceError,
+    ProgramNotFound,
+    RunFailed,
+    RunLost,
+    RunNotFound,
+    ServerBusy,
+    ServerFault,
+    ServerUnreachable,
+    Unauthenticated,
+)
+from headrace_client.cli.clean import one_line
+from headrace_client.cli.wording import usage_line
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+FAILED = 1
+REFUSED = 2
+UNREACHABLE = 3
+INTERRUPTED = 130
+TERMINATED = 143
+
+ADVICE: dict[type[HeadraceError], str] = {
+    ProgramNotFound: "`headrace programs` lists those there are",
+    RunNotFound: "runs are kept for some minutes after their end",
+    Unauthenticated: "give a token in HEADRACE_TOKEN or with --token-file",
+    RunLost: "run it again",
+    ServerUnreachable: "`headrace serve` starts one; --address names another",
+}
+
+
+def leave(message: str, code: int) -> NoReturn:
+    """Ends the command with a line on standard error."""
+    click.echo(f"headrace: {message}", err=True)
+
+    raise click.exceptions.Exit(code)
+
+
+def reporting(command: Callable[P, T]) -> Callable[P, T]:
+    """Turns what the client raises into a line and an exit code."""
+
+    @functools.wraps(command)
+    def reported(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return command(*args, **kwargs)
+        except HeadraceError as error:
+            leave(line_of(error), exit_code(error))
+
+    return reported
+
+
+def exit_code(error: HeadraceError) -> int:
+    """The exit code of an error."""
+    if isinstance(error, RunFailed):
+        return FAILED
+
+    if isinstance(error, ServerUnreachable | ServerBusy | ServerFault):
+        return UNREACHABLE
+
+    return REFUSED
+
+
+def line_of(error: HeadraceError) -> str:
+    """What went wrong and what to do, in one line."""
+    reason = f"{error.reason}: " if isinstance(error, RunFailed) and error.reason else ""
+    parts = [reason + one_line(error.message)]
+
+    if error.retry_delay is not None:
+        parts.append(f"try again in {error.retry_delay:g} s")
+
+    if type(error) in ADVICE:
+        parts.append(ADVICE[type(error)])
+
+    if error.usage is not None:
+        parts.append(f"used {usage_line(error.usage)}")
+
+    return "; ".join(parts)

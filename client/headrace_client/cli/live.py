@@ -1,0 +1,115 @@
+"""The board on a terminal: drawn in place while the run goes on, left as it was at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from headrace_client import Prediction, RunFailed, StreamEvent, outputs
+from headrace_client.cli.board import Board, Mark
+from headrace_client.cli.clean import one_line
+from headrace_client.cli.frame import ASCII, UNICODE, Frame, Line
+from headrace_client.cli.views import cost_line
+from headrace_client.cli.wording import value_text
+
+REDRAW_SECONDS = 0.1
+
+LOOKS = {
+    "": "",
+    "title": "bold",
+    "label": "cyan",
+    "faint": "dim",
+    "running": "yellow",
+    "done": "green",
+    "failed": "red",
+    "stopped": "red",
+    "note": "dim",
+}
+
+
+class LiveView:
+    """Draws a board ten times a second, and the prediction below it at the end."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._board = Board()
+        self._live = Live(console=console, auto_refresh=False, redirect_stdout=False)
+        self._glyphs = UNICODE if console.encoding.lower().startswith("utf") else ASCII
+        self._tick = 0
+        self._newest = time.monotonic()
+        self._drawing: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        self._drawing = asyncio.get_running_loop().create_task(self._keep_drawing())
+
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._drawing is not None:
+            self._drawing.cancel()
+
+        if isinstance(exc, RunFailed):
+            self._board.end(Mark.FAILED)
+
+        self._draw(height=None)
+        self._live.stop()
+
+        if self._board.prediction is not None:
+            self._console.print(prediction_group(self._board.prediction))
+
+    def show(self, event: StreamEvent) -> None:
+        """Takes an event onto the board; it is drawn soon."""
+        self._board.update(event)
+        self._newest = time.monotonic()
+
+    def stopped(self) -> None:
+        """Marks what was still running."""
+        self._board.end(Mark.STOPPED)
+
+    async def _keep_drawing(self) -> None:
+        while True:
+            self._draw(height=self._console.height)
+            self._tick += 1
+            await asyncio.sleep(REDRAW_SECONDS)
+
+    def _draw(self, height: int | None) -> None:
+        frame = Frame(
+            width=self._console.width,
+            height=height,
+            glyphs=self._glyphs,
+            tick=self._tick,
+            idle=time.monotonic() - self._newest,
+        )
+        self._live.update(group(frame.lines(self._board)), refresh=True)
+
+
+def group(lines: list[Line]) -> Group:
+    """Lines as rich draws them; nothing in them is taken for markup."""
+    texts = [
+        Text.assemble(*((text, LOOKS[style]) for text, style in line), no_wrap=True, end="")
+        for line in lines
+    ]
+
+    return Group(*texts)
+
+
+def prediction_group(prediction: Prediction) -> Group:
+    """A prediction as it stands below the board."""
+    parts: list[Text] = []
+
+    for name, value in outputs(prediction).items():
+        parts += [Text(""), Text(one_line(name), LOOKS["title"]), Text(value_text(value))]
+
+    return Group(*parts, Text(""), Text(cost_line(prediction), LOOKS["faint"]))

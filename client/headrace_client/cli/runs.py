@@ -1,0 +1,198 @@
+"""`headrace run`, `attach` and `cancel`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+
+from headrace_client import Client, HeadraceError, Run, RunStream
+from headrace_client.cli import inputs as written
+from headrace_client.cli.exits import INTERRUPTED, TERMINATED, reporting
+from headrace_client.cli.live import LiveView
+from headrace_client.cli.programs import complete_program
+from headrace_client.cli.target import Target, with_target
+from headrace_client.cli.views import JsonView, LineView, QuietView, View
+
+STOP_SECONDS = 3.0
+
+
+def with_view(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options on what is shown."""
+    options = (
+        click.option("--json", "as_json", is_flag=True, help="One JSON object per event."),
+        click.option("--quiet", "-q", is_flag=True, help="The prediction alone."),
+        click.option(
+            "--field",
+            "fields",
+            multiple=True,
+            metavar="SELECTOR",
+            help="Stream this field only, as predictor.field; '*' for all. Repeatable.",
+        ),
+    )
+
+    for option in options:
+        command = option(command)
+
+    return command
+
+
+@click.command()
+@click.argument("program", shell_complete=complete_program)
+@click.argument("pairs", metavar="[KEY=VALUE]...", nargs=-1)
+@click.option("--inputs-json", metavar="JSON", help="Inputs as a JSON object; @file, - for stdin.")
+@click.option("--timeout", type=float, metavar="SECONDS", help="Longest time for the run.")
+@click.option("--revision", help="Refuse to run any other revision of the program.")
+@click.option("--run-id", help="A name of your own; a run that has it already is joined.")
+@click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Kept on the record.")
+@with_view
+@with_target
+@reporting
+def run(
+    target: Target,
+    program: str,
+    pairs: Sequence[str],
+    inputs_json: str | None,
+    labels: Sequence[str],
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Run PROGRAM and watch it.
+
+    Inputs are KEY=VALUE, KEY=@FILE, or KEY=- for standard input. Ctrl-C stops the run.
+    """
+    view = view_of(as_json, quiet)
+    from_json = written.from_json(inputs_json) if inputs_json is not None else {}
+
+    async def go() -> None:
+        async with target.client() as client:
+            inputs = {**from_json, **await _from_pairs(client, program, pairs)}
+            stream = client.run(program, inputs=inputs, labels=dict(map(_label, labels)), **options)
+            await watch(stream, view, stops=True)
+
+    drive(go)
+
+
+@click.command()
+@click.argument("run_id")
+@click.option("--after", default=0, metavar="SEQUENCE", help="Only events after this one.")
+@with_view
+@with_target
+@reporting
+def attach(
+    target: Target, run_id: str, after: int, as_json: bool, quiet: bool, fields: Sequence[str]
+) -> None:
+    """Watch a run that exists, live or ended, from its start. Ctrl-C lets it go on."""
+    view = view_of(as_json, quiet)
+
+    async def go() -> None:
+        async with target.client() as client:
+            stream = client.attach(run_id, after_sequence=after, fields=fields)
+            await watch(stream, view, stops=False)
+
+    drive(go)
+
+
+@click.command()
+@click.argument("run_id")
+@click.option("--reason", default="", help="Told to all who read the run.")
+@with_target
+@reporting
+def cancel(target: Target, run_id: str, reason: str) -> None:
+    """Stop a run, however many read it."""
+    with target.sync_client() as client:
+        record = client.cancel(run_id, reason=reason)
+
+    state = Run.State.Name(record.state).removeprefix("STATE_").lower()
+    click.echo(f"run {run_id}: {state}")
+
+
+def view_of(as_json: bool, quiet: bool) -> View:
+    """The view that the options and the terminal ask for."""
+    if as_json and quiet:
+        raise click.UsageError("--json and --quiet exclude each other")
+
+    if as_json:
+        return JsonView()
+
+    if quiet:
+        return QuietView(exact=not sys.stdout.isatty())
+
+    console = Console(highlight=False)
+
+    return LiveView(console) if console.is_terminal and not console.is_dumb_terminal else LineView()
+
+
+async def watch(stream: RunStream, view: View, *, stops: bool) -> None:
+    """Shows a run to its end. Interrupted, it stops the run or leaves it to go on, and says so."""
+    said = ""
+
+    try:
+        async with stream as run:
+            with view:
+                try:
+                    await _show(run, view)
+                except asyncio.CancelledError:
+                    view.stopped()
+                    said = await _stop(run) if stops else f"run {run.run_id} goes on"
+                    run.detach()
+                    raise
+    finally:
+        if said:
+            click.echo(f"headrace: {said}", err=True)
+
+
+def drive(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Runs to the end. Ctrl-C and SIGTERM cancel the work, and are its exit code."""
+
+    async def work_until_told() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+
+        with contextlib.suppress(NotImplementedError):  # on Windows
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+        await work()
+
+    try:
+        asyncio.run(work_until_told())
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except asyncio.CancelledError:
+        sys.exit(TERMINATED)
+
+
+async def _show(run: RunStream, view: View) -> None:
+    async for _ in run:
+        assert run.last_event is not None
+        view.show(run.last_event)
+
+
+async def _stop(run: RunStream) -> str:
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await run.cancel("interrupted")
+    except (HeadraceError, TimeoutError):
+        return f"run {run.run_id} could not be cancelled; without a reader it soon ends by itself"
+
+    return f"cancelled run {run.run_id}"
+
+
+async def _from_pairs(client: Client, program: str, pairs: Sequence[str]) -> dict[str, Any]:
+    return written.from_pairs(pairs, await client.describe(program)) if pairs else {}
+
+
+def _label(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+
+    if not separator:
+        raise click.UsageError(f"{text!r} is no label: write key=value")
+
+    return name, value

@@ -1,0 +1,148 @@
+"""What a run's reader is shown: lines, JSON, or the prediction alone. The board is in `live`."""
+
+from __future__ import annotations
+
+import json
+from types import TracebackType
+from typing import Protocol, Self
+
+import click
+from google.protobuf import json_format
+
+from headrace_client import Prediction, StatusUpdate, StreamEvent, Token, outputs
+from headrace_client._text import Transcript
+from headrace_client.cli.board import failure_text
+from headrace_client.cli.clean import clean, clean_json, one_line
+from headrace_client.cli.wording import seconds, usage_line, value_text
+
+
+class View(Protocol):
+    """Shows events one by one; as a context it puts the terminal back in order."""
+
+    def show(self, event: StreamEvent) -> None:
+        """Shows an event."""
+
+    def stopped(self) -> None:
+        """The reader stopped the run, or stopped reading it."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+class Printed:
+    """A view that prints as it goes, and has nothing to put in order."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
+    def stopped(self) -> None:
+        """Needs no mark: the last line says so."""
+
+
+class JsonView(Printed):
+    """One JSON object per event, the StreamEvent of the contract, for other programs."""
+
+    def show(self, event: StreamEvent) -> None:
+        """Prints an event."""
+        text = json_format.MessageToJson(event, indent=None, ensure_ascii=False)
+        click.echo(clean_json(text))
+
+
+class QuietView(Printed):
+    """The prediction alone: a single text output as it is, anything else as a JSON object."""
+
+    def __init__(self, *, exact: bool) -> None:
+        """`exact`: keep control characters, as a file or a pipe may want them."""
+        self._exact = exact
+
+    def show(self, event: StreamEvent) -> None:
+        """Prints the prediction, once it is there."""
+        if event.HasField("prediction"):
+            text = self._text(event.prediction)
+            click.echo(text if self._exact else clean(text))
+
+    def _text(self, prediction: Prediction) -> str:
+        values = outputs(prediction)
+
+        match list(values.values()):
+            case [str() as text]:
+                return text
+            case _:
+                return json.dumps(values, ensure_ascii=False, indent=2)
+
+
+class LineView(Printed):
+    """Plain lines, each whole: statuses as they come, fields when they are complete."""
+
+    def __init__(self) -> None:
+        self._transcript = Transcript()
+
+    def show(self, event: StreamEvent) -> None:
+        """Prints what an event completes, if anything."""
+        match event.WhichOneof("event"):
+            case "token":
+                self._take(event.token)
+            case "status":
+                for line in status_lines(event.status, event.run_id):
+                    click.echo(line)
+            case "prediction":
+                click.echo("\n" + prediction_text(event.prediction))
+            case _:
+                pass
+
+    def _take(self, token: Token) -> None:
+        text = self._transcript.apply(token)
+
+        if text.is_complete:
+            cached = " (cached)" if token.cached else ""
+            click.echo(f"[{token.predictor}.{token.field}]{cached} {clean(str(text))}")
+
+
+def status_lines(status: StatusUpdate, run_id: str) -> list[str]:
+    """A status in words; nothing for those without a word for people."""
+    name, lines = one_line(status.name), list[str]()
+    ends = status.phase == StatusUpdate.PHASE_END
+
+    if status.kind == StatusUpdate.KIND_RUN and status.phase == StatusUpdate.PHASE_START:
+        lines.append(f"{name or 'run'}: run {run_id}")
+
+    if status.message:
+        lines.append(one_line(status.message))
+
+    if status.HasField("failure") and status.kind != StatusUpdate.KIND_RUN:
+        lines.append(f"{name} failed: {one_line(failure_text(status.failure))}")
+    elif ends and status.kind == StatusUpdate.KIND_TOOL:
+        lines.append(f"{name}() took {seconds(status.elapsed.ToNanoseconds() / 1e9)}")
+
+    return lines
+
+
+def prediction_text(prediction: Prediction) -> str:
+    """A prediction with all its outputs, and what it cost."""
+    parts = [f"{one_line(name)}:\n{value_text(v)}\n" for name, v in outputs(prediction).items()]
+
+    return "\n".join([*parts, cost_line(prediction)])
+
+
+def cost_line(prediction: Prediction) -> str:
+    """What a prediction took: LM calls, tokens, money, time."""
+    parts = [seconds(prediction.elapsed.ToNanoseconds() / 1e9)] * prediction.HasField("elapsed")
+
+    if prediction.usage.lm_call_count:
+        parts.insert(0, usage_line(prediction.usage))
+
+    return ", ".join(parts)

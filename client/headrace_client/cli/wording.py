@@ -1,0 +1,59 @@
+"""Numbers and values as people read them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from headrace_client import Usage
+from headrace_client.cli.clean import clean
+
+
+def seconds(length: float) -> str:
+    """A length of time: 0.4 s, 12 s, 3:05."""
+    if length < 10:
+        return f"{length:.1f} s"
+
+    if length < 60:
+        return f"{length:.0f} s"
+
+    return f"{int(length) // 60}:{int(length) % 60:02}"
+
+
+def counted(number: int, noun: str) -> str:
+    """1 call, 2 calls, 1,000 calls."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def usage_line(usage: Usage) -> str:
+    """LM work in a line: 3 LM calls (1 cached), 1,234 tokens in, 56 out, $0.0012."""
+    calls = counted(usage.lm_call_count, "LM call")
+
+    if usage.cache_hit_count:
+        calls += f" ({usage.cache_hit_count:,} cached)"
+
+    parts = [calls]
+
+    if usage.input_token_count or usage.output_token_count:
+        tokens = counted(usage.input_token_count, "token")
+        parts.append(f"{tokens} in, {usage.output_token_count:,} out")
+
+    if usage.HasField("cost_usd"):
+        parts.append(money(usage.cost_usd))
+
+    return ", ".join(parts)
+
+
+def money(dollars: float) -> str:
+    """Dollars with as many digits as say something: $1.20, $0.0012, $0.000004."""
+    digits = 2 if dollars == 0 or dollars >= 0.1 else 4 if dollars >= 0.001 else 6
+
+    return f"${dollars:.{digits}f}"
+
+
+def value_text(value: Any) -> str:
+    """An output as text: strings as they are, everything else as JSON."""
+    if isinstance(value, str):
+        return clean(value)
+
+    return clean(json.dumps(value, ensure_ascii=False, indent=2))
