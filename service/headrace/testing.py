@@ -23,7 +23,8 @@ async def serve_programs(
     hosted = [one if isinstance(one, Program) else Program(one) for one in programs]
     here = (config or Config()).model_copy(update={"listen": "127.0.0.1:0"})
     server = Server(hosted, here)
-    address = await server.start()
+    address = server.bind()
+    await server.start()
 
     try:
         yield address

@@ -49,7 +49,8 @@ class Served:
 async def served(*programs: Program, **config: Any) -> AsyncGenerator[Served, None]:
     """Serves programs inside an `async with` block."""
     server = Server(programs or [program()], Config(listen="127.0.0.1:0", **config))
-    address = await server.start()
+    address = server.bind()
+    await server.start()
 
     try:
         async with grpc.aio.insecure_channel(address) as channel:

@@ -31,7 +31,11 @@ ENTRY_BYTES = 400
 
 
 class RunLog:
-    """An append-only list of events that ends."""
+    """An append-only list of events that ends.
+
+    merges: whether old tokens are joined. max_bytes: of `recorded_bytes`; beyond it `when_full` is
+    called, once. prepare: what is made of an event that is not text before it is recorded.
+    """
 
     def __init__(
         self,
@@ -39,6 +43,7 @@ class RunLog:
         merges: bool = False,
         max_bytes: int | None = None,
         when_full: Callable[[], None] | None = None,
+        prepare: Callable[[Event], Event] | None = None,
     ) -> None:
         self._entries: list[Entry] = []
         self._last = 0
@@ -53,6 +58,7 @@ class RunLog:
         self._bytes = 0
         self._max_bytes = max_bytes
         self._when_full = when_full
+        self._prepare = prepare
 
     @property
     def last_sequence(self) -> int:
@@ -78,6 +84,9 @@ class RunLog:
         """Records an event and wakes the followers; gives its sequence. Ignored once closed: 0."""
         text = isinstance(event, Token)
         size = _size(event.chunk) if isinstance(event, Token) else EVENT_BYTES
+
+        if self._prepare is not None and not text:
+            event = self._prepare(event)
 
         with self._lock:
             if self._closed:

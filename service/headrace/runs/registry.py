@@ -10,6 +10,7 @@ import asyncio
 import contextvars
 import logging
 import uuid
+from collections.abc import Callable
 
 from headrace.errors import RunCancelled, RunIdReused, RunNotFound
 from headrace.runs.about import about
@@ -26,13 +27,23 @@ STOP_WAIT = 6.0
 
 
 class Registry:
-    """Starts, joins, finds, cancels and drains runs."""
+    """Starts, joins, finds, cancels and drains runs.
 
-    def __init__(self, limits: Limits | None = None, store: RunStore | None = None) -> None:
+    keeps_content: whether runs that start now record the inputs and outputs of their calls.
+    """
+
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        store: RunStore | None = None,
+        *,
+        keeps_content: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.limits = limits or Limits()
         self.store: RunStore = store or MemoryStore(self.limits)
         self._admission = Admission(self.limits)
         self._live: dict[Run, asyncio.Task[None]] = {}
+        self._keeps_content = keeps_content
         self._context = contextvars.copy_context()
 
     @property
@@ -55,7 +66,7 @@ class Registry:
             raise _not_found(key)
 
         self._admission.check(order.principal)
-        run = Run(key, order, self.limits)
+        run = Run(key, order, self.limits, keeps_content=self._keeps_content())
         kept = await self.store.add(run)
 
         if kept is not run:

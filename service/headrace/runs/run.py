@@ -13,6 +13,7 @@ from typing import NamedTuple
 from headrace.errors import HeadraceError, RunCancelled, RunError, RunTimeout, RunTooLarge
 from headrace.events import Result, Usage
 from headrace.log import Cursor, RunLog
+from headrace.runs.content import with_content, without_content
 from headrace.runs.execution import Execution, Work
 from headrace.runs.hosted import Order
 from headrace.runs.json_limits import check_outputs
@@ -42,7 +43,9 @@ class RunState(enum.IntEnum):
 class Run:
     """One run. Its readers join and leave; its registry begins and ends it."""
 
-    def __init__(self, key: RunKey, order: Order, limits: Limits) -> None:
+    def __init__(
+        self, key: RunKey, order: Order, limits: Limits, *, keeps_content: bool = False
+    ) -> None:
         self.key = key
         self.program = order.program.name
         self.revision = order.program.revision
@@ -58,7 +61,12 @@ class Run:
         self.end_time: float | None = None
         self.expire_time: float | None = None
         """When the record is dropped, at the latest."""
-        self.log = RunLog(merges=True, max_bytes=limits.max_run_bytes, when_full=self._overflow)
+        self.log = RunLog(
+            merges=True,
+            max_bytes=limits.max_run_bytes,
+            when_full=self._overflow,
+            prepare=with_content if keeps_content else without_content,
+        )
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._execution = Execution(self._work(order), log=self.log)

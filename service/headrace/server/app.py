@@ -26,12 +26,14 @@ UNWIND = 0.3
 
 
 class Server:
-    """Serves programs. `start` it, then `drain` or `stop` it, on one event loop."""
+    """Serves programs. `bind` and `start` it, then `drain` or `stop` it, on one event loop."""
 
     def __init__(self, programs: Iterable[Program], config: Config | None = None) -> None:
         self.config = config or Config()
         self.directory = Directory(self.config)
-        self.registry = Registry(self.config.limits)
+        self.registry = Registry(
+            self.config.limits, keeps_content=self.directory.anyone_sees_content
+        )
         self._gate = Gate(self.directory.identify)
         self._host, self._port = split_address(self.config.listen)
         self._server = grpc.aio.server(
@@ -47,21 +49,31 @@ class Server:
 
     @property
     def address(self) -> str:
-        """Where it listens; the real port once it has been started."""
+        """Where it listens; the real port once it is bound."""
         return join_address(self._host, self._port)
 
-    async def start(self) -> str:
-        """Binds the port and serves; gives the address. Raises UsageError where it cannot bind."""
+    def bind(self) -> str:
+        """Takes the port, before anything slow is done; gives the address.
+
+        Raises UsageError where that is not possible.
+        """
+        tls = self.config.tls
+
         try:
-            self._port = self._bind()
+            if tls.certificate is None:
+                self._port = self._server.add_insecure_port(self.address)
+            else:
+                credentials = server_credentials(tls)
+                self._port = self._server.add_secure_port(self.address, credentials)
         except RuntimeError:
             raise UsageError(f"cannot listen on {self.address}: is the port in use?") from None
 
-        await self._server.start()
-
-        await self._health.serve()
-
         return self.address
+
+    async def start(self) -> None:
+        """Serves."""
+        await self._server.start()
+        await self._health.serve()
 
     async def drain(self, timeout: float) -> None:
         """Takes no new runs, lets those there are end within `timeout` seconds, then stops all."""
@@ -85,11 +97,3 @@ class Server:
 
         await self._server.stop(grace=None)
         await self.registry.close()
-
-    def _bind(self) -> int:
-        tls = self.config.tls
-
-        if tls.certificate is None:
-            return self._server.add_insecure_port(self.address)
-
-        return self._server.add_secure_port(self.address, server_credentials(tls))

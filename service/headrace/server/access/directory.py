@@ -49,6 +49,12 @@ class Directory:
         self._by_token, self._by_certificate = by_token, by_certificate
         self._anonymous = _anonymous(config) if open_to_all else None
 
+    def anyone_sees_content(self) -> bool:
+        """Whether some principal may see the inputs and outputs of calls."""
+        known = (*self._by_token.values(), *self._by_certificate.values())
+
+        return self._config.include_data or any(one.include_data for one in known)
+
     def admits(self, metadata: Metadata) -> bool:
         """Whether a call may go further, as far as its metadata tells."""
         token = _token(metadata)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import click
@@ -54,7 +54,6 @@ def _toml(name: str, value: Any) -> str:
         return "{" + ", ".join(f"{key} = {_toml(key, one)}" for key, one in members) + "}"
 
     if isinstance(value, list):
-        items: list[Any] = value
-        return "[" + ", ".join(_toml("", one) for one in items) + "]"
+        return "[" + ", ".join(_toml("", one) for one in cast("Sequence[Any]", value)) + "]"
 
     return json.dumps(value)

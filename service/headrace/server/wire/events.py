@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from google.protobuf.struct_pb2 import Struct
 from headrace_proto.v1 import headrace_pb2 as pb
 
 from headrace.events import Kind, LmCall, Result, Status, Token, Usage
-from headrace.server.wire.content import shown
 from headrace.server.wire.durations import duration
 from headrace.server.wire.options import wire_name
 from headrace.server.wire.status import failure_of
@@ -78,7 +76,7 @@ def status_message(status: Status, *, include_data: bool) -> pb.StatusUpdate:
         message.lm.CopyFrom(_lm_message(status.lm))
 
     if include_data and status.data is not None:
-        message.data.CopyFrom(_content(status.data))
+        message.data.CopyFrom(to_struct(status.data))
 
     return message
 
@@ -116,10 +114,6 @@ def _lm_message(lm: LmCall) -> pb.LmCall:
         cached=lm.cached,
         attempt=lm.attempt,
     )
-
-
-def _content(data: Mapping[str, object]) -> Struct:
-    return to_struct({name: shown(value) for name, value in data.items()})
 
 
 def _int32(count: int) -> int:

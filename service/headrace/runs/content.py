@@ -1,0 +1,110 @@
+"""Content of calls, for readers who may see it: any Python value as a JSON value of bounded size.
+
+It is taken when the call happens, because programs go on changing what they have passed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+from headrace.events import Event, Status
+
+MAX_SIZE = 32_768
+"""Characters that the content of one status may hold, about; what is beyond shows as "…"."""
+
+MAX_DEPTH = 12
+CUT = "…"
+
+
+def without_content(event: Event) -> Event:
+    """The event as those may see it who must not see content."""
+    return (
+        event if not isinstance(event, Status) or event.data is None else replace(event, data=None)
+    )
+
+
+def with_content(event: Event) -> Event:
+    """The event with its content as it is now, in JSON values."""
+    if not isinstance(event, Status) or event.data is None:
+        return event
+
+    room = _Room(MAX_SIZE)
+
+    return replace(event, data={name: room.show(value) for name, value in event.data.items()})
+
+
+class _Room:
+    """Shows values until there is no room left."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    def show(self, value: object, depth: int = MAX_DEPTH) -> object:
+        """A JSON value that shows `value`; what has no JSON form stands as the name of its type."""
+        self._left -= 1
+
+        if self._left <= 0:
+            return CUT
+
+        match value:
+            case None | bool() | int():
+                return value
+            case float():
+                return value if math.isfinite(value) else str(value)
+            case str():
+                return self._text(value)
+            case Mapping() | list() | tuple() if depth == 0:
+                return CUT
+            case Mapping():
+                return self._members(cast("Mapping[object, object]", value), depth)
+            case list() | tuple():
+                return self._items(cast("Sequence[object]", value), depth)
+            case _:
+                return self._object(value, depth)
+
+    def _text(self, text: str) -> str:
+        shown = text if len(text) <= self._left else text[: self._left] + CUT
+        self._left -= len(shown)
+
+        return shown
+
+    def _members(self, members: Mapping[object, object], depth: int) -> dict[str, object]:
+        shown: dict[str, object] = {}
+
+        for name, value in members.items():
+            if self._left <= 0:
+                break
+
+            shown[self._text(str(name))] = self.show(value, depth - 1)
+
+        return shown
+
+    def _items(self, items: Sequence[object], depth: int) -> list[object]:
+        shown: list[object] = []
+
+        for item in items:
+            shown.append(self.show(item, depth - 1))
+
+            if self._left <= 0:
+                break
+
+        return shown
+
+    def _object(self, value: object, depth: int) -> object:
+        """Models and predictions show their fields."""
+        dump = _dump(value)
+
+        return f"<{type(value).__name__}>" if dump is None else self.show(dump(), depth)
+
+
+def _dump(value: object) -> Callable[[], Any] | None:
+    for name in ("model_dump", "toDict"):
+        method = getattr(value, name, None)
+
+        if callable(method):
+            return cast("Callable[[], Any]", method)
+
+    return None

@@ -1,0 +1,65 @@
+"""Content of calls: taken when they happen, in JSON values, of bounded size."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from headrace.events import Kind, Phase, Status
+from headrace.log import RunLog
+from headrace.runs.content import CUT, MAX_SIZE, with_content, without_content
+from headrace.values import Prediction
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+
+def shown(value: object) -> Any:
+    status = with_content(Status(Kind.TOOL, Phase.START, 1, 0, "search", data={"value": value}))
+    assert isinstance(status, Status)
+    assert status.data is not None
+
+    return status.data["value"]
+
+
+class Point(BaseModel):
+    x: int
+
+
+def test_values_are_shown_as_json() -> None:
+    assert shown({"a": [1, (2.5, None)], 3: True}) == {"a": [1, [2.5, None]], "3": True}
+    assert shown(float("inf")) == "inf"
+    assert shown([Point(x=1), Prediction(answer="why")]) == [{"x": 1}, {"answer": "why"}]
+    assert shown(object()) == "<object>"
+
+
+def test_what_is_deep_or_long_is_cut() -> None:
+    deep: list[object] = []
+    deep.append(deep)
+
+    assert json.dumps(shown(deep)).count("[") == 12
+    assert shown("x" * 2 * MAX_SIZE).endswith(CUT)
+
+
+@given(
+    st.recursive(
+        st.text() | st.binary() | st.integers() | st.floats(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_content_is_json_of_bounded_size(value: object) -> None:
+    assert len(json.dumps(shown([value] * 50), allow_nan=False)) < 12 * MAX_SIZE
+
+
+def test_a_log_keeps_content_as_it_was_or_not_at_all() -> None:
+    inputs: dict[str, object] = {"question": "why?"}
+    status = Status(Kind.TOOL, Phase.START, 1, 0, "search", data=inputs)
+    keeping, blind = RunLog(prepare=with_content), RunLog(prepare=without_content)
+    keeping.append(status)
+    blind.append(status)
+    inputs["question"] = "changed"
+
+    assert [entry.event.data for entry in keeping.read() if isinstance(entry.event, Status)] == [
+        {"question": "why?"}
+    ]
+    assert [entry.event.data for entry in blind.read() if isinstance(entry.event, Status)] == [None]
