@@ -71,11 +71,11 @@ def service(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environmen
     return _installed(f"{wheel}[service]", tmp_path_factory.mktemp("service"))
 
 
-def test_the_wheel_holds_three_typed_packages_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_holds_its_typed_packages_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     packages = {name.partition("/")[0] for name in names if ".dist-info/" not in name}
 
-    assert packages == {"headrace", "headrace_client", "headrace_proto"}
+    assert packages == {"headrace", "headrace_client", "headrace_gateway", "headrace_proto"}
     assert {f"{package}/py.typed" for package in packages} <= set(names)
 
 

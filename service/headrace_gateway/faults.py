@@ -1,0 +1,208 @@
+"""What goes wrong, over HTTP: the one table from reasons to statuses, and the one shape of an error.
+
+The body of a refused request and the last event of a failed stream are the same object. What the server
+says is made to be shown; anything else is replaced by a fixed text, and logged.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import grpc
+from headrace_client import (
+    DeadlineExceeded,
+    HeadraceError,
+    RequestRefused,
+    RunCancelled,
+    RunFailed,
+    RunLost,
+    ServerUnreachable,
+)
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from headrace_gateway.payloads import usage_object
+
+logger = logging.getLogger("headrace.gateway")
+
+BY_REASON: dict[str, int] = {
+    # the request
+    "REQUEST_INVALID": 400,
+    "CURSOR_AHEAD": 400,
+    "UNAUTHENTICATED": 401,
+    "PERMISSION_DENIED": 403,
+    "ORIGIN_REFUSED": 403,
+    "PATH_UNKNOWN": 404,
+    "PROGRAM_NOT_FOUND": 404,
+    "RUN_NOT_FOUND": 404,
+    "METHOD_UNKNOWN": 405,
+    "BODY_TOO_SLOW": 408,
+    "RUN_ID_REUSED": 409,
+    "RUN_CANCELLED": 409,
+    "REVISION_MISMATCH": 412,
+    "BODY_TOO_LARGE": 413,
+    "BODY_NOT_JSON": 415,
+    "HOST_REFUSED": 421,
+    "INPUT_INVALID": 422,
+    "CONTEXT_TOO_LONG": 422,
+    "CONTENT_REFUSED": 422,
+    "QUOTA_EXCEEDED": 429,
+    "LM_RATE_LIMITED": 429,
+    # the program
+    "PROGRAM_ERROR": 500,
+    "TOOL_ERROR": 500,
+    "OUTPUT_UNPARSABLE": 500,
+    "OUTPUT_UNSERIALISABLE": 500,
+    "PROGRAM_RESULT_INVALID": 500,
+    "RUN_TOO_LARGE": 500,
+    "GATEWAY_FAULT": 500,
+    "SERVER_FAULT": 502,
+    # the model behind the program
+    "LM_AUTH": 502,
+    "LM_BILLING": 502,
+    "LM_UNSUPPORTED": 502,
+    "LM_REQUEST_REJECTED": 502,
+    "LM_SERVER_ERROR": 502,
+    "LM_STREAM_BROKEN": 502,
+    "LM_UNAVAILABLE": 502,
+    # the server
+    "SERVER_BUSY": 503,
+    "DRAINING": 503,
+    "STREAM_AGED": 503,
+    "OWNER_LOST": 503,
+    "SERVER_UNREACHABLE": 503,
+    "LM_TIMEOUT": 504,
+    "RUN_TIMEOUT": 504,
+    "DEADLINE_EXCEEDED": 504,
+}
+
+BY_CODE: dict[grpc.StatusCode, int] = {
+    grpc.StatusCode.INVALID_ARGUMENT: 400,
+    grpc.StatusCode.OUT_OF_RANGE: 400,
+    grpc.StatusCode.UNAUTHENTICATED: 401,
+    grpc.StatusCode.PERMISSION_DENIED: 403,
+    grpc.StatusCode.NOT_FOUND: 404,
+    grpc.StatusCode.ALREADY_EXISTS: 409,
+    grpc.StatusCode.ABORTED: 409,
+    grpc.StatusCode.CANCELLED: 409,
+    grpc.StatusCode.FAILED_PRECONDITION: 412,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
+    grpc.StatusCode.UNAVAILABLE: 503,
+    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
+}
+"""For reasons of a later version of the server."""
+
+UNREACHABLE = "the gateway cannot reach the headrace server"
+FAULT = "the gateway could not answer; its log says why"
+
+
+def refusal(reason: str, message: str) -> HeadraceError:
+    """An error of the gateway's own."""
+    return RequestRefused(message, reason=reason)
+
+
+def status_of(error: HeadraceError) -> int:
+    """The HTTP status for an error."""
+    return BY_REASON.get(reason_of(error)) or BY_CODE.get(error.code, 502)
+
+
+def reason_of(error: HeadraceError) -> str:
+    """The stable name of what went wrong; there always is one."""
+    if error.reason:
+        return error.reason
+
+    match error:
+        case DeadlineExceeded():
+            return "DEADLINE_EXCEEDED"
+        case ServerUnreachable():
+            return "SERVER_UNREACHABLE"
+        case RequestRefused() | RunFailed():
+            return error.code.name
+        case _:
+            return "SERVER_FAULT"
+
+
+def error_object(error: HeadraceError) -> dict[str, Any]:
+    """An error as JSON: `type`, `reason`, `message`, and what else is known."""
+    known: dict[str, Any] = {
+        "type": "error",
+        "reason": reason_of(error),
+        "message": _message(error),
+        "run_id": error.run_id,
+        "run_state": run_state(error),
+        "retry_delay": error.retry_delay,
+        "violations": [
+            {"field": one.field, "description": one.description} for one in error.violations
+        ],
+        "metadata": error.metadata,
+        "usage": None if error.usage is None else usage_object(error.usage),
+    }
+
+    return {name: value for name, value in known.items() if value not in ("", None, [], {})}
+
+
+def run_state(error: HeadraceError) -> str:
+    """How the run ended; empty when only this answer did, and the run may go on."""
+    if isinstance(error, RunLost) or not isinstance(error, RunFailed):
+        return ""
+
+    return "cancelled" if isinstance(error, RunCancelled) else "failed"
+
+
+def error_response(error: HeadraceError) -> JSONResponse:
+    """An error as the answer to a request."""
+    headers: dict[str, str] = {}
+
+    if error.retry_delay is not None:
+        headers["retry-after"] = str(max(1, round(error.retry_delay)))
+
+    status = status_of(error)
+
+    if status == 401:
+        headers["www-authenticate"] = "Bearer"
+
+    return JSONResponse(error_object(error), status, headers)
+
+
+async def on_headrace_error(request: Request, error: Exception) -> JSONResponse:
+    """Answers what the server, or the gateway itself, refuses."""
+    assert isinstance(error, HeadraceError)
+
+    return error_response(error)
+
+
+async def on_http_exception(request: Request, error: Exception) -> JSONResponse:
+    """Answers what the router refuses."""
+    assert isinstance(error, HTTPException)
+    path = request.url.path
+    refused = (
+        refusal("METHOD_UNKNOWN", f"{path} takes no {request.method}")
+        if error.status_code == 405
+        else refusal("PATH_UNKNOWN", f"there is nothing at {path}; see /openapi.json")
+    )
+
+    return JSONResponse(error_object(refused), status_of(refused), _plain(error.headers))
+
+
+async def on_exception(request: Request, error: Exception) -> JSONResponse:
+    """Answers where the gateway fails; the server that runs it logs the traceback."""
+    return error_response(refusal("GATEWAY_FAULT", FAULT))
+
+
+def _message(error: HeadraceError) -> str:
+    if error.reason or isinstance(error, DeadlineExceeded):
+        return error.message
+
+    logger.warning("%s: %s", reason_of(error), error.message)
+
+    if isinstance(error, ServerUnreachable):
+        return UNREACHABLE
+
+    return f"the headrace server answered {error.code.name}"
+
+
+def _plain(headers: Mapping[str, str] | None) -> dict[str, str]:
+    return dict(headers or {})

@@ -1,0 +1,225 @@
+"""Messages of the wire as JSON objects: the dialect of the HTTP edge.
+
+Names are those of the contract. Enum values are short and lower case ("module", "start"), durations are
+seconds, times are RFC 3339, whole numbers have no fraction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias, cast
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import Struct
+from headrace_client import (
+    Failure,
+    LmCall,
+    Prediction,
+    Program,
+    Run,
+    StatusUpdate,
+    StreamEvent,
+    Token,
+    Usage,
+    outputs,
+)
+
+Payload: TypeAlias = dict[str, Any]
+
+
+def run_payload(run_id: str, program: str) -> Payload:
+    """Opens every stream: which run it is of."""
+    return {"type": "run", "run_id": run_id, "program": program}
+
+
+def token_payload(token: Token) -> Payload:
+    """Text of a field."""
+    payload: Payload = {
+        "type": "token",
+        "field": token.field,
+        "predictor": token.predictor,
+        "chunk": token.chunk,
+        "is_last": token.is_last,
+        "offset": token.offset,
+        "call_id": token.call_id,
+    }
+
+    if token.cached:
+        payload["cached"] = True
+
+    return payload
+
+
+def status_payload(status: StatusUpdate, envelope: StreamEvent) -> Payload:
+    """A call began, moved or ended."""
+    payload: Payload = {
+        "type": "status",
+        "message": status.message,
+        "kind": _short(StatusUpdate.Kind.Name, status.kind),
+        "phase": _short(StatusUpdate.Phase.Name, status.phase),
+        "name": status.name,
+        "call_id": status.call_id,
+        "parent_call_id": status.parent_call_id,
+        "create_time": envelope.create_time.ToJsonString(),
+    }
+
+    if status.outcome:
+        payload["outcome"] = _short(StatusUpdate.Outcome.Name, status.outcome)
+
+    if status.HasField("elapsed"):
+        payload["elapsed"] = _seconds(status.elapsed)
+
+    if status.HasField("usage"):
+        payload["usage"] = usage_object(status.usage)
+
+    if status.HasField("failure"):
+        payload["failure"] = _failure(status.failure)
+
+    if status.HasField("data"):
+        payload["data"] = _plain(status.data)
+
+    if status.HasField("lm"):
+        payload["lm"] = _lm(status.lm)
+
+    return payload
+
+
+def prediction_payload(prediction: Prediction) -> Payload:
+    """The program's result."""
+    return {"type": "prediction", **prediction_object(prediction)}
+
+
+def prediction_object(prediction: Prediction) -> Payload:
+    """A prediction: its outputs as `data`, and what they took."""
+    return {
+        "data": outputs(prediction),
+        "usage": usage_object(prediction.usage),
+        "elapsed": _seconds(prediction.elapsed),
+        "revision": prediction.revision,
+    }
+
+
+def usage_object(usage: Usage) -> Payload:
+    """LM work done."""
+    shown: Payload = {
+        "input_token_count": usage.input_token_count,
+        "output_token_count": usage.output_token_count,
+        "cached_input_token_count": usage.cached_input_token_count,
+        "reasoning_token_count": usage.reasoning_token_count,
+        "lm_call_count": usage.lm_call_count,
+        "cache_hit_count": usage.cache_hit_count,
+    }
+
+    if usage.HasField("cost_usd"):
+        shown["cost_usd"] = usage.cost_usd
+
+    if usage.models:
+        shown["models"] = {name: usage_object(one) for name, one in usage.models.items()}
+
+    return shown
+
+
+def program_object(program: Program) -> Payload:
+    """A program: what it takes, gives and can stream."""
+    return cast("Payload", _whole(_written(program)))
+
+
+def run_object(run: Run) -> Payload:
+    """The record of a run."""
+    shown: Payload = {
+        "run_id": run.run_id,
+        "program": run.program,
+        "revision": run.revision,
+        "state": _short(Run.State.Name, run.state),
+        "attempt": run.attempt,
+        "last_sequence": run.last_sequence,
+        "reader_count": run.reader_count,
+        "labels": dict(run.labels),
+        "usage": usage_object(run.usage),
+    }
+
+    for name in ("create_time", "end_time", "expire_time"):
+        if run.HasField(name):
+            shown[name] = getattr(run, name).ToJsonString()
+
+    if run.HasField("prediction"):
+        shown["prediction"] = prediction_object(run.prediction)
+
+    if run.HasField("failure"):
+        shown["failure"] = _failure(run.failure)
+
+    return shown
+
+
+def server_object(message: Message) -> Payload:
+    """Facts about the server; durations of its limits as seconds."""
+    shown = _written(message)
+    limits = getattr(message, "limits", None)
+
+    for field, value in limits.ListFields() if limits else ():
+        if isinstance(value, Duration):
+            shown["limits"][field.name] = _seconds(value)
+
+    return cast("Payload", _whole(shown))
+
+
+def _failure(failure: Failure) -> Payload:
+    shown: Payload = {"reason": failure.reason, "message": failure.message}
+
+    if failure.metadata:
+        shown["metadata"] = dict(failure.metadata)
+
+    if failure.HasField("retry_delay"):
+        shown["retry_delay"] = _seconds(failure.retry_delay)
+
+    if failure.call_id:
+        shown["call_id"] = failure.call_id
+
+    return shown
+
+
+def _lm(lm: LmCall) -> Payload:
+    return {
+        "model": lm.model,
+        "engine": lm.engine,
+        "finish_reason": lm.finish_reason,
+        "cached": lm.cached,
+        "attempt": lm.attempt,
+    }
+
+
+def _plain(struct: Struct) -> Payload:
+    return cast("Payload", _whole(MessageToDict(struct)))
+
+
+def _written(message: Message) -> Payload:
+    return MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+
+
+def _whole(value: Any) -> Any:
+    """Numbers of a Struct are doubles: whole ones lose their ".0"."""
+    match value:
+        case dict():
+            return {name: _whole(one) for name, one in value.items()}  # pyright: ignore[reportUnknownVariableType]  # JSON
+        case list():
+            return [_whole(one) for one in value]  # pyright: ignore[reportUnknownVariableType]  # JSON
+        case float() if value.is_integer() and abs(value) < 2**53:
+            return int(value)
+        case _:
+            return value
+
+
+def _short(name_of: Callable[[Any], str], value: int) -> str:
+    """KIND_LM as "lm"; a value of a later version as its number."""
+    try:
+        return name_of(value).partition("_")[2].lower()
+    except ValueError:
+        return str(value)
+
+
+def _seconds(duration: Duration) -> float:
+    return duration.seconds + duration.nanos / 1e9

@@ -1,0 +1,229 @@
+"""Requests as they come over HTTP: inputs are the JSON body, options the query, positions an event's id.
+
+Options have the names of the contract. One that is unknown or malformed is refused by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import json
+import math
+from collections.abc import Callable
+from typing import Any, Literal, TypedDict, cast
+
+from headrace_client import FieldViolation, RequestInvalid
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+
+from headrace_gateway.faults import refusal
+
+END = "end"
+"""In place of a sequence: the reader has seen the last event there will be."""
+
+
+class ReadOptions(TypedDict, total=False):
+    """What one reader wants."""
+
+    fields: list[str]
+    no_tokens: bool
+    include_data: bool
+    merge_interval: float
+
+
+class StartOptions(TypedDict, total=False):
+    """What a run is started with."""
+
+    run_id: str
+    timeout: float
+    linger: float
+    revision: str
+    labels: dict[str, str]
+
+
+Detail = Literal["all", "messages", "none"]
+DETAILS: tuple[Detail, ...] = ("all", "messages", "none")
+
+
+def read_options(query: QueryParams) -> ReadOptions:
+    """The options of a reader."""
+    return cast("ReadOptions", _parsed(query, READ))
+
+
+def start_options(query: QueryParams) -> StartOptions:
+    """The options of a run."""
+    return cast("StartOptions", _parsed(query, START))
+
+
+def status_detail(query: QueryParams) -> Detail:
+    """Which statuses a reader wants: those with a message, unless it says otherwise."""
+    asked = query.get("status_detail", "messages")
+
+    for detail in DETAILS:
+        if asked == detail:
+            return detail
+
+    raise invalid("status_detail", f"must be one of {', '.join(DETAILS)}")
+
+
+def refuse_unknown(query: QueryParams, *known: str) -> None:
+    """Raises RequestInvalid for options that nothing here reads."""
+    names = sorted({*known})
+
+    for name in query:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = (
+                f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names) or 'none'}"
+            )
+            raise invalid(name, f"is no option; {hint}")
+
+
+def position(request: Request, run_id: str) -> int | None:
+    """After which sequence to read; None when the reader has seen the end.
+
+    `Last-Event-ID` is what a browser sends when it connects anew, and counts before the query.
+    """
+    last = request.headers.get("last-event-id", "")
+
+    if not last:
+        return _sequence("after_sequence", request.query_params.get("after_sequence", "0"))
+
+    run, _, sequence = last.rpartition(":")
+
+    if run not in ("", run_id):
+        raise invalid("Last-Event-ID", f"is of run {run[:64]!r}, not of this one")
+
+    return None if sequence == END else _sequence("Last-Event-ID", sequence)
+
+
+async def json_object(request: Request, *, most: int, seconds: float) -> dict[str, Any]:
+    """The body: a JSON object of at most `most` bytes; an empty body is an empty object.
+
+    Raises RequestInvalid, or refuses a body that is too large, too slow, or said not to be JSON.
+    """
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+
+    if kind != "application/json":
+        raise refusal("BODY_NOT_JSON", f"the body is {kind}; send application/json")
+
+    try:
+        async with asyncio.timeout(seconds):
+            body = await _body(request, most)
+    except TimeoutError:
+        raise refusal("BODY_TOO_SLOW", f"the body did not come within {seconds:g} s") from None
+
+    return _decoded(body)
+
+
+def invalid(field: str, description: str) -> RequestInvalid:
+    """The error for one field of a request."""
+    return RequestInvalid(
+        f"{field} {description}",
+        reason="REQUEST_INVALID",
+        violations=[FieldViolation(field, description)],
+    )
+
+
+async def _body(request: Request, most: int) -> bytes:
+    too_large = refusal("BODY_TOO_LARGE", f"the body is larger than {most} bytes")
+    declared = request.headers.get("content-length", "")
+
+    if declared.isdecimal() and int(declared[:20]) > most:
+        raise too_large
+
+    body = bytearray()
+
+    async for piece in request.stream():
+        body += piece
+
+        if len(body) > most:
+            raise too_large
+
+    return bytes(body)
+
+
+def _decoded(body: bytes) -> dict[str, Any]:
+    if not body.strip():
+        return {}
+
+    try:
+        value = json.loads(body)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()  # NaN, lone surrogates
+    except RecursionError:
+        raise invalid("body", "is nested too deep") from None
+    except ValueError as error:
+        raise invalid("body", f"is no JSON: {error}") from None
+
+    if not isinstance(value, dict):
+        raise invalid("body", 'must be a JSON object, such as {"question": "why?"}')
+
+    return cast("dict[str, Any]", value)
+
+
+def _sequence(field: str, text: str) -> int:
+    if not text.isdecimal() or int(text[:20]) >= 2**31:
+        raise invalid(field, f"{text[:80]!r} is no position")
+
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+
+    if not math.isfinite(seconds) or abs(seconds) > 1e9:
+        raise ValueError
+
+    return seconds
+
+
+def _flag(text: str) -> bool:
+    return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+
+
+def _selectors(texts: list[str]) -> list[str]:
+    return [one.strip() for text in texts for one in text.split(",") if one.strip()]
+
+
+def _labels(texts: list[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in texts]
+
+    if not all(equals for _, equals, _ in pairs):
+        raise ValueError
+
+    return {name: value for name, _, value in pairs}
+
+
+Parse = Callable[[list[str]], object]
+
+
+def _last(parse: Callable[[str], object]) -> Parse:
+    return lambda texts: parse(texts[-1])
+
+
+READ: dict[str, tuple[Parse, str]] = {
+    "fields": (_selectors, "selectors such as compose.answer, or *"),
+    "no_tokens": (_last(_flag), "true or false"),
+    "include_data": (_last(_flag), "true or false"),
+    "merge_interval": (_last(_seconds), "a number of seconds"),
+}
+START: dict[str, tuple[Parse, str]] = {
+    "run_id": (_last(str), "text"),
+    "timeout": (_last(_seconds), "a number of seconds"),
+    "linger": (_last(_seconds), "a number of seconds"),
+    "revision": (_last(str), "text"),
+    "labels": (_labels, "name=value"),
+}
+
+
+def _parsed(query: QueryParams, parsers: dict[str, tuple[Parse, str]]) -> dict[str, object]:
+    parsed: dict[str, object] = {}
+
+    for name, (parse, wanted) in parsers.items():
+        if name in query:
+            try:
+                parsed[name] = parse(query.getlist(name))
+            except (ValueError, KeyError):
+                raise invalid(name, f"must be {wanted}") from None
+
+    return parsed

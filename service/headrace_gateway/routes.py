@@ -1,0 +1,174 @@
+"""The calls, one each."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+import grpc
+from headrace_client import CursorAhead, RunStream
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from headrace_gateway import requests, sse
+from headrace_gateway.payloads import (
+    prediction_object,
+    program_object,
+    run_object,
+    run_payload,
+    server_object,
+)
+from headrace_gateway.presence import OpenRequests, left
+from headrace_gateway.setup import Setup
+from headrace_gateway.stream import ENDING, RunResponse
+from headrace_gateway.upstream import Upstream
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """The calls of the HTTP edge, each a client of the server's."""
+
+    setup: Setup
+    upstream: Upstream
+    waiting: OpenRequests
+
+    def routes(self) -> list[BaseRoute]:
+        """Where they are found."""
+        return [
+            Route("/v1/programs", self.list_programs),
+            Route("/v1/programs/{name}", self.get_program),
+            Route("/v1/programs/{name}/stream", self.stream, methods=["POST"]),
+            Route("/v1/programs/{name}/predict", self.predict, methods=["POST"]),
+            Route("/v1/runs/{run_id}", self.get_run),
+            Route("/v1/runs/{run_id}/events", self.events),
+            Route("/v1/runs/{run_id}/cancel", self.cancel, methods=["POST"]),
+            Route("/v1/server", self.get_server),
+        ]
+
+    async def list_programs(self, request: Request) -> Response:
+        """The programs, by name."""
+        programs = await self.upstream.client().programs()
+
+        return JSONResponse({"programs": [program_object(program) for program in programs]})
+
+    async def get_program(self, request: Request) -> Response:
+        """One program."""
+        program = await self.upstream.client().describe(request.path_params["name"])
+
+        return JSONResponse(program_object(program))
+
+    async def get_server(self, request: Request) -> Response:
+        """Version, features and limits of the server."""
+        return JSONResponse(server_object(await self.upstream.client().server_info()))
+
+    async def stream(self, request: Request) -> Response:
+        """Starts or joins a run, and streams it."""
+        query = request.query_params
+        requests.refuse_unknown(query, *requests.READ, *requests.START, "status_detail")
+        detail = requests.status_detail(query)
+        program: str = request.path_params["name"]
+        run = self.upstream.client().run(
+            program,
+            inputs=await self._body(request),
+            **requests.read_options(query),
+            **_named(requests.start_options(query)),
+        )
+
+        return self._streamed(run, program, detail)
+
+    async def events(self, request: Request) -> Response:
+        """Streams a run that exists, from where its reader left; 204 where nothing is left to read."""
+        query = request.query_params
+        requests.refuse_unknown(query, *requests.READ, "status_detail", "after_sequence")
+        detail = requests.status_detail(query)
+        options = requests.read_options(query)
+        run_id: str = request.path_params["run_id"]
+        after = requests.position(request, run_id)
+
+        if after is None:
+            return Response(status_code=204)  # which tells a browser not to connect again
+
+        if request.method == "HEAD":
+            return Response(headers=sse.HEADERS)
+
+        client = self.upstream.client()
+        record = await client.get_run(run_id)
+
+        if after > record.last_sequence:
+            raise CursorAhead(
+                f"run {run_id} is at event {record.last_sequence}, before {after}",
+                code=grpc.StatusCode.OUT_OF_RANGE,
+                reason="CURSOR_AHEAD",
+                run_id=run_id,
+            )
+
+        run = client.attach(run_id, after_sequence=after, **options)
+
+        return self._streamed(run, record.program, detail, is_accepted=True)
+
+    async def predict(self, request: Request) -> Response:
+        """Runs a program and gives its prediction; who leaves may ask again with the same run_id."""
+        requests.refuse_unknown(request.query_params, *requests.START)
+        run = self.upstream.client().run(
+            request.path_params["name"],
+            inputs=await self._body(request),
+            no_tokens=True,
+            status_detail="none",
+            **_named(requests.start_options(request.query_params)),
+        )
+
+        async with run:
+            run.detach()
+            work, gone = run.prediction(), left(request.receive)
+            prediction = await self.waiting.while_there(work, gone)
+
+        if prediction is None:
+            raise ENDING
+
+        return JSONResponse({"run_id": run.run_id, **prediction_object(prediction)})
+
+    async def get_run(self, request: Request) -> Response:
+        """The record of a run."""
+        run = await self.upstream.client().get_run(request.path_params["run_id"])
+
+        return JSONResponse(run_object(run))
+
+    async def cancel(self, request: Request) -> Response:
+        """Stops a run."""
+        body = await self._body(request)
+        reason = body.pop("reason", "")
+
+        for name in body:
+            raise requests.invalid(name, "is unknown; the body may hold a reason")
+
+        if not isinstance(reason, str):
+            raise requests.invalid("reason", "must be text")
+
+        run = await self.upstream.client().cancel(request.path_params["run_id"], reason=reason)
+
+        return JSONResponse(run_object(run))
+
+    def _streamed(
+        self, run: RunStream, program: str, detail: requests.Detail, *, is_accepted: bool = False
+    ) -> Response:
+        return RunResponse(
+            run,
+            run_payload(run.run_id, program),
+            detail=detail,
+            requests=self.waiting,
+            heartbeat_interval=self.setup.heartbeat_interval,
+            is_accepted=is_accepted,
+        )
+
+    async def _body(self, request: Request) -> dict[str, object]:
+        setup = self.setup
+
+        return await requests.json_object(
+            request, most=setup.max_body_bytes, seconds=setup.body_timeout
+        )
+
+
+def _named(options: requests.StartOptions) -> requests.StartOptions:
+    """Gives the run a name where the caller gave none."""
+    return {**options, "run_id": options.get("run_id") or str(uuid.uuid4())}

@@ -1,0 +1,158 @@
+"""The events of a run as a response: one task writes them, another watches the reader.
+
+A write waits until the socket takes it, and meanwhile nothing is read from the server: for a slow
+browser the server merges, and nothing queues up here. A reader that leaves does not stop the run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from headrace_client import Event, HeadraceError, Prediction, RunStream, ServerUnreachable, Token
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from headrace_gateway import sse
+from headrace_gateway.faults import error_object, error_response, refusal
+from headrace_gateway.payloads import Payload, prediction_payload, status_payload, token_payload
+from headrace_gateway.presence import OpenRequests
+from headrace_gateway.requests import END, Detail
+
+PATIENCE = 1.0
+"""Seconds for which a refusal may still come as a status; then the response begins without an event."""
+
+
+class Reader:
+    """Whoever reads a stream: takes bytes, and is kept awake by comments while there are none."""
+
+    def __init__(self, receive: Receive, send: Send, headers: Payload, opening: bytes) -> None:
+        self._receive = receive
+        self._send = send
+        self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
+        self._opening = opening
+        self._loop = asyncio.get_running_loop()
+        self._is_writing = False
+        self._written = self._loop.time()
+        self.has_begun = False
+
+    async def begin(self) -> None:
+        """Sends status 200 and the opening; does nothing the second time."""
+        if not self.has_begun:
+            self.has_begun = True
+            start = {"type": "http.response.start", "status": 200, "headers": self._headers}
+            await self._send(start)
+            await self.write(self._opening)
+
+    async def write(self, data: bytes) -> None:
+        """Returns when the socket has taken it."""
+        await self.begin()
+        self._is_writing = True
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        self._is_writing = False
+        self._written = self._loop.time()
+
+    async def end(self) -> None:
+        """Ends the response, so that the connection can serve another."""
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def gone(self, heartbeat_interval: float) -> None:
+        """Returns once the reader has left."""
+        while True:
+            try:
+                async with asyncio.timeout(heartbeat_interval if self.has_begun else PATIENCE):
+                    if (await self._receive())["type"] == "http.disconnect":
+                        return
+            except TimeoutError:
+                await self._keep_awake(heartbeat_interval)
+
+    async def _keep_awake(self, heartbeat_interval: float) -> None:
+        if not self.has_begun:
+            await self.begin()
+        elif not self._is_writing and self._loop.time() - self._written >= heartbeat_interval:
+            await self.write(sse.COMMENT)
+
+
+class RunResponse(Response):
+    """Server-Sent Events of a run."""
+
+    def __init__(
+        self,
+        run: RunStream,
+        opening: Payload,
+        *,
+        detail: Detail,
+        requests: OpenRequests,
+        heartbeat_interval: float,
+        is_accepted: bool = False,
+    ) -> None:
+        """`run` is still to be opened; `opening` is sent before its events.
+
+        `is_accepted`: nothing is to be refused any more, so the response begins at once.
+        """
+        super().__init__()
+        self._run = run
+        self._opening = opening
+        self._detail: Detail = detail
+        self._requests = requests
+        self._heartbeat_interval = heartbeat_interval
+        self._is_accepted = is_accepted
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {**sse.HEADERS, "headrace-run-id": self._run.run_id}
+        reader = Reader(receive, send, headers, sse.opening(self._opening))
+
+        try:
+            async with self._run as run:
+                run.detach()
+                watch = reader.gone(self._heartbeat_interval)
+                await self._requests.while_there(self._tell(run, reader), watch)
+        except HeadraceError as error:
+            await error_response(error)(scope, receive, send)
+        else:
+            await self._finish(reader, scope, receive, send)
+
+    async def _tell(self, run: RunStream, reader: Reader) -> None:
+        if self._is_accepted:
+            await reader.begin()
+
+        try:
+            async for event in run:
+                if payload := self._payload(event, run):
+                    await reader.write(sse.event(payload, self._position(run)))
+        except HeadraceError as error:
+            if not reader.has_begun:
+                raise
+
+            await reader.write(sse.event(error_object(error), self._end_of(error)))
+        else:
+            await reader.write(sse.done(f"{self._run.run_id}:{END}"))
+
+    def _payload(self, event: Event, run: RunStream) -> Payload | None:
+        match event:
+            case Token():
+                return token_payload(event)
+            case Prediction():
+                return prediction_payload(event)
+            case status if self._detail == "all" or (self._detail == "messages" and status.message):
+                assert run.last_event is not None  # it is the envelope of this one
+                return status_payload(status, run.last_event)
+            case _:
+                return None
+
+    def _position(self, run: RunStream) -> str:
+        sequence = 0 if run.last_event is None else run.last_event.sequence
+
+        return f"{run.run_id}:{sequence}" if sequence else ""
+
+    def _end_of(self, error: HeadraceError) -> str:
+        """A run out of reach may be asked for again; any other error stays what it is."""
+        return "" if isinstance(error, ServerUnreachable) else f"{self._run.run_id}:{END}"
+
+    async def _finish(self, reader: Reader, scope: Scope, receive: Receive, send: Send) -> None:
+        if reader.has_begun:
+            await reader.end()
+        else:
+            await error_response(ENDING)(scope, receive, send)
+
+
+ENDING = refusal("DRAINING", "the gateway is ending; ask again, with the same run_id")
