@@ -108,18 +108,22 @@ def _as_sent(chunk: Any) -> dict[str, Any]:
 
     return {
         "model": chunk.model,
-        "choices": [{"index": one.index, "delta": _delta(one.delta)} for one in chunk.choices],
+        "choices": [_choice(one) for one in chunk.choices],
         "usage": usage.model_dump() if usage is not None else None,
     }
 
 
-def _delta(delta: Any) -> dict[str, Any]:
-    calls = delta.tool_calls or ()
+def _choice(choice: Any) -> dict[str, Any]:
+    delta, logprobs = choice.delta, choice.logprobs
 
     return {
-        "content": delta.content,
-        "reasoning_content": getattr(delta, "reasoning_content", None),
-        "tool_calls": [call.model_dump() for call in calls],
+        "index": choice.index,
+        "delta": {
+            "content": delta.content,
+            "reasoning_content": getattr(delta, "reasoning_content", None),
+            "tool_calls": [call.model_dump() for call in delta.tool_calls or ()],
+        },
+        "logprobs": logprobs.model_dump() if hasattr(logprobs, "model_dump") else logprobs,
     }
 
 

@@ -7,24 +7,25 @@ a header, a reset in the middle of a chunk, silence.
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import struct
 from collections.abc import Awaitable, Callable
-from typing import cast
-
-import orjson
+from typing import TypeAlias, cast
 
 from headrace.mock_lm.requests import Received, mask
 
-Answer = Callable[[Received, "Connection"], Awaitable[None]]
+Answer: TypeAlias = Callable[[Received, "Connection"], Awaitable[None]]
+Notice: TypeAlias = Callable[["Connection"], None]
 
 
 class Connection(asyncio.Protocol):
     """A client's connection to the mock."""
 
-    def __init__(self, answer: Answer, connections: set[Connection]) -> None:
+    def __init__(self, answer: Answer, opened: Notice, closed: Notice) -> None:
         self._answer = answer
-        self._connections = connections
+        self._opened = opened
+        self._closed = closed
         self._buffer = bytearray()
         self._request: Received | None = None
         self._task: asyncio.Task[None] | None = None
@@ -33,7 +34,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._connections.add(self)
+        self._opened(self)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -42,7 +43,7 @@ class Connection(asyncio.Protocol):
             self._take_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._connections.discard(self)
+        self._closed(self)
         self._writable.set()
 
         if self._request is not None:
@@ -92,7 +93,7 @@ class Connection(asyncio.Protocol):
             return
 
         del self._buffer[: len(head) + len(separator) + length]
-        request.body = orjson.loads(rest[:length]) if length else {}
+        request.body = json.loads(rest[:length]) if length else {}
         self._request = request
         self._task = asyncio.get_running_loop().create_task(self._serve(request))
 

@@ -137,4 +137,4 @@ def _topic(message: str) -> str:
     found = SECTION.search(message) or TAGGED.search(message)
     text = found[2] if found else message
 
-    return " ".join(text.split())[:80]
+    return " ".join(text.split())[:80].encode("utf-8", "replace").decode()

@@ -47,12 +47,14 @@ class MockLM:
         self._listen = host, port
         self._attempts = Counter[str]()
         self._arrival = asyncio.Condition()
+        self._quiet = asyncio.Event()
+        self._quiet.set()
 
     async def __aenter__(self) -> Self:
         host, port = self._listen
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: Connection(self._answer, self.connections), host, port
+            lambda: Connection(self._answer, self._opened, self._closed), host, port
         )
         self._address = self._server.sockets[0].getsockname()[:2]
 
@@ -82,6 +84,20 @@ class MockLM:
             await self._arrival.wait_for(lambda: len(self.requests) >= count)
 
         return self.requests[:count]
+
+    async def quiet(self) -> None:
+        """Waits until no connection is open."""
+        await self._quiet.wait()
+
+    def _opened(self, connection: Connection) -> None:
+        self.connections.add(connection)
+        self._quiet.clear()
+
+    def _closed(self, connection: Connection) -> None:
+        self.connections.discard(connection)
+
+        if not self.connections:
+            self._quiet.set()
 
     async def _answer(self, request: Received, connection: Connection) -> None:
         reply = Reply(request, connection, 0, self.pace)
