@@ -16,9 +16,9 @@ from contextlib import suppress
 from types import NoneType
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
-import json_repair
 from pydantic import ValidationError
 
+from headrace.adapters.repair import mended
 from headrace.signatures import Field
 from headrace.signatures.annotations import alternatives
 
@@ -92,7 +92,7 @@ def _json(text: str) -> Any:
 
 def _nearly_json(text: str) -> Any:
     if "{" in text or "[" in text:
-        return json_repair.loads(text)
+        return mended(text)
 
     raise ValueError("neither an object nor an array")  # which the library would read as nothing
 

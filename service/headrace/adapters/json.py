@@ -10,10 +10,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-import json_repair
-
 from headrace.adapters.base import Adapter
 from headrace.adapters.prompt import outputs_present, placeholder
+from headrace.adapters.repair import mended
 from headrace.adapters.strict_schema import strict_schema
 from headrace.adapters.wording import asked_type, json_text, shown_value, type_note
 from headrace.lm.base import BaseLM
@@ -100,7 +99,7 @@ class JSONAdapter(Adapter):
 def _nearly_objects(completion: str) -> list[dict[str, Any]]:
     """The objects in a text, as a library that is made for it reads nearly-JSON."""
     try:
-        found: object = json_repair.loads(completion)
+        found = mended(completion)
     except (ValueError, RecursionError):
         return []
 
