@@ -116,4 +116,6 @@ def _explained(error: ValidationError, origins: Mapping[str, str]) -> str:
 
 
 def _known_keys() -> list[str]:
-    return [key for key, _ in _leaves(Config().model_dump())]
+    keys = [key for key, _ in _leaves(Config().model_dump())]
+
+    return sorted({*keys, *(key.partition(".")[0] for key in keys)})
