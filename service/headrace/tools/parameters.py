@@ -42,7 +42,7 @@ def read_parameters(function: Callable[..., Any], stated: Mapping[str, Any]) -> 
     for one in named:
         if one.kind in (Parameter.VAR_POSITIONAL, Parameter.POSITIONAL_ONLY):
             raise UsageError(
-                f"{_shown(function)} takes {str(one)!r} by position, and a tool is called by "
+                f"{_shown(function)} takes {one.name!r} by position, and a tool is called by "
                 "names; wrap it in a function that names what it takes"
             )
 
