@@ -17,6 +17,8 @@ ADDRESS = "127.0.0.1:50051"
 """What pages write. The server listens on another port, which takes its place."""
 PROGRAMS = "headrace.demo:composer headrace.demo:qa"
 SERVES = re.compile(r"^(headrace (serve|gateway|mock-lm)|make serve)\b")
+CALLS = re.compile(r"\bheadrace (run|attach|cancel|programs|describe)\b")
+"""Commands that go to ADDRESS where no other is written."""
 LIKE = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -83,13 +85,16 @@ class Story:
         if SERVES.match(command):
             return self._serve(command)
 
+        if CALLS.search(command) and "--server" not in command:
+            command = f"export HEADRACE_ADDRESS={ADDRESS}\n{command}"
+
         return self._shell.run(self._placed(command))
 
     def _serve(self, command: str) -> str:
         anywhere = "LISTEN=127.0.0.1:0" if command.startswith("make") else "--listen 127.0.0.1:0"
         address = self._shell.serve(f"{command.strip()} {anywhere}")
 
-        if "mock-lm" not in command:
+        if not command.startswith("headrace mock-lm"):
             self._address = address
 
         return ""

@@ -8,10 +8,10 @@ import shlex
 import signal
 import sys
 
-from headrace.demo.commands import PROGRAMS, ServerFailed, headrace, serve, serving
+from headrace.demo.commands import PROGRAMS, ServerFailed, serve, serving
 from headrace.demo.provider import provider
+from headrace.demo.watching import say, watch
 
-QUESTION = "question=Why do parallel branches feel faster?"
 NEXT = """
 Next, in one terminal:
   make serve
@@ -28,9 +28,7 @@ async def show() -> int:
         say(f"\n$ headrace serve {shlex.join(PROGRAMS)} --lm {lm.model}")
 
         async with serving(lm) as address:
-            say(f"\n$ headrace run composer {shlex.quote(QUESTION)}")
-            run = await headrace("run", "composer", QUESTION, "--server", address)
-            code = await run.wait()
+            code = await watch(address)
 
     if code == 0:
         say(NEXT)
@@ -48,11 +46,6 @@ async def serve_on(listen: str) -> int:
         loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C reaches the server by itself
 
         return await server.wait()
-
-
-def say(text: str) -> None:
-    """Prints in order with what the commands print."""
-    print(text, flush=True)  # noqa: T201 - this is a command
 
 
 def main() -> int:
