@@ -160,6 +160,15 @@ def test_completions_are_read_by_number_and_by_field() -> None:
     )
 
 
+def test_completions_are_also_made_from_the_values_of_each_field() -> None:
+    columns: dict[str, list[object]] = {"answer": ["a", "b", "c"], "score": [1, 3, 2]}
+
+    assert list(Prediction.from_completions(columns).completions) == list(three().completions)
+
+    with pytest.raises(UsageError, match="different numbers of values"):
+        Prediction.from_completions({"answer": ["a", "b"], "score": [1]})
+
+
 def test_what_completions_lack_is_named() -> None:
     with pytest.raises(AttributeError, match="no completion has a field 'anser'"):
         _ = three().completions.anser

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Self, overload
+from typing import Any, Self, TypeAlias, overload
 
 from headrace.errors import UsageError
 from headrace.values.example import Example
 from headrace.values.scored import Scored
+
+Outputs: TypeAlias = Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]
 
 
 class Prediction(Example, Scored):
@@ -22,9 +24,7 @@ class Prediction(Example, Scored):
         self._lm_usage: Mapping[str, Mapping[str, Any]] | None = None
 
     @classmethod
-    def from_completions(
-        cls, completions: Sequence[Mapping[str, Any]], signature: type | None = None
-    ) -> Self:
+    def from_completions(cls, completions: Outputs, signature: type | None = None) -> Self:
         """The prediction of a call from the outputs of each of its completions."""
         every = Completions(completions, signature)
         prediction = cls(every[0])
@@ -57,13 +57,9 @@ class Prediction(Example, Scored):
 class Completions:
     """The completions of one call: by number as predictions, by field as lists of values."""
 
-    def __init__(
-        self, completions: Sequence[Mapping[str, Any]], signature: type | None = None
-    ) -> None:
-        if not completions:
-            raise UsageError("there are no completions; a call gives at least one")
-
-        self._completions = tuple(dict(one) for one in completions)
+    def __init__(self, completions: Outputs, signature: type | None = None) -> None:
+        """Takes the outputs of each completion, or for each output its values."""
+        self._completions = _rows(completions)
         self.signature = signature
         """What the completions answer, where they are of a predictor."""
 
@@ -105,3 +101,23 @@ class Completions:
         values = ",\n    ".join(f"{name}={value!r}" for name, value in self.items())
 
         return f"Completions(\n    {values}\n)"
+
+
+def _rows(completions: Outputs) -> tuple[dict[str, Any], ...]:
+    if isinstance(completions, Mapping):
+        columns = completions.items()
+        lengths = {len(values) for _, values in columns}
+
+        if len(lengths) > 1:
+            raise UsageError("the outputs have different numbers of values")
+
+        rows = [
+            {name: values[at] for name, values in columns} for at in range(max(lengths, default=0))
+        ]
+    else:
+        rows = [dict(one) for one in completions]
+
+    if not rows:
+        raise UsageError("there are no completions; a call gives at least one")
+
+    return tuple(rows)
