@@ -6,6 +6,7 @@ out is tolerated, except the finish reason: an answer without one broke off.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -210,8 +211,13 @@ def _add_tool_calls(calls: dict[int, dict[str, Any]], pieces: Sequence[Any]) -> 
     for place, piece in enumerate(map(mapping, pieces)):
         index = piece.get("index")
         blank = {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
-        call = calls.setdefault(place if index is None else index, blank)
+        call = calls.setdefault(index if type(index) is int else place, blank)
         function = mapping(piece.get("function"))
-        call["id"] = piece.get("id") or call["id"]
-        call["function"]["name"] = function.get("name") or call["function"]["name"]
-        call["function"]["arguments"] += mend(function.get("arguments") or "")
+        call["id"] = str(piece.get("id") or call["id"])
+        call["function"]["name"] = str(function.get("name") or call["function"]["name"])
+        call["function"]["arguments"] += _arguments(function.get("arguments") or "")
+
+
+def _arguments(arguments: object) -> str:
+    """The text of arguments; some providers send the object itself."""
+    return mend(arguments) if isinstance(arguments, str) else json.dumps(arguments)

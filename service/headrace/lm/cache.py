@@ -84,7 +84,7 @@ class AnswerCache:
         self._memory.put(key, value)
 
         if self._disk is not None:
-            asyncio.get_running_loop().run_in_executor(None, self._disk.put, key, value)
+            self._disk.put_later(key, value)
 
     def close(self) -> None:
         """Lets go of the disk."""

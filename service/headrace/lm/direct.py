@@ -7,6 +7,7 @@ the loop early, the connection is aborted at once: the provider must not go on f
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -27,11 +28,13 @@ from headrace.lm.deadlines import Deadlines, Watchdog
 from headrace.lm.failures import refused, said_in_stream
 from headrace.lm.routes import Route
 from headrace.lm.sessions import http_session
-from headrace.lm.sse import EventSplitter, LineTooLong
+from headrace.lm.sse import LINE_LIMIT, EventSplitter, LineTooLong
 
 NAME = "direct"
-BODY_LIMIT = 16 * 1024
+REFUSAL_LIMIT = 16 * 1024
 """Bytes read of a refusal."""
+REFUSAL_TIME = 0.5
+"""Seconds to wait for its words; the status alone says enough."""
 GOODBYE = 0.05
 """Seconds for the end of a body whose answer is whole, so that its connection can be kept."""
 
@@ -85,15 +88,40 @@ async def _read(
     response: aiohttp.ClientResponse, assembly: Assembly, watchdog: Watchdog, model: str
 ) -> None:
     if response.status != 200:
-        said = (await response.content.read(BODY_LIMIT)).decode("utf-8", "replace")
+        said = await _refusal(response.content)
         raise refused(response.status, said, model=model, headers=response.headers)
 
     if response.content_type == "application/json":
-        _feed([await response.read()], assembly, model)  # the provider did not stream
+        _feed([await _whole(response.content, model)], assembly, model)
     elif response.content_type == "text/html":
         raise LMStreamBrokenError("the provider answered with a page of HTML", model=model)
     else:
         await _read_events(response.content, assembly, watchdog, model)
+
+
+async def _refusal(content: aiohttp.StreamReader) -> str:
+    """What a provider says with an error status: as much as comes soon."""
+    said = b""
+
+    with contextlib.suppress(TimeoutError, aiohttp.ClientError):
+        async with asyncio.timeout(REFUSAL_TIME):
+            while len(said) < REFUSAL_LIMIT and (data := await content.readany()):
+                said += data
+
+    return said.decode("utf-8", "replace")
+
+
+async def _whole(content: aiohttp.StreamReader, model: str) -> bytes:
+    """The body of a provider that does not stream."""
+    body = bytearray()
+
+    while data := await content.readany():
+        body += data
+
+        if len(body) > LINE_LIMIT:
+            raise LMStreamBrokenError("the LM's answer is too long", model=model)
+
+    return bytes(body)
 
 
 async def _read_events(
@@ -156,12 +184,10 @@ def _second_look(payload: bytes, model: str) -> Any:
 
 async def _see_out(content: aiohttp.StreamReader) -> None:
     if not content.at_eof():
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GOODBYE):
                 while not content.at_eof():
                     await content.readany()
-        except TimeoutError:
-            pass
 
 
 def _leave(response: aiohttp.ClientResponse) -> None:

@@ -9,6 +9,7 @@ import logging
 import sqlite3
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from headrace.errors import UsageError
@@ -33,6 +34,7 @@ class DiskCache:
     def __init__(self, path: Path, limit: int) -> None:
         self._limit = limit
         self._lock = threading.Lock()
+        self._writer = ThreadPoolExecutor(1, "headrace-cache")
 
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,8 +76,14 @@ class DiskCache:
         except sqlite3.Error:
             logger.warning("the LM cache on disk cannot be written", exc_info=True)
 
+    def put_later(self, key: str, value: bytes) -> None:
+        """`put` without waiting for it."""
+        self._writer.submit(self.put, key, value)
+
     def close(self) -> None:
-        """Closes the file."""
+        """Writes what is still to be written, and closes the file."""
+        self._writer.shutdown()
+
         with self._lock:
             self._database.close()
 

@@ -6,6 +6,8 @@ here, whatever happens, because a stream litellm lost sight of goes on generatin
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -28,6 +30,8 @@ NAME = "litellm"
 NO_KEY = "none"
 """For addresses that need no key: the SDKs below litellm insist on one."""
 TEXTS = ("content", "reasoning_content")
+CLOSING = 2.0
+"""Seconds litellm gets to close a stream."""
 LATE = 5.0
 """Seconds litellm's own timeout comes after ours, which tells what happened."""
 
@@ -96,7 +100,9 @@ async def _read(answer: Any, assembly: Assembly, watchdog: Watchdog) -> None:
                 pieces = assembly.pieces
                 watchdog.progressed()
     finally:
-        await answer.aclose()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSING):
+                await answer.aclose()
 
         if reason := answer.received_finish_reason or answer.intermittent_finish_reason:
             assembly.feed({"choices": [{"finish_reason": reason}]})

@@ -303,6 +303,14 @@ def _error(reply: Reply) -> dict[str, str]:
 
 
 @fault
+async def hang_in_refusal(reply: Reply) -> None:
+    """Answers 401, and never sends the rest of the body that says why."""
+    await reply.head(401, "application/json", {"content-length": "1000"})
+    await reply.raw(b'{"error": {"message": "the key ')
+    await reply.hang()
+
+
+@fault
 async def context_window(reply: Reply) -> None:
     """Answers 400: the prompt is longer than the model's context window."""
     message = "This model's maximum context length is 8 tokens."

@@ -112,6 +112,12 @@ FAULTS: Sequence[Fault] = [
     Fault("fault-error-event-rate-limit", Error(LMRateLimitError, "LM_RATE_LIMITED", TRIES)),
     Fault("fault-error-event-mid-stream", FAILED),
     # refusals
+    Fault(
+        "fault-hang-in-refusal",
+        Error(LMAuthError, "LM_AUTH"),
+        late("first_token"),
+        limits={"first_token_timeout": 1.0},
+    ),
     Fault("fault-context-window", Error(ContextWindowExceededError, "CONTEXT_TOO_LONG")),
     Fault("fault-content-filter-prompt", REFUSED),
     Fault("fault-content-filter", REFUSED),

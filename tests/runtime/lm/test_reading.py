@@ -1,0 +1,208 @@
+"""The sans-IO parts of reading an answer: events, mended text, assembly. Any cut, any quirk."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import pytest
+from headrace.errors import ContentRefusedError, LMError, LMServerError, LMStreamBrokenError
+from headrace.lm.assembly import Assembly
+from headrace.lm.base import Choice, Delta, ignore
+from headrace.lm.mending import Mender, mend
+from headrace.lm.sse import LINE_LIMIT, EventSplitter, LineTooLong
+from hypothesis import given
+from hypothesis import strategies as st
+
+STREAM = (
+    b": comment\n\n"
+    b'data: {"a":1}\n\n'
+    b'data:{"b":2}\r\n\r\n'
+    b"event: message\nid: 7\nretry: 10\n"
+    b'data: {"c":"\xe6\xbc\xa2"}\n'
+    b'data: {"d":4}\n\n'
+    b'{"error":{}}\n'
+    b"<p>\n"
+    b"data: [DONE]\n\n"
+    b'data: {"last":1}'
+)
+PAYLOADS = [
+    b' {"a":1}',
+    b'{"b":2}\r',
+    b' {"c":"\xe6\xbc\xa2"}',
+    b' {"d":4}',
+    b'{"error":{}}',
+    b" [DONE]",
+    b' {"last":1}',
+]
+
+
+def payloads(*pieces: bytes) -> list[bytes]:
+    splitter = EventSplitter()
+    found = [payload for piece in pieces for payload in splitter.feed(piece)]
+
+    return [*found, *splitter.close()]
+
+
+def cut(whole: Any, places: list[int]) -> list[Any]:
+    ends = sorted({place % (len(whole) + 1) for place in places})
+
+    return [whole[a:b] for a, b in zip([0, *ends], [*ends, len(whole)], strict=True)]
+
+
+def test_events_are_found_in_a_whole_stream() -> None:
+    assert payloads(STREAM) == PAYLOADS
+
+
+def test_events_are_found_byte_by_byte() -> None:
+    assert payloads(*(STREAM[at : at + 1] for at in range(len(STREAM)))) == PAYLOADS
+
+
+@given(st.lists(st.integers(0, len(STREAM)), max_size=8))
+def test_events_are_found_however_the_stream_is_cut(places: list[int]) -> None:
+    assert payloads(*cut(STREAM, places)) == PAYLOADS
+
+
+def test_a_line_without_end_is_not_kept() -> None:
+    splitter = EventSplitter()
+    splitter.feed(b"x" * LINE_LIMIT)
+
+    with pytest.raises(LineTooLong):
+        splitter.feed(b"x")
+
+
+ODD_TEXT = st.text(
+    st.sampled_from(
+        "aé漢😀\ud83d\ude00\udc4d\udcc3\udca9\udce6\udcbc\udca2\udcf0\udc9f\udc98\udc80"
+    )
+)
+
+
+@given(ODD_TEXT, st.lists(st.integers(0, 50), max_size=6))
+def test_text_is_mended_alike_however_it_is_cut(text: str, places: list[int]) -> None:
+    mender = Mender()
+    mended = [mender.feed(piece) for piece in cut(text, places)]
+
+    whole = "".join([*mended, mender.close()])
+    assert whole == mend(text)
+    whole.encode()
+
+
+@given(st.text())
+def test_text_that_is_unicode_is_left_alone(text: str) -> None:
+    assert mend(text) == text
+
+
+def test_halves_that_never_meet_become_replacement_characters() -> None:
+    assert mend("a\ud800b\udfffc\udcffd") == "a\ufffdb\ufffdc\ufffdd"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "choices",
+                    "delta",
+                    "message",
+                    "content",
+                    "index",
+                    "finish_reason",
+                    "tool_calls",
+                    "function",
+                    "name",
+                    "arguments",
+                    "usage",
+                    "reasoning",
+                    "refusal",
+                    "logprobs",
+                    "model",
+                    "x_groq",
+                    "type",
+                    "text",
+                    "thinking",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(["choices", "usage", "model", "x_groq"]), JSON)))
+def test_whatever_json_comes_only_an_lm_error_goes(chunks: list[dict[str, Any]]) -> None:
+    deltas: list[Delta] = []
+    assembly = Assembly(deltas.append, "m")
+
+    for chunk in chunks:
+        assembly.feed(chunk)
+
+    with contextlib.suppress(LMError):
+        choices = assembly.choices()
+        first = [delta.text for delta in deltas if delta.choice == min(d.choice for d in deltas)]
+        assert "".join(first) in {choice.text for choice in choices} | {""}
+
+
+def assembled(*choices: dict[str, Any]) -> list[Choice]:
+    assembly = Assembly(ignore, "m")
+
+    for choice in choices:
+        assembly.feed({"choices": [choice]})
+
+    return assembly.choices()
+
+
+def content(text: str, **more: Any) -> dict[str, Any]:
+    return {"index": 0, "delta": {"content": text}, **more}
+
+
+def end(reason: str, index: int = 0) -> dict[str, Any]:
+    return {"index": index, "delta": {}, "finish_reason": reason}
+
+
+def test_text_and_reason_make_a_choice() -> None:
+    assert assembled(content("Hel"), content("lo"), end("stop")) == [Choice("Hello", tool_calls=[])]
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [("eos", "stop"), ("max_tokens", "length"), ("model_length", "length"), ("odd", "odd")],
+)
+def test_finish_reasons_come_in_openais_words(said: str, meant: str) -> None:
+    assert assembled(content("x"), end(said))[0].finish_reason == meant
+
+
+@pytest.mark.parametrize(
+    ("choices", "error"),
+    [
+        ([], LMStreamBrokenError),
+        ([content("half")], LMStreamBrokenError),
+        ([content("half"), end("stop", index=1)], LMStreamBrokenError),
+        ([end("stop")], LMStreamBrokenError),
+        ([content("half"), end("content_filter")], ContentRefusedError),
+        ([{"delta": {"refusal": "no"}}, end("stop")], ContentRefusedError),
+        ([content("half"), end("error")], LMServerError),
+        ([content("half"), end("insufficient_system_resource")], LMServerError),
+    ],
+    ids=str,
+)
+def test_what_is_no_answer_is_an_error(choices: list[dict[str, Any]], error: type[LMError]) -> None:
+    with pytest.raises(error):
+        assembled(*choices)
+
+
+def test_an_answer_cut_at_its_first_token_is_still_one() -> None:
+    assert assembled(end("length")) == [Choice("", tool_calls=[], finish_reason="length")]
+
+
+def test_tool_arguments_sent_as_an_object_become_text() -> None:
+    call = {"id": "c", "function": {"name": "f", "arguments": {"x": 1}}}
+    [choice] = assembled({"delta": {"tool_calls": [call]}}, end("tool_calls"))
+
+    assert choice.tool_calls == [
+        {"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}}
+    ]
