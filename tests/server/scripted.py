@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from headrace.context import current_call, current_run, open_call
 from headrace.events import Kind, Token
@@ -12,6 +12,8 @@ from headrace.runs.execution import Work
 from headrace.runs.hosted import Order
 from headrace.runs.registry import Registry
 from headrace.runs.run import Run
+
+T = TypeVar("T")
 
 BOUND = 10.0
 """Seconds after which a test gives up waiting."""
@@ -96,7 +98,7 @@ async def started(registry: Registry, order: Order) -> Run:
     return run
 
 
-async def soon(awaitable: Awaitable[Any]) -> Any:
+async def soon(awaitable: Awaitable[T]) -> T:
     """What an awaitable gives, within bounds."""
     async with asyncio.timeout(BOUND):
         return await awaitable

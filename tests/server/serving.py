@@ -15,7 +15,7 @@ from headrace.server.app import Server
 from headrace.server.config import Config
 from headrace_proto.v1 import headrace_pb2 as pb
 from headrace_proto.v1 import headrace_pb2_grpc as rpc
-from server.scripted import echo
+from server.scripted import echo, soon
 
 Stub: TypeAlias = "rpc.HeadraceServiceAsyncStub"
 Stream: TypeAlias = AsyncIterable[pb.StreamEvent]
@@ -119,6 +119,11 @@ async def heard(call: Any) -> Heard:
         return Heard(events, error.code(), error.details() or "", _texts(error.trailing_metadata()))
 
     return Heard(events, await call.code(), "", _texts(await call.trailing_metadata()))
+
+
+async def first(call: Any, count: int) -> list[pb.StreamEvent]:
+    """The first events of a stream that goes on."""
+    return [await soon(call.read()) for _ in range(count)]
 
 
 async def refusal(call: Any) -> Heard:

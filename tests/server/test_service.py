@@ -19,7 +19,7 @@ from headrace.program import Program
 from headrace.runs.limits import Limits
 from headrace_proto.v1 import headrace_pb2 as pb
 from server.scripted import Gate, soon, write, write_token
-from server.serving import Served, asking, heard, outlined, program, refusal, served, stub_of
+from server.serving import Served, asking, first, heard, outlined, program, refusal, served, stub_of
 
 WHOLE = [
     "RUN START",
@@ -73,9 +73,8 @@ async def test_a_run_streams_its_events_and_ends_with_one_prediction(service: Se
 
 async def test_the_first_event_comes_before_the_program_has_done_anything(gated: Served) -> None:
     call = gated.stub.Run(asking())
-    event = await soon(call.read())
+    [event] = await first(call, 1)
 
-    assert isinstance(event, pb.StreamEvent)
     assert outlined(event) == "RUN START"
 
 
@@ -171,7 +170,7 @@ async def test_a_failed_run_replays_its_events_and_its_status() -> None:
 
 async def test_a_run_is_read_on_from_where_it_was_left(gated: Served, gate: Gate) -> None:
     call = gated.stub.Run(asking(run_id="r1", linger=Duration(seconds=30)))
-    seen = [await soon(call.read()) for _ in range(4)]
+    seen = await first(call, 4)
     call.cancel()
     last = seen[-1].sequence
     gate.opened.set()
@@ -293,7 +292,7 @@ async def test_predict_of_a_run_that_fails_is_its_status() -> None:
 async def test_a_reader_at_the_live_edge_hears_that_the_stream_is_alive(gated: Served) -> None:
     options = pb.StreamOptions(heartbeat_interval=Duration(nanos=50_000_000))
     call = gated.stub.Run(asking(options=options))
-    events = [await soon(call.read()) for _ in range(8)]
+    events = await first(call, 8)
 
     assert [event.WhichOneof("event") for event in events[5:]] == ["heartbeat"] * 3
     assert [(event.sequence, event.event_count) for event in events[5:]] == [(6, 0)] * 3
@@ -405,7 +404,7 @@ async def test_a_program_is_described_before_anything_runs() -> None:
     ]
     assert described.example_inputs["question"] == "Why?"
     assert described.revision == hosted.revision
-    assert "question" in described.input_schema["properties"]
+    assert described.input_schema["required"] == ["question", "words"]
 
 
 async def test_the_server_tells_its_limits() -> None:

@@ -55,7 +55,10 @@ async def _serve(programs: Sequence[Program], config: Config) -> None:
     told = asyncio.Event()
     _listen_to_signals(told, server)
     address = server.bind()
-    await asyncio.to_thread(lms.preload().join)
+
+    if any(program.predictors for program in programs):
+        await asyncio.to_thread(lms.preload().join)
+
     _settle_garbage_collector()
     await server.start()
     names = ", ".join(program.name for program in programs)

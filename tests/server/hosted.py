@@ -1,0 +1,34 @@
+"""Programs for server processes under test."""
+
+from __future__ import annotations
+
+import asyncio
+
+from headrace.module import Module
+from headrace.program import Program
+from headrace.values import Prediction
+from server.scripted import write
+
+
+class Echo(Module):
+    """Streams the question back."""
+
+    async def aforward(self, question: str) -> Prediction:
+        write("answer", *question)
+
+        return Prediction(answer=question)
+
+
+class Sleeper(Module):
+    """Says that it has begun, and answers after a while."""
+
+    async def aforward(self, seconds: float) -> Prediction:
+        write("answer", "zz")
+        await asyncio.sleep(seconds)
+
+        return Prediction(answer="awake")
+
+
+echo = Echo()
+sleeper = Program(Sleeper(), name="sleeper")
+nothing = 3
