@@ -11,6 +11,7 @@ from enum import Enum
 
 from headrace_client import Failure, Prediction, StatusUpdate, StreamEvent, Token
 from headrace_client._text import FieldKey, FieldText, Transcript
+from headrace_client.cli.wording import field_label
 
 
 class Mark(Enum):
@@ -110,7 +111,7 @@ class Board:
     def _new_field(self, key: FieldKey) -> Row:
         name = (key.predictor, key.field)
         self._calls[name] = self._calls.get(name, 0) + 1
-        label = key.field if key.predictor == "self" else f"{key.predictor}.{key.field}"
+        label = field_label(key.predictor, key.field)
         self.rows[key] = row = Row(Mark.RUNNING, label, self.clock, number=self._calls[name])
 
         return row
@@ -143,9 +144,10 @@ class Board:
         key = ("wait", status.parent_call_id)
 
         if status.phase == StatusUpdate.PHASE_START:
-            name = self._names.get(status.parent_call_id, "")
-            label = "" if name == "self" else name
-            self.rows[key] = Row(Mark.RUNNING, label, self.clock, text=f"waiting for {status.name}")
+            name = self._names.get(status.parent_call_id, "self")
+            label = status.name if name == "self" else name
+            text = "waiting" if name == "self" else f"waiting for {status.name}"
+            self.rows[key] = Row(Mark.RUNNING, label, self.clock, text=text)
         elif status.phase == StatusUpdate.PHASE_END:
             self.rows.pop(key, None)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.cells import cell_len, set_cell_size
 
 LOOK_BACK = 4
-"""How many times the cells shown are laid out to find the last of them."""
+"""How many times the letters that fit are laid out to find the last lines."""
 STEP = 2_000
 """Code points by which the point where a long text is laid out from moves on."""
 
@@ -17,11 +17,16 @@ def fit(text: str, width: int, more: str) -> str:
     if cell_len(text) <= width:
         return text
 
-    return set_cell_size(text, max(width - cell_len(more), 0)).rstrip() + more
+    text = set_cell_size(text, max(width - cell_len(more), 0))
+
+    while text and cell_len(text + more) > width:  # marks that join letters measure oddly when cut
+        text = text[:-1]
+
+    return text.rstrip() + more
 
 
 def fit_end(text: str, width: int, more: str) -> str:
-    """The end of a text of one line, cut to a width."""
+    """The end of a text cut to a width, with a sign for what is left out before it."""
     if cell_len(text) <= width:
         return text
 
@@ -36,12 +41,11 @@ def pad(text: str, width: int) -> str:
     return text + " " * (width - cell_len(text))
 
 
-def last_lines(text: str, width: int, count: int) -> list[str]:
-    """The last lines of a text that still grows, broken at words; earlier breaks stay put."""
-    enough = LOOK_BACK * width * count
-    start = max(len(text) - enough, 0) // STEP * STEP
+def recent(text: str, width: int, count: int) -> str:
+    """Enough of the end of a text to lay out its last lines. It grows in steps: breaks stay put."""
+    start = max(len(text) - LOOK_BACK * width * count, 0)
 
-    return list(wrap(text[start:], width))[-count:]
+    return text[start // STEP * STEP :]
 
 
 def wrap(text: str, width: int) -> Iterator[str]:
@@ -57,7 +61,20 @@ def wrap(text: str, width: int) -> Iterator[str]:
             if line:
                 yield line
 
-            *full, line = chop_cells(word, width) or [""]
+            *full, line = _chopped(word, width)
             yield from full
 
         yield line
+
+
+def _chopped(word: str, width: int) -> Iterator[str]:
+    line = ""
+
+    for letter in word:
+        if line and cell_len(line + letter) > width:
+            yield line
+            line = letter
+        else:
+            line += letter
+
+    yield line

@@ -17,7 +17,7 @@ KEPT = {ord("\n"): "\n", ord("\t"): "\t"}
 
 HARMLESS = {**PICTURES, **KEPT}
 
-ESCAPED = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0),)}
+ESCAPED = {code: f"\\u{code:04x}" for code in (*range(0x7F, 0xA0), 0x2028, 0x2029)}
 """For JSON, whose text escapes the other control characters by itself."""
 
 

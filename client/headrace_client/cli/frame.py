@@ -13,13 +13,15 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 from headrace_client.cli.board import Board, Mark, Row
-from headrace_client.cli.cells import fit, fit_end, last_lines, pad
+from headrace_client.cli.cells import fit, fit_end, pad, recent, wrap
 from headrace_client.cli.clean import clean, one_line
 from headrace_client.cli.wording import counted, seconds
 
 WIDEST_LABEL = 36
 MOST_LINES = 6
 """Of one running row."""
+LONGEST_LINE = 2_000
+"""Code points looked at of a text that gets one line."""
 TIME_WIDTH = 9
 NARROW = 60
 """Cells below which the times of rows are left out."""
@@ -146,10 +148,12 @@ class Frame:
         ]
 
     def _text(self, row: Row, width: int, most: int) -> list[str]:
-        if row.mark is Mark.RUNNING:
-            return last_lines(clean(str(row.text)), width, most) or [""]
+        text = str(row.text)
 
-        return [fit(one_line(str(row.text)), width, self.glyphs.more)]
+        if row.mark is Mark.RUNNING:
+            return list(wrap(clean(recent(text, width, most)), width))[-most:] or [""]
+
+        return [fit(one_line(text[:LONGEST_LINE]), width, self.glyphs.more)]
 
     def _time(self, row: Row, now: float) -> str:
         if self.width < NARROW:
@@ -163,7 +167,7 @@ class Frame:
     def _label_width(self, rows: Sequence[Row]) -> int:
         widest = max((cell_len(_label(row)) for row in rows), default=0)
 
-        return min(widest, WIDEST_LABEL, self.width // 3)
+        return min(widest, WIDEST_LABEL, self.width * 2 // 5)
 
     def _sign(self, mark: Mark) -> str:
         if mark is Mark.RUNNING:

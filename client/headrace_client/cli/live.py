@@ -19,6 +19,8 @@ from headrace_client.cli.views import cost_line
 from headrace_client.cli.wording import value_text
 
 REDRAW_SECONDS = 0.1
+ROOM_FOR_CTRL_C = 2
+"""Cells: the terminal echoes `^C` behind the last line, which must not break for it."""
 
 LOOKS = {
     "": "",
@@ -41,6 +43,7 @@ class LiveView:
         self._board = Board()
         self._live = Live(console=console, auto_refresh=False, redirect_stdout=False)
         self._glyphs = UNICODE if console.encoding.lower().startswith("utf") else ASCII
+        self._width = console.width
         self._tick = 0
         self._newest = time.monotonic()
         self._drawing: asyncio.Task[None] | None = None
@@ -85,8 +88,14 @@ class LiveView:
             await asyncio.sleep(REDRAW_SECONDS)
 
     def _draw(self, height: int | None) -> None:
+        width = self._console.width
+
+        if width < self._width:
+            self._console.clear()  # lines drawn wider were broken in two: nobody knows where they are
+
+        self._width = width
         frame = Frame(
-            width=self._console.width,
+            width=max(width - ROOM_FOR_CTRL_C, 1),
             height=height,
             glyphs=self._glyphs,
             tick=self._tick,
@@ -98,7 +107,7 @@ class LiveView:
 def group(lines: list[Line]) -> Group:
     """Lines as rich draws them; nothing in them is taken for markup."""
     texts = [
-        Text.assemble(*((text, LOOKS[style]) for text, style in line), no_wrap=True, end="")
+        Text.assemble(*((text, LOOKS[style]) for text, style in line), no_wrap=True)
         for line in lines
     ]
 

@@ -71,8 +71,8 @@ def description(program: Program) -> list[str]:
         for predictor in program.predictors
     ]
     sections: dict[str, Iterable[Sequence[str]]] = {
-        "Inputs": map(_field, program.inputs),
-        "Outputs": map(_field, program.outputs),
+        "Inputs": map(_input, program.inputs),
+        "Outputs": ((field.name, field.type, field.description) for field in program.outputs),
         "Streams": (row for row in streams if row[1]),
         "Tools": ((tool.name, tool.description) for tool in program.tools),
     }
@@ -115,7 +115,7 @@ def columns(rows: Iterable[Sequence[str]]) -> list[str]:
     ]
 
 
-def _field(field: Field) -> tuple[str, str, str, str]:
+def _input(field: Field) -> tuple[str, str, str, str]:
     return (field.name, field.type, "" if field.required else "optional", field.description)
 
 

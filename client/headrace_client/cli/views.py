@@ -13,7 +13,7 @@ from headrace_client import Prediction, StatusUpdate, StreamEvent, Token, output
 from headrace_client._text import Transcript
 from headrace_client.cli.board import failure_text
 from headrace_client.cli.clean import clean, clean_json, one_line
-from headrace_client.cli.wording import seconds, usage_line, value_text
+from headrace_client.cli.wording import field_label, seconds, usage_line, value_text
 
 
 class View(Protocol):
@@ -109,7 +109,7 @@ class LineView(Printed):
 
         if text.is_complete:
             cached = " (cached)" if token.cached else ""
-            click.echo(f"[{token.predictor}.{token.field}]{cached} {clean(str(text))}")
+            click.echo(f"[{field_label(token.predictor, token.field)}]{cached} {clean(str(text))}")
 
 
 def status_lines(status: StatusUpdate, run_id: str) -> list[str]:
@@ -135,14 +135,14 @@ def prediction_text(prediction: Prediction) -> str:
     """A prediction with all its outputs, and what it cost."""
     parts = [f"{one_line(name)}:\n{value_text(v)}\n" for name, v in outputs(prediction).items()]
 
-    return "\n".join([*parts, cost_line(prediction)])
+    return "\n".join([*parts, cost_line(prediction)]).rstrip("\n")
 
 
 def cost_line(prediction: Prediction) -> str:
     """What a prediction took: LM calls, tokens, money, time."""
     parts = [seconds(prediction.elapsed.ToNanoseconds() / 1e9)] * prediction.HasField("elapsed")
 
-    if prediction.usage.lm_call_count:
+    if prediction.HasField("usage"):
         parts.insert(0, usage_line(prediction.usage))
 
     return ", ".join(parts)

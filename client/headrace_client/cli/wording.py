@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from headrace_client import Usage
-from headrace_client.cli.clean import clean
+from headrace_client.cli.clean import clean, one_line
 
 
 def seconds(length: float) -> str:
@@ -25,18 +25,21 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
+def field_label(predictor: str, field: str) -> str:
+    """A field as it is named to people; that of a program that is one predictor by itself."""
+    return one_line(field if predictor == "self" else f"{predictor}.{field}")
+
+
 def usage_line(usage: Usage) -> str:
-    """LM work in a line: 3 LM calls (1 cached), 1,234 tokens in, 56 out, $0.0012."""
-    calls = counted(usage.lm_call_count, "LM call")
+    """LM work in a line: 3 LM calls, 1 from the cache, 1,234 tokens in, 56 out, $0.0012."""
+    parts = [counted(usage.lm_call_count, "LM call")]
 
     if usage.cache_hit_count:
-        calls += f" ({usage.cache_hit_count:,} cached)"
-
-    parts = [calls]
+        parts.append(f"{usage.cache_hit_count:,} from the cache")
 
     if usage.input_token_count or usage.output_token_count:
-        tokens = counted(usage.input_token_count, "token")
-        parts.append(f"{tokens} in, {usage.output_token_count:,} out")
+        parts.append(f"{counted(usage.input_token_count, 'token')} in")
+        parts.append(f"{usage.output_token_count:,} out")
 
     if usage.HasField("cost_usd"):
         parts.append(money(usage.cost_usd))
