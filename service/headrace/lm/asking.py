@@ -70,10 +70,10 @@ class Question:
 
     def _completion(self, assembly: Assembly, lm: LmCall) -> Completion:
         choices = assembly.choices()
-        usage = usage_of(self.route, self.model, assembly.usage)
+        usage = usage_of(self.route.provider, self.model, assembly.usage)
         lm = replace(lm, finish_reason=choices[0].finish_reason)
 
-        return Completion(choices, usage, assembly.served_by or self.route.model, lm)
+        return Completion(choices, usage, assembly.served_by or self.route.provider.model, lm)
 
 
 def _engine(name: str) -> Ask:

@@ -25,7 +25,7 @@ from headrace.lm.base import Choice, Completion, Request
 from headrace.lm.costs import per_model
 from headrace.lm.disk import DiskCache
 from headrace.lm.memory import MemoryCache
-from headrace.lm.routes import BASE_VARIABLES, Access
+from headrace.lm.providers import BASE_VARIABLES, Access
 
 logger = logging.getLogger(__name__)
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from headrace.events import Usage
 from headrace.lm import door
-from headrace.lm.routes import Route
+from headrace.lm.providers import Provider, model_facts
 from headrace.lm.shapes import mapping
 
 
-def usage_of(route: Route, model: str, counts: Mapping[str, Any]) -> Usage:
-    """The usage of one call to `model` that took this route; `counts` as the provider wrote them."""
+def usage_of(provider: Provider, model: str, counts: Mapping[str, Any]) -> Usage:
+    """The usage of one call to `model`; `counts` as its provider wrote them."""
     prompt = mapping(counts.get("prompt_tokens_details"))
     completion = mapping(counts.get("completion_tokens_details"))
     cached = prompt.get("cached_tokens") or counts.get("prompt_cache_hit_tokens")
@@ -26,7 +26,7 @@ def usage_of(route: Route, model: str, counts: Mapping[str, Any]) -> Usage:
         lm_calls=1,
     )
 
-    return per_model(model, usage, cost=_cost(route, usage, counts.get("cost")))
+    return per_model(model, usage, cost=_cost(provider, usage, counts.get("cost")))
 
 
 def per_model(model: str, usage: Usage, cost: float | None = None) -> Usage:
@@ -36,7 +36,7 @@ def per_model(model: str, usage: Usage, cost: float | None = None) -> Usage:
     return replace(priced, models={model: priced})
 
 
-def _cost(route: Route, usage: Usage, billed: object) -> float | None:
+def _cost(provider: Provider, usage: Usage, billed: object) -> float | None:
     """What the provider says it billed, else an estimate; None when no price is known."""
     if isinstance(billed, (int, float)):
         return float(billed)
@@ -44,12 +44,12 @@ def _cost(route: Route, usage: Usage, billed: object) -> float | None:
     if not usage.input_tokens and not usage.output_tokens:
         return None
 
-    if not _has_price(route.provider, route.model):
+    if not _has_price(provider.name, provider.model):
         return None
 
     prompt, completion = door.litellm().cost_per_token(
-        model=route.model,
-        custom_llm_provider=route.provider,
+        model=provider.model,
+        custom_llm_provider=provider.name,
         prompt_tokens=usage.input_tokens,
         completion_tokens=usage.output_tokens,
         cache_read_input_tokens=usage.cached_input_tokens,
@@ -60,12 +60,9 @@ def _cost(route: Route, usage: Usage, billed: object) -> float | None:
 
 @lru_cache(maxsize=1024)
 def _has_price(provider: str, model: str) -> bool:
-    try:
-        info = door.litellm().get_model_info(model, custom_llm_provider=provider)
-    except Exception:  # noqa: BLE001 - litellm raises a bare Exception for models it has no record of
-        return False
+    facts = model_facts(model, provider)
 
-    return bool(info.get("input_cost_per_token") or info.get("output_cost_per_token"))
+    return bool(facts.get("input_cost_per_token") or facts.get("output_cost_per_token"))
 
 
 def _count(value: Any) -> int:

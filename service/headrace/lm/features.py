@@ -5,14 +5,15 @@ from __future__ import annotations
 from functools import lru_cache
 
 from headrace.lm import door
-from headrace.lm.routes import Access, provider_of
+from headrace.lm.providers import Access, find_provider
 
 
 @lru_cache(maxsize=1024)
 def supports(access: Access, feature: str) -> bool:
     """Whether a model has a feature; False for models and features litellm does not know."""
     litellm = door.litellm()
-    model, provider, _, _ = provider_of(access)
+    found = find_provider(access)
+    model, provider = found.model, found.name
 
     match feature:
         case "response_schema":

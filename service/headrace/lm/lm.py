@@ -17,9 +17,10 @@ from headrace.lm.cache import answer_cache, key_of
 from headrace.lm.deadlines import Deadlines
 from headrace.lm.features import supports
 from headrace.lm.history import remember
+from headrace.lm.providers import Access
 from headrace.lm.recording import Recorder
 from headrace.lm.retries import Retries
-from headrace.lm.routes import Access, Route, find_route
+from headrace.lm.routes import Route, find_route
 from headrace.lm.sharing import share
 
 Engine: TypeAlias = Literal["auto", "direct", "litellm"]

@@ -23,7 +23,8 @@ from headrace.lm.connections import broken
 from headrace.lm.deadlines import Deadlines, Watchdog
 from headrace.lm.failures import DETAIL_LIMIT, refused, said_in_stream, unsupported
 from headrace.lm.mending import SURROGATE
-from headrace.lm.routes import DIRECT_PROVIDERS, Route, copied
+from headrace.lm.providers import DIRECT_PROVIDERS
+from headrace.lm.routes import Route, copied
 from headrace.lm.shapes import mapping
 
 NAME = "litellm"
@@ -60,10 +61,11 @@ async def ask(
 
 
 def _arguments(route: Route, messages: Sequence[Message], deadlines: Deadlines) -> dict[str, Any]:
+    provider = route.provider
     arguments: dict[str, Any] = {
         **route.options,
-        "model": route.model,
-        "custom_llm_provider": route.provider,
+        "model": provider.model,
+        "custom_llm_provider": provider.name,
         "messages": [copied(message) for message in messages],
         "timeout": httpx.Timeout(deadlines.total + LATE, connect=deadlines.connect),
         "max_retries": 0,
@@ -74,11 +76,11 @@ def _arguments(route: Route, messages: Sequence[Message], deadlines: Deadlines) 
         arguments["stream"] = False  # litellm streams the first completion only
         arguments.pop("stream_options", None)
 
-    if key := route.api_key or (NO_KEY if route.provider in DIRECT_PROVIDERS else None):
+    if key := provider.api_key or (NO_KEY if provider.name in DIRECT_PROVIDERS else None):
         arguments["api_key"] = key
 
-    if route.api_base:
-        arguments["api_base"] = route.api_base
+    if provider.api_base:
+        arguments["api_base"] = provider.api_base
 
     return arguments
 
@@ -148,7 +150,7 @@ def _translated(
     said = " ".join(dict.fromkeys(str(one) for one in chain))
 
     if isinstance(error, known.UnsupportedParamsError):
-        return unsupported(route.provider, route.options, model, said)
+        return unsupported(route.provider.name, route.options, model, said)
 
     for one in chain:
         match one:
