@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from headrace.errors import AdapterParseError
 from headrace.events import Kind, Phase, Status
 from headrace.log import RunLog
-from headrace.runs.content import CUT, MAX_SIZE, with_content, without_content
+from headrace.runs.content import CUT, MAX_SIZE
+from headrace.runs.content import shown as shown_content
+from headrace.runs.recording import bare, with_content, without_content
 from headrace.values import Prediction
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,11 +18,7 @@ from pydantic import BaseModel
 
 
 def shown(value: object) -> Any:
-    status = with_content(Status(Kind.TOOL, Phase.START, 1, 0, "search", data={"value": value}))
-    assert isinstance(status, Status)
-    assert status.data is not None
-
-    return status.data["value"]
+    return shown_content({"value": value})["value"]
 
 
 class Point(BaseModel):
@@ -63,3 +62,18 @@ def test_a_log_keeps_content_as_it_was_or_not_at_all() -> None:
         {"question": "why?"}
     ]
     assert [entry.event.data for entry in blind.read() if isinstance(entry.event, Status)] == [None]
+
+
+def test_errors_are_kept_without_what_they_hold_on_to() -> None:
+    error = AdapterParseError("ChatAdapter", "no answer", lm_response="model text")
+    error.__cause__ = ValueError("a cause with frames")
+    kept = bare(error)
+
+    assert isinstance(kept, AdapterParseError)
+    assert (kept.message, kept.reason, kept.metadata) == (
+        "no answer",
+        "OUTPUT_UNPARSABLE",
+        {"adapter": "ChatAdapter"},
+    )
+    assert (kept.lm_response, kept.__cause__) == ("", None)
+    assert error.lm_response == "model text"

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, cast
-
-from headrace.events import Event, Status
 
 MAX_SIZE = 32_768
 """Characters that the content of one status may hold, about; what is beyond shows as "…"."""
@@ -19,21 +16,11 @@ MAX_DEPTH = 12
 CUT = "…"
 
 
-def without_content(event: Event) -> Event:
-    """The event as those may see it who must not see content."""
-    return (
-        event if not isinstance(event, Status) or event.data is None else replace(event, data=None)
-    )
-
-
-def with_content(event: Event) -> Event:
-    """The event with its content as it is now, in JSON values."""
-    if not isinstance(event, Status) or event.data is None:
-        return event
-
+def shown(content: Mapping[str, object]) -> Mapping[str, object]:
+    """The content of one status as JSON values, as it is now."""
     room = _Room(MAX_SIZE)
 
-    return replace(event, data={name: room.show(value) for name, value in event.data.items()})
+    return {name: room.show(value) for name, value in content.items()}
 
 
 class _Room:

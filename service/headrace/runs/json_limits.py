@@ -56,8 +56,11 @@ def count_elements(value: object, depth: int, path: str = "") -> int:
     return 1
 
 
-def check_outputs(outputs: Mapping[str, object], limits: Limits) -> None:
-    """Raises OutputUnserialisable or RunTooLarge for outputs that readers could not be sent."""
+def check_outputs(outputs: Mapping[str, object], limits: Limits) -> int:
+    """The size of outputs in bytes of JSON.
+
+    Raises OutputUnserialisable or RunTooLarge for outputs that readers could not be sent.
+    """
     try:
         count_elements(outputs, limits.max_output_depth)
     except UnfitValue as error:
@@ -69,6 +72,8 @@ def check_outputs(outputs: Mapping[str, object], limits: Limits) -> None:
         raise RunTooLarge(
             f"the outputs are {size} bytes of JSON; at most {limits.max_prediction_bytes} are sent"
         )
+
+    return size
 
 
 def _check_depth(depth: int, path: str) -> None:

@@ -148,8 +148,8 @@ class Registry:
     async def _watch(self, run: Run) -> None:
         about.set(run.about)
         await run.ended()
-        run.settle()
         _report(run)
+        run.settle()
         following = self._admission.leave(run, begun=run.begun)
 
         if following is not None:

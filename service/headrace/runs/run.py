@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import dataclasses
 import enum
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from headrace.errors import HeadraceError, RunCancelled, RunError, RunTimeout, RunTooLarge
 from headrace.events import Result, Usage
 from headrace.log import Cursor, RunLog
-from headrace.runs.content import with_content, without_content
 from headrace.runs.execution import Execution, Work
 from headrace.runs.hosted import Order
 from headrace.runs.json_limits import check_outputs
 from headrace.runs.limits import Limits
+from headrace.runs.recording import bare, with_content, without_content
 
 RECORD_BYTES = 4096
 """What a record costs in memory besides its log, about."""
@@ -38,6 +38,15 @@ class RunState(enum.IntEnum):
     SUCCEEDED = 3
     FAILED = 4
     CANCELLED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What remains of a run that is over."""
+
+    failure: HeadraceError | None = None
+    result: Result | None = None
+    usage: Usage = field(default_factory=Usage)
 
 
 class Run:
@@ -69,10 +78,12 @@ class Run:
         )
         self._limits = limits
         self._loop = asyncio.get_running_loop()
-        self._execution = Execution(self._work(order), log=self.log)
+        self._execution: Execution | None = Execution(self._work(order), log=self.log)
         self.begun = False
         """Whether the program has been called."""
         self._refused: HeadraceError | None = None  # why a queued run never began
+        self._ending = Ending()
+        self._output_bytes = 0
         self._deadline = self._loop.call_later(self.timeout, self._time_out)
         self._leaving: asyncio.TimerHandle | None = None
 
@@ -110,30 +121,29 @@ class Run:
     @property
     def failure(self) -> HeadraceError | None:
         """Why it failed or was cancelled, once it is over."""
-        if not self.over or self._execution.result is not None:
-            return None
-
-        return self._refused or self._execution.error
+        return self._outcome().failure if self.over else None
 
     @property
     def result(self) -> Result | None:
         """What it gave, once it has succeeded."""
-        return self._execution.result if self.over else None
+        return self._outcome().result if self.over else None
 
     @property
     def usage(self) -> Usage:
         """LM work so far."""
-        return self._execution.usage
+        return self._outcome().usage
 
     @property
     def held_bytes(self) -> int:
         """Memory it takes up, about."""
-        return self.log.held_bytes + RECORD_BYTES
+        return self.log.held_bytes + self._output_bytes + RECORD_BYTES
 
     def begin(self, context: contextvars.Context) -> None:
         """Starts the program."""
         self.begun = True
-        self._execution.start(context)
+
+        if self._execution is not None:
+            self._execution.start(context)
 
     async def ended(self) -> None:
         """Waits until it is over."""
@@ -142,9 +152,12 @@ class Run:
 
     def stop(self, error: RunError) -> None:
         """Ends it because of `error`. The first reason stands; nothing happens once it is over."""
+        if self.over or self._execution is None:
+            return
+
         if self.begun:
             self._execution.stop(error)
-        elif not self.over:
+        else:
             self._refused = error
             self.log.close()
 
@@ -169,11 +182,25 @@ class Run:
                 self._abandon()
 
     def settle(self) -> None:
-        """Notes that it is over: when, and that no timer is needed any more."""
+        """Notes that it is over, and lets go of all that it needed to run."""
         self._stay()
         self._deadline.cancel()
+        outcome = self._outcome()
+        result = None if outcome.result is None else replace(outcome.result, value=None)
+        self._ending = Ending(bare(outcome.failure), result, outcome.usage)
+        self._execution = None
         self.end_time = time.time()
         self.expire_time = self.end_time + self._limits.retention
+
+    def _outcome(self) -> Ending:
+        execution = self._execution
+
+        if execution is None:
+            return self._ending
+
+        failure = None if execution.result is not None else self._refused or execution.error
+
+        return Ending(failure, execution.result, execution.usage)
 
     def _work(self, order: Order) -> Work:
         """What the program has to do, with outputs that will surely reach a reader."""
@@ -181,11 +208,11 @@ class Run:
 
         def outputs_of(value: object) -> Mapping[str, object]:
             outputs = work.outputs_of(value)
-            check_outputs(outputs, self._limits)
+            self._output_bytes = check_outputs(outputs, self._limits)
 
             return outputs
 
-        return dataclasses.replace(work, outputs_of=outputs_of)
+        return replace(work, outputs_of=outputs_of)
 
     def _stay(self) -> None:
         if self._leaving is not None:

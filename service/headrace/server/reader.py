@@ -48,7 +48,6 @@ class Reader:
     async def stream(self, write: Write) -> None:
         """Writes until the log has ended. Raises StreamAged when `max_age` seconds have passed."""
         try:
-            self._arm()
             await self._follow(write)
         finally:
             if self._timer is not None:
@@ -85,15 +84,29 @@ class Reader:
                 self._written = self._loop.time()
                 continue
 
-            self._waiting = self._cursor.follow()
-            await self._waiting
+            await self._wait()
 
     async def _collect(self) -> None:
         """Lets tokens gather for the merge interval; anything else that happens cuts it short."""
         left = self._written + self._merge_interval - self._loop.time()
 
-        if left > 0:
-            await asyncio.wait([self._cursor.follow(patient=True)], timeout=left)
+        if left <= 0:
+            return
+
+        something_else = self._cursor.follow(patient=True)
+
+        try:
+            await asyncio.wait([something_else], timeout=left)
+        finally:
+            something_else.cancel()
+
+    async def _wait(self) -> None:
+        """Until there is more in the log, or the timer says that something is due."""
+        if self._timer is None:
+            self._arm()
+
+        self._waiting = self._cursor.follow()
+        await self._waiting
 
     def _heartbeat_due(self, at_live_edge: bool) -> bool:
         if not self._heartbeat_interval:
@@ -102,19 +115,19 @@ class Reader:
         return not at_live_edge or self._silence() >= self._heartbeat_interval
 
     def _arm(self) -> None:
-        """Sets the timer to the earliest moment at which there can be something to do."""
+        """Sets the timer to the earliest moment at which something can be due."""
         wait = self._max_age - self._age()
 
         if self._heartbeat_interval:
             wait = min(wait, self._heartbeat_interval - self._silence())
 
-        self._timer = self._loop.call_later(max(wait, 0.01), self._wake)
+        self._timer = self._loop.call_later(wait, self._wake)
 
     def _wake(self) -> None:
+        self._timer = None
+
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
-
-        self._arm()
 
     def _age(self) -> float:
         return self._loop.time() - self._began

@@ -56,6 +56,18 @@ class Call(Generic[Req]):
         self.context.set_trailing_metadata(tuple(self.trailers.items()))
 
 
+class RunOver(Exception):
+    """The run of a call has ended with a failure.
+
+    The failure belongs to the run and is told to many readers; it is not raised itself, because each
+    time it would gather frames.
+    """
+
+    def __init__(self, failure: HeadraceError) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
 Unary: TypeAlias = Callable[[Call[Any]], Awaitable[Message]]
 Streaming: TypeAlias = Callable[[Call[Any]], Awaitable[None]]
 Identify: TypeAlias = Callable[[Context], Principal]
@@ -139,6 +151,8 @@ class Gate:
             return await answer(Call(parse(kind, data), context, principal, facts, trailers))
         except (*CLIENT_GONE, AbortError):
             raise
+        except RunOver as over:
+            await _abort(context, status_of(over.failure, facts, trailers))
         except HeadraceError as error:
             await _abort(context, status_of(error, facts, trailers))
         except Exception:

@@ -21,14 +21,13 @@ from headrace.errors import (
     RequestInvalid,
     RevisionMismatch,
 )
-from headrace.log import Cursor
 from headrace.program import Program
 from headrace.runs.hosted import Order
 from headrace.runs.registry import Registry
 from headrace.runs.run import Run
 from headrace.server.faults import StreamAged
 from headrace.server.reader import Reader
-from headrace.server.rpc import Call, Gate
+from headrace.server.rpc import Call, Gate, RunOver
 from headrace.server.wire import records, requests
 from headrace.server.wire.delivery import Delivery
 from headrace.server.wire.events import prediction_message
@@ -235,34 +234,31 @@ class Servicer:
         after: int,
         options: ReaderOptions,
     ) -> None:
-        position = requests.check_not_ahead(after, run.log.last_sequence)
+        requests.check_not_ahead(after, run.log.last_sequence)
         _name(call, run)
-        cursor = run.join(position)
+        cursor = run.join(after)
+        delivery = Delivery(
+            run.run_id,
+            run.revision,
+            options,
+            position=after,
+            attempt=run.attempt,
+            max_token_bytes=self._limits.max_token_bytes,
+        )
+        reader = Reader(run.log, cursor, delivery, options, max_age=self._max_stream_age)
         counts = True
 
         try:
             await call.context.send_initial_metadata((("headrace-run-id", run.run_id),))
-            await self._reader(run, cursor, options).stream(call.write)
+            await reader.stream(call.write)
         except StreamAged:
             counts = False
             raise
         finally:
             run.leave(cursor, counts=counts)
-            call.trailers["headrace-last-sequence"] = str(run.log.last_sequence)
+            call.trailers["headrace-last-sequence"] = str(delivery.position)
 
         _conclude(call, run)
-
-    def _reader(self, run: Run, cursor: Cursor, options: ReaderOptions) -> Reader:
-        delivery = Delivery(
-            run.run_id,
-            run.revision,
-            options,
-            position=cursor.position,
-            attempt=run.attempt,
-            max_token_bytes=self._limits.max_token_bytes,
-        )
-
-        return Reader(run.log, cursor, delivery, options, max_age=self._max_stream_age)
 
 
 def _require_run_id(run_id: str) -> None:
@@ -277,9 +273,9 @@ def _name(call: Call[Any], run: Run) -> None:
 
 
 def _conclude(call: Call[Any], run: Run) -> None:
-    """Tells how a run that is over ended; raises its failure."""
+    """Tells how a run that is over ended. Raises RunOver unless it succeeded."""
     call.trailers["headrace-run-state"] = run.state.name
     call.trailers["headrace-last-sequence"] = str(run.log.last_sequence)
 
     if run.failure is not None:
-        raise run.failure
+        raise RunOver(run.failure)

@@ -94,12 +94,10 @@ def check_not_negative(after: int) -> None:
         raise RequestInvalid([FieldViolation("after_sequence", "must not be negative")])
 
 
-def check_not_ahead(after: int, last_sequence: int) -> int:
-    """A cursor that the run's log has reached. Raises CursorAhead."""
+def check_not_ahead(after: int, last_sequence: int) -> None:
+    """Raises CursorAhead for a cursor that the run's log has not reached."""
     if after > last_sequence:
         raise CursorAhead(f"after_sequence is {after}, and the run's last event is {last_sequence}")
-
-    return after
 
 
 def _inputs(request: StartRequest, limits: Limits) -> dict[str, object]:
