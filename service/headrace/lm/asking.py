@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
 from headrace.errors import LMError
-from headrace.events import LmCall
+from headrace.events import LmCall, Usage
 from headrace.lm.assembly import Assembly
 from headrace.lm.base import Completion, Message, Receive
 from headrace.lm.costs import usage_of
@@ -25,6 +25,10 @@ class Records(Protocol):
 
     def begin(self, lm: LmCall) -> None:
         """An attempt begins."""
+        ...
+
+    def spent(self, usage: Usage) -> None:
+        """The provider has counted, whether or not its answer is of use."""
         ...
 
     def failed(self, error: LMError) -> None:
@@ -56,7 +60,7 @@ class Question:
 
                 try:
                     await engine(self.route, self.messages, assembly, self.deadlines, self.model)
-                    return self._completion(assembly, lm)
+                    return self._completion(assembly, lm, records)
                 except LMError as error:
                     pause = self.retries.pause(attempt, error, total.remaining)
 
@@ -68,9 +72,10 @@ class Question:
                 await asyncio.sleep(pause)
                 attempt += 1
 
-    def _completion(self, assembly: Assembly, lm: LmCall) -> Completion:
-        choices = assembly.choices()
+    def _completion(self, assembly: Assembly, lm: LmCall, records: Records) -> Completion:
         usage = usage_of(self.route.provider, self.model, assembly.usage)
+        records.spent(usage)  # counts even where the answer turns out to be none
+        choices = assembly.choices()
         lm = replace(lm, finish_reason=choices[0].finish_reason)
 
         return Completion(choices, usage, assembly.served_by or self.route.provider.model, lm)

@@ -30,8 +30,19 @@ from headrace.lm.providers import BASE_VARIABLES, Access
 logger = logging.getLogger(__name__)
 
 MEMORY_BYTES = 64 * 1024 * 1024
-SHAPELESS = frozenset({"cache", "stream", "stream_options"})
+SHAPELESS = frozenset(
+    {
+        "cache",
+        "stream",
+        "stream_options",
+        "connect_timeout",
+        "first_token_timeout",
+        "idle_timeout",
+        "timeout",
+    }
+)
 """Options that do not shape the answer."""
+BY_VALUE = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 DISK_BYTES = 1024 * 1024 * 1024
 
 _scope: ContextVar[str] = ContextVar("headrace_cache_scope", default="")
@@ -135,7 +146,7 @@ def key_of(access: Access, request: Request) -> str | None:
     facts = [_scope.get(), access.model, address, request.messages, options]
 
     try:
-        written = orjson.dumps(facts, option=orjson.OPT_SORT_KEYS, default=_schema)
+        written = orjson.dumps(facts, option=BY_VALUE, default=_schema)
     except TypeError:
         return None
 

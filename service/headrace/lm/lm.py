@@ -26,7 +26,17 @@ from headrace.lm.sharing import share
 Engine: TypeAlias = Literal["auto", "direct", "litellm"]
 
 STREAMING: Mapping[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
-NOT_SENT = frozenset({"cache", "rollout_id"})
+LIMITS: Mapping[str, str] = {
+    "connect_timeout": "connect",
+    "first_token_timeout": "first_token",
+    "idle_timeout": "idle",
+    "timeout": "total",
+}
+"""Options of a call that are deadlines."""
+NOT_SENT = frozenset({"cache", "rollout_id", *LIMITS})
+OF_THE_LM = frozenset({"api_base", "api_key", "base_url", "engine", "messages", "model"})
+"""What a call cannot change."""
+BY_VALUE = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 ROUTES = 256
 """Routes an LM keeps, one per set of parameters."""
 
@@ -80,6 +90,9 @@ class LM(BaseLM):
 
     async def generate(self, request: Request, receive: Receive) -> Completion:
         """See BaseLM.generate."""
+        if misplaced := OF_THE_LM & request.options.keys():
+            raise UsageError(f"{', '.join(sorted(misplaced))} belongs to the LM, not to a call")
+
         records = Recorder(self._own_call(), self.model)
         key = self._cache_key(request)
 
@@ -142,7 +155,7 @@ class LM(BaseLM):
     async def _ask(self, request: Request, receive: Receive, records: Records) -> Completion:
         await door.opened()
         route = self._route(self._sent(request.options))
-        deadlines = self._deadlines
+        deadlines = self._deadlines_of(request.options)
 
         if not route.options.get("stream"):
             deadlines = replace(deadlines, first_token=deadlines.total)  # it comes all at once
@@ -153,8 +166,13 @@ class LM(BaseLM):
 
         return await question.ask(receive, records)
 
+    def _deadlines_of(self, options: Mapping[str, Any]) -> Deadlines:
+        changed = {limit: options[name] for name, limit in LIMITS.items() if name in options}
+
+        return replace(self._deadlines, **changed) if changed else self._deadlines
+
     def _route(self, options: Mapping[str, Any]) -> Route:
-        key = orjson.dumps(options, option=orjson.OPT_SORT_KEYS, default=id)  # the route holds it
+        key = orjson.dumps(options, option=BY_VALUE, default=id)  # the route keeps the object alive
         route = self._routes.get(key)
 
         if route is None:

@@ -24,6 +24,11 @@ class Recorder:
             self._call.lm = lm
             self._call.usage = per_model(self._model, Usage(lm_calls=1))
 
+    def spent(self, usage: Usage) -> None:
+        """The provider has counted, whether or not its answer is of use."""
+        if self._call is not None:
+            self._call.usage = usage
+
     def failed(self, error: LMError) -> None:
         """An attempt failed, and another will follow."""
         if self._call is not None:

@@ -78,6 +78,10 @@ class Flight:
         self._lm = lm
         self._seats[0].records.begin(self._owned(lm))
 
+    def spent(self, usage: Usage) -> None:
+        """The provider has counted, whether or not its answer is of use."""
+        self._seats[0].records.spent(usage)
+
     def failed(self, error: LMError) -> None:
         """An attempt failed, and another will follow."""
         self._seats[0].records.failed(error)

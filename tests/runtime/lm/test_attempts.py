@@ -76,6 +76,14 @@ async def test_a_call_that_fails_tells_its_engine_attempts_and_usage(
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+async def test_an_answer_that_was_refused_is_still_counted(engine: str, mock: MockLM) -> None:
+    end = (await statuses_of(lm_for("fault-content-filter", engine, mock)))[-1]
+
+    assert end.usage is not None
+    assert (end.outcome, end.usage.output_tokens) == (Outcome.ERROR, 3)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 async def test_nothing_is_retried_once_a_piece_went_out(engine: str) -> None:
     async def fail_late(reply: Reply) -> None:
         await reply.open()
@@ -169,6 +177,22 @@ def test_a_pause_longer_than_what_remains_is_not_begun() -> None:
 def test_arguments_that_cannot_work_are_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         LM("openai/any", **arguments)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_a_call_may_set_its_own_deadlines(engine: str, mock: MockLM) -> None:
+    with pytest.raises(LMTimeoutError) as raised:
+        await lm_for("fault-hang-after-headers", engine, mock).acall("hi", first_token_timeout=0.1)
+
+    assert (raised.value.phase, raised.value.seconds) == ("first_token", 0.1)
+    assert "first_token_timeout" not in mock.requests[0].body
+
+
+async def test_a_call_cannot_take_its_key_elsewhere(mock: MockLM) -> None:
+    with pytest.raises(UsageError, match="api_base, api_key belongs to the LM"):
+        await lm_for("any", "auto", mock).acall("hi", api_base="http://elsewhere", api_key="k")
+
+    assert mock.requests == []
 
 
 async def test_without_a_key_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
