@@ -27,8 +27,12 @@ class ChainOfThought(PredictingModule):
         **config: Any,
     ) -> None:
         super().__init__(callbacks)
-        reasoning = rationale_field or OutputField(desc="step by step, what leads to the answer")
-        extended = ensure_signature(signature).prepend("reasoning", reasoning, rationale_field_type)
+        extended = ensure_signature(signature)
+
+        if "reasoning" not in extended.output_fields:  # else the signature says it in its own way
+            field = rationale_field or OutputField(desc="step by step, what leads to the answer")
+            extended = extended.prepend("reasoning", field, rationale_field_type)
+
         self.predict = Predict(extended, **config)
 
     async def aforward(self, **kwargs: Any) -> Prediction:

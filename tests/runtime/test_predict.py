@@ -140,3 +140,9 @@ async def test_chain_of_thought_reasons_before_it_answers() -> None:
         "reasoning",
         "answer",
     ]
+
+
+def test_a_signature_that_reasons_in_its_own_way_stays_as_it_is() -> None:
+    signature = Signature("question -> answer, reasoning: list[str]")
+
+    assert ChainOfThought(signature).predict.signature is signature

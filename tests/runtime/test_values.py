@@ -126,7 +126,7 @@ def test_to_dict_is_json_safe_and_names_what_is_not() -> None:
         "when": "2024-02-29",
         "tags": ["a", "b"],
     }
-    assert Prediction(when=date(2024, 2, 29)).toDict(json_safe=False) == {"when": date(2024, 2, 29)}
+    assert dict(Prediction(when=date(2024, 2, 29))) == {"when": date(2024, 2, 29)}
 
     with pytest.raises(OutputUnserialisable, match=r"prediction\.steps\[1\]\.call has no JSON"):
         Prediction(steps=[{}, {"call": print}]).toDict()

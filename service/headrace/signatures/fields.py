@@ -159,8 +159,9 @@ class Field:
 def InputField(default: Any = ..., **options: Unpack[FieldOptions]) -> Any:
     """Declares an input in the body of a signature class.
 
-    `desc` goes into the prompt, and so do constraints such as `gt` or `max_length`, to which values
-    are held. Typed Any so that it may stand as the value of any annotation.
+    `desc` goes into the prompt, and so do constraints such as `gt` or `max_length`. Values are held to
+    them, but for outputs that are text: what a model writes there is the value. Typed Any so that it
+    may stand as the value of any annotation.
     """
     return _declared("input", default, options)
 

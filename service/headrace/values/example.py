@@ -92,14 +92,11 @@ class Example(Mapping[str, Any]):
         """A copy that lacks these names."""
         return self._only(self._store.keys() - set(names))
 
-    def toDict(self, *, json_safe: bool = True) -> dict[str, Any]:
-        """The values in JSON form; as they are if `json_safe` is off.
+    def toDict(self) -> dict[str, Any]:
+        """The values in JSON form; `dict(example)` has them as they are.
 
         Raises OutputUnserialisable for what has no JSON form.
         """
-        if not json_safe:
-            return dict(self._store)
-
         kind = type(self).__name__.lower()
 
         return {name: to_jsonable(value, f"{kind}.{name}") for name, value in self.items()}
