@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import time
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, Group
+from rich.console import Console, ConsoleDimensions, Group
 from rich.live import Live
 from rich.text import Text
 
@@ -66,7 +68,7 @@ class LiveView:
         if isinstance(exc, RunFailed):
             self._board.end(Mark.FAILED)
 
-        self._draw(height=None)
+        self._draw(whole=True)
         self._live.stop()
 
         if self._board.prediction is not None:
@@ -83,11 +85,12 @@ class LiveView:
 
     async def _keep_drawing(self) -> None:
         while True:
-            self._draw(height=self._console.height)
+            self._draw()
             self._tick += 1
             await asyncio.sleep(REDRAW_SECONDS)
 
-    def _draw(self, height: int | None) -> None:
+    def _draw(self, *, whole: bool = False) -> None:
+        self._measure()
         width = self._console.width
 
         if width < self._width:
@@ -96,12 +99,18 @@ class LiveView:
         self._width = width
         frame = Frame(
             width=max(width - ROOM_FOR_CTRL_C, 1),
-            height=height,
+            height=None if whole else self._console.height,
             glyphs=self._glyphs,
             tick=self._tick,
             idle=time.monotonic() - self._newest,
         )
         self._live.update(group(frame.lines(self._board)), refresh=True)
+
+    def _measure(self) -> None:
+        """Asks the terminal itself: COLUMNS in the environment does not follow its size."""
+        with contextlib.suppress(OSError, ValueError):
+            size = os.get_terminal_size(self._console.file.fileno())
+            self._console.size = ConsoleDimensions(size.columns, size.lines)
 
 
 def group(lines: list[Line]) -> Group:
