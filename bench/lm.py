@@ -14,14 +14,13 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import aiohttp
 import orjson
-
 from headrace.lm import LM, Delta, preload
 from headrace.lm.door import litellm
 
@@ -34,8 +33,9 @@ MESSAGES = [
 ]
 
 
-@asynccontextmanager
-async def provider() -> AsyncIterator[str]:
+@contextmanager
+def provider() -> Generator[str, None, None]:
+    """The provider's base URL, while it runs."""
     script = Path(__file__).with_name("lm_provider.py")
     child = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
 
@@ -166,8 +166,10 @@ async def first_token(ask: Ask, model: str, times: int) -> float:
     waits: list[float] = []
 
     for _ in range(times):
+        heard: list[float] = []
         began = time.perf_counter()
-        await ask(model, lambda began=began: waits.append(time.perf_counter() - began))
+        await ask(model, lambda: heard.append(time.perf_counter()))  # noqa: B023 - called before it ends
+        waits.append(heard[0] - began)
 
     return statistics.median(waits)
 
@@ -179,7 +181,11 @@ async def cancel_to_close(url: str, engine: Any, times: int) -> list[float]:
 
     for _ in range(times):
         started = asyncio.Event()
-        call = asyncio.create_task(lm.complete(MESSAGES, lambda _: started.set()))
+
+        def receive(delta: Delta, started: asyncio.Event = started) -> None:
+            started.set()
+
+        call = asyncio.create_task(lm.complete(MESSAGES, receive))
         await started.wait()
         cancelled.append(time.monotonic())
         call.cancel()
@@ -196,15 +202,15 @@ async def cancel_to_close(url: str, engine: Any, times: int) -> list[float]:
     return sorted(left - at for left, at in zip(closed, cancelled, strict=True))
 
 
-def say(*cells: object) -> None:
-    print("  ".join(str(cell).rjust(14 if at else 0).ljust(22) if at == 0 else str(cell).rjust(14) for at, cell in enumerate(cells)))  # noqa: T201
+def say(name: str, *cells: str) -> None:
+    print(name.ljust(22), *(cell.rjust(13) for cell in cells))  # noqa: T201 - it is what it is for
 
 
-async def main(quick: bool) -> None:
+async def main(url: str, quick: bool) -> None:
     preload().join()
     long, short, cancels = (4, 40, 100) if quick else (12, 200, 1000)
 
-    async with provider() as url, aiohttp.ClientSession() as session:
+    async with aiohttp.ClientSession() as session:
         paths = {
             "raw aiohttp + orjson": raw(session, url),
             "headrace direct": headrace(url, "direct"),
@@ -220,7 +226,8 @@ async def main(quick: bool) -> None:
         gc.collect()
         gc.freeze()
         await compare(paths, long, short)
-        await cancellation(url, cancels)
+
+    await cancellation(url, cancels)
 
 
 async def compare(paths: dict[str, Ask], long: int, short: int) -> None:
@@ -249,10 +256,13 @@ async def cancellation(url: str, times: int) -> None:
     for engine in ("direct", "litellm"):
         waits = [wait * 1e3 for wait in await cancel_to_close(url, engine, times)]
         p99 = waits[int(len(waits) * 0.99)]
-        say(engine, f"{statistics.median(waits):.2f}", f"{p99:.2f}", f"{waits[-1]:.2f}", 0)
+        say(engine, f"{statistics.median(waits):.2f}", f"{p99:.2f}", f"{waits[-1]:.2f}", "0")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer repetitions")
-    asyncio.run(main(parser.parse_args().quick))
+    arguments = parser.parse_args()
+
+    with provider() as url:
+        asyncio.run(main(url, arguments.quick))

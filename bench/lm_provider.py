@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import orjson
-
 from headrace.mock_lm import MockLM, Reply
 
 WRITE = 64 * 1024
@@ -30,7 +29,10 @@ def stream(chunks: int) -> bytes:
     """A whole response's body: every event an HTTP chunk of its own."""
     usage = {"prompt_tokens": 10, "completion_tokens": chunks, "total_tokens": chunks + 10}
     events = [chunk(" tok")] * chunks
-    events += [chunk("", "stop"), b"data: " + orjson.dumps({"choices": [], "usage": usage}) + b"\n\n"]
+    events += [
+        chunk("", "stop"),
+        b"data: " + orjson.dumps({"choices": [], "usage": usage}) + b"\n\n",
+    ]
     events += [b"data: [DONE]\n\n"]
 
     return b"".join(b"%x\r\n%b\r\n" % (len(one), one) for one in events) + b"0\r\n\r\n"
