@@ -1,0 +1,42 @@
+"""The kit's program on a server of this process, and requests for it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from google.protobuf.duration_pb2 import Duration
+from headrace.server.app import Server
+from headrace.server.config import Config
+from headrace_proto.v1 import headrace_pb2 as pb
+
+from conformance.programs import script
+
+LINGER = Duration(seconds=30)
+
+
+@asynccontextmanager
+async def hosted(**config: Any) -> AsyncGenerator[Server, None]:
+    """Serves the kit's program inside an `async with` block."""
+    server = Server([script], Config(listen="127.0.0.1:0", **config))
+    server.bind()
+    await server.start()
+
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+def asking(run_id: str = "", **inputs: Any) -> pb.RunRequest:
+    """A request for a run of the kit's program that survives its readers."""
+    return pb.RunRequest(
+        program="script",
+        run_id=run_id or uuid.uuid4().hex,
+        inputs_json=json.dumps(inputs),
+        linger=LINGER,
+        options=pb.StreamOptions(fields=["*"], outputs_json=True),
+    )

@@ -1,0 +1,108 @@
+"""A reader that resumes: the client loop of the contract, by hand, with a journal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
+
+import grpc
+from grpc.aio import EOF, AioRpcError, Channel
+from headrace_proto.v1 import headrace_pb2 as pb
+from headrace_proto.v1 import headrace_pb2_grpc as rpc
+
+from conformance.journal import End, Journal, Stream, message_of
+
+OPTIONS = [
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 200),
+    ("grpc.use_local_subchannel_pool", 1),  # connections of its own
+]
+OF_THE_ROAD = {"UNAVAILABLE", "UNKNOWN", "INTERNAL", "CANCELLED"}
+PATIENCE = 200
+"""Streams in a row that may bring nothing new."""
+
+Cut = Callable[[int], bool]
+"""Whether to break the stream off, given how many messages it has brought."""
+
+
+@asynccontextmanager
+async def connected(address: str) -> AsyncGenerator[Channel, None]:
+    """A channel that shares no connection with others, and comes back soon."""
+    async with grpc.aio.insecure_channel(address, options=OPTIONS) as channel:
+        yield channel
+
+
+async def read(
+    channel: Channel,
+    request: pb.RunRequest,
+    *,
+    reader: str = "",
+    cut: Cut = lambda messages: False,
+    on_cut: Callable[[], None] | None = None,
+) -> Journal:
+    """Follows a run to its end, through whatever breaks its streams.
+
+    Where `cut` says so the reader breaks off by itself, by cancelling or by `on_cut`.
+    """
+    journal = Journal(request.run_id, reader)
+    position = fruitless = 0
+
+    while fruitless < PATIENCE:
+        stream = Stream(position)
+        journal.streams.append(stream)
+        asked = pb.RunRequest()
+        asked.CopyFrom(request)
+        asked.after_sequence = position
+        await _follow(channel, asked, stream, cut, on_cut)
+        reached = max((one.sequence for one in stream.messages), default=0)
+        fruitless = 0 if reached > position else fruitless + 1
+        position = max(reached, position)
+
+        if stream.end is not None and (stream.end.state or stream.end.code not in OF_THE_ROAD):
+            break
+
+    return journal
+
+
+async def _follow(
+    channel: Channel,
+    request: pb.RunRequest,
+    stream: Stream,
+    cut: Cut,
+    on_cut: Callable[[], None] | None,
+) -> None:
+    call = rpc.HeadraceServiceStub(channel).Run(request, wait_for_ready=True)
+
+    try:
+        while not cut(len(stream.messages)):
+            event = await call.read()
+
+            if event is EOF:
+                stream.end = End(
+                    "OK", _trailer(await call.trailing_metadata(), "headrace-run-state")
+                )
+                return
+
+            assert isinstance(event, pb.StreamEvent)
+            stream.messages.append(message_of(event))
+    except AioRpcError as error:
+        trailers = error.trailing_metadata()
+        stream.end = End(
+            error.code().name,
+            _trailer(trailers, "headrace-run-state"),
+            _trailer(trailers, "headrace-error-reason"),
+            error.details() or "",
+        )
+        return
+
+    if on_cut is not None:
+        on_cut()
+        await asyncio.sleep(0)
+
+    call.cancel()
+
+
+def _trailer(trailers: Iterable[tuple[str, str | bytes]] | None, name: str) -> str:
+    return next((str(value) for key, value in trailers or () if key == name), "")
