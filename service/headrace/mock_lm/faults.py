@@ -269,6 +269,7 @@ async def endless_line(reply: Reply) -> None:
 
     while True:
         await reply.send(b"x" * 1_000_000)
+        await asyncio.sleep(TRICKLE)
 
 
 @fault

@@ -23,6 +23,7 @@ from headrace.errors import (
 SOON = 0.15
 """Seconds: the deadline under test."""
 TRIES = 3
+UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class Right:
     begins: str
     ends: str = ""
     requests: int = 1
-    finish_reason: str = "stop"
+    repaired: bool = False
+    """The provider's text was not Unicode."""
 
 
 Outcome: TypeAlias = Error | Right
@@ -61,9 +63,19 @@ class Fault:
     def by(self, engine: str) -> Outcome:
         return self.litellm if engine == "litellm" and self.litellm else self.outcome
 
+    def row(self) -> str:
+        """The line of the page's table."""
+        cells = [f"`{self.model}`", *(_said(self.by(engine)) for engine in ("direct", "litellm"))]
+
+        return f"| {' | '.join(cells)} |"
+
 
 def late(phase: str) -> Error:
     return Error(LMTimeoutError, "LM_TIMEOUT", phase=phase)
+
+
+def repaired(begins: str, ends: str = "") -> Right:
+    return Right(begins, ends, repaired=True)
 
 
 def status(number: int, kind: type[LMError], reason: str, requests: int = 1) -> Fault:
@@ -107,7 +119,7 @@ FAULTS: Sequence[Fault] = [
     Fault("fault-html-as-stream", BROKEN),
     Fault("fault-malformed-json", BROKEN),
     Fault("fault-not-an-object", BROKEN, FAILED),
-    Fault("fault-endless-line", BROKEN, late("first_token"), limits={"first_token_timeout": 0.5}),
+    Fault("fault-endless-line", BROKEN, late("first_token"), limits={"first_token_timeout": 2.0}),
     Fault("fault-error-event", Error(LMServerError, "LM_SERVER_ERROR", TRIES)),
     Fault("fault-error-event-rate-limit", Error(LMRateLimitError, "LM_RATE_LIMITED", TRIES)),
     Fault("fault-error-event-mid-stream", FAILED),
@@ -144,19 +156,25 @@ FAULTS: Sequence[Fault] = [
     Fault("fault-status-429-twice-retry-after-0.05", Right(CANNED.begins, requests=3)),
     # oddities that still are right answers, or are repaired
     Fault("fault-hang-after-finish", CANNED, limits=IDLE),
-    Fault("fault-length", Right(CANNED.begins, finish_reason="length")),
-    Fault("fault-bad-utf8", Right("caf\N{REPLACEMENT CHARACTER} This"), BROKEN),
-    Fault("fault-cut-utf8", Right("olé This"), BROKEN),
-    Fault(
-        "fault-cut-utf8-at-end",
-        Right(CANNED.begins, "ol\N{REPLACEMENT CHARACTER}"),
-        BROKEN,
-    ),
-    Fault("fault-split-surrogates", Right("😀 This")),
-    Fault("fault-lone-surrogate", Right("a\N{REPLACEMENT CHARACTER}b This")),
+    Fault("fault-length", CANNED),
+    Fault("fault-bad-utf8", repaired(f"caf{UNKNOWN} This"), BROKEN),
+    Fault("fault-cut-utf8", repaired("olé This"), BROKEN),
+    Fault("fault-cut-utf8-at-end", repaired(CANNED.begins, f"ol{UNKNOWN}"), BROKEN),
+    Fault("fault-split-surrogates", repaired("😀 This")),
+    Fault("fault-lone-surrogate", repaired(f"a{UNKNOWN}b This")),
     Fault("fault-repeated-chunk", Right("ha " * 200)),
     Fault("fault-huge-event", Right("x" * 1_000_000)),
     Fault("fault-split-bytes", Right(CANNED.begins, "é漢😀")),
     Fault("fault-json-for-stream", Right("all at once"), BROKEN),
     Fault("fault-noise", Right("fine"), BROKEN),
 ]
+
+
+def _said(outcome: Outcome) -> str:
+    if isinstance(outcome, Right):
+        said = "REPAIRED" if outcome.repaired else "right"
+    else:
+        phase = f", {outcome.phase}" if outcome.phase else ""
+        said = f"ERROR {outcome.kind.__name__}{phase}"
+
+    return said if outcome.requests == 1 else f"{said}, {outcome.requests} requests"

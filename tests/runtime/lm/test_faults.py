@@ -10,6 +10,7 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from headrace.mock_lm import MockLM
 from headrace.mock_lm.faults import FAULTS as MOCK_FAULTS
 from runtime.lm.faults import FAULTS, TRIES, Error, Fault, Right
 
+PAGE = Path(__file__).parents[3] / "docs/lm.md"
 BOUND = 10.0
 CANARIES = ("sk-canary-key", "canary-prompt")
 ENGINES = ("direct", "litellm")
@@ -104,3 +106,9 @@ def test_the_table_has_every_fault_of_the_mock() -> None:
     missing = set(MOCK_FAULTS) - {fault.model for fault in FAULTS}
 
     assert missing == set()
+
+
+def test_the_page_shows_the_table() -> None:
+    rows = [line for line in PAGE.read_text().splitlines() if line.startswith("| `fault-")]
+
+    assert rows == [fault.row() for fault in FAULTS]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -12,8 +13,10 @@ import pytest
 from click.testing import CliRunner
 from headrace.mock_lm import MockLM, Reply
 from headrace.mock_lm.command import mock_lm
-from headrace.mock_lm.faults import FAULTS
+from headrace.mock_lm.faults import FAULTS, described
 from headrace.mock_lm.prose import answer_to
+
+PAGE = Path(__file__).parents[3] / "docs/mock-lm.md"
 
 
 @pytest.fixture
@@ -177,3 +180,9 @@ def test_the_command_refuses_an_address_it_cannot_read() -> None:
 
     assert result.exit_code == 2
     assert "HOST:PORT" in result.output
+
+
+def test_the_page_describes_every_fault() -> None:
+    page = PAGE.read_text()
+
+    assert [name for name, said in described() if f"| `{name}` | {said} |" not in page] == []
