@@ -13,8 +13,8 @@ from headrace_proto.v1 import headrace_pb2 as pb
 
 from headrace.events import Event, Result, Status, Token
 from headrace.log import Entry, merge
-from headrace.server.wire.durations import timestamp
-from headrace.server.wire.events import prediction_message, split, status_message, token_message
+from headrace.server.wire.durations import fill_timestamp, timestamp
+from headrace.server.wire.events import fill_token, prediction_message, split, status_message
 from headrace.server.wire.options import ReaderOptions, Selection
 
 
@@ -42,7 +42,8 @@ class Delivery:
 
     def messages(self, entries: Sequence[Entry]) -> Iterator[pb.StreamEvent]:
         """The messages for entries that follow those of the last call."""
-        merged = merge(entry for entry in entries if self._wants(entry.event))
+        wanted = [entry for entry in entries if self._wants(entry.event)]
+        merged = merge(wanted) if len(wanted) > 1 else iter(wanted)  # a paced token comes alone
         entry = next(merged, None)
         uncounted = 0 if entry is None else entry.sequence - self.position
 
@@ -90,12 +91,12 @@ class Delivery:
             sequence=sequence,
             event_count=count,
             attempt=self._attempt,
-            create_time=timestamp(at),
         )
+        fill_timestamp(message.create_time, at)
 
         match event:
             case Token():
-                message.token.CopyFrom(token_message(event))
+                fill_token(message.token, event)
             case Status():
                 data = self._options.include_data
                 message.status.CopyFrom(status_message(event, include_data=data))

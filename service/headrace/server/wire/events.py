@@ -20,17 +20,15 @@ MAX_NAME = 200
 MAX_INT32 = 2**31 - 1
 
 
-def token_message(token: Token) -> pb.Token:
-    """A token."""
-    return pb.Token(
-        predictor=wire_name(token.predictor),
-        field=token.field,
-        chunk=sound(token.chunk),
-        is_last=token.is_last,
-        offset=token.offset,
-        call_id=token.call_id,
-        cached=token.cached,
-    )
+def fill_token(message: pb.Token, token: Token) -> None:
+    """Writes a token into its place: half the cost of a message that is then copied there."""
+    message.predictor = wire_name(token.predictor)
+    message.field = token.field
+    message.chunk = sound(token.chunk)
+    message.is_last = token.is_last
+    message.offset = token.offset
+    message.call_id = token.call_id
+    message.cached = token.cached
 
 
 def split(token: Token, max_bytes: int) -> Iterator[Token]:
