@@ -1,0 +1,173 @@
+package headrace
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"iter"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	headracev1 "headrace.dev/go/headrace/v1"
+)
+
+const (
+	longestFarewell = 2 * time.Second // to wait for the OK behind a prediction
+	goodbye         = 3 * time.Second // to stop a run that is left
+)
+
+// Run is one run as its reader sees it, made by [Client.Run] and [Client.Attach]. One goroutine at a
+// time may read it; Cancel may be called from any.
+type Run struct {
+	id         string
+	client     *Client
+	stream     *eventStream
+	release    context.CancelFunc
+	stops      bool // leaving it stops it
+	transcript transcript
+	prediction *headracev1.Prediction
+	err        error // how reading ended
+}
+
+// ID is the run's name, for Attach, GetRun and Cancel.
+func (r *Run) ID() string { return r.id }
+
+// Cursor is the last position read: Attach goes on from it.
+func (r *Run) Cursor() int32 { return r.stream.cursor }
+
+// Recv gives the next event; io.EOF behind the last one of a run that succeeded, an [Error] otherwise.
+// Heartbeats stay inside. A broken connection is mended without loss or repetition of positions;
+// tokens inside a merged group may come again, which [Run.Text] knows to handle.
+func (r *Run) Recv() (*headracev1.StreamEvent, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+
+	event, err := r.stream.recv()
+
+	if err != nil {
+		r.err = err
+		return nil, err
+	}
+
+	if token := event.GetToken(); token != nil {
+		r.transcript.apply(token)
+	}
+
+	if prediction := event.GetPrediction(); prediction != nil {
+		r.prediction = prediction
+	}
+
+	return event, nil
+}
+
+// Events are the events that are left, in order; an error comes last.
+func (r *Run) Events() iter.Seq2[*headracev1.StreamEvent, error] {
+	return func(yield func(*headracev1.StreamEvent, error) bool) {
+		for {
+			event, err := r.Recv()
+
+			if errors.Is(err, io.EOF) {
+				return
+			}
+
+			if !yield(event, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Text is the text of a predictor's field as read so far, of its latest call; "" before it began.
+func (r *Run) Text(predictor, field string) string {
+	return r.transcript.text(predictor, field)
+}
+
+// Prediction reads to the end and gives the run's result.
+func (r *Run) Prediction() (*headracev1.Prediction, error) {
+	for {
+		_, err := r.Recv()
+
+		if errors.Is(err, io.EOF) {
+			break
+		}
+
+		if err != nil {
+			return nil, err
+		}
+	}
+
+	if r.prediction == nil { // read from behind it
+		record, err := r.client.GetRun(r.stream.ctx, r.id)
+
+		if err != nil {
+			return nil, err
+		}
+
+		if record.Prediction == nil {
+			return nil, &Error{
+				Code: codes.Internal, Message: "the run ended well without a prediction", RunID: r.id, kind: ErrFault,
+			}
+		}
+
+		r.prediction = record.Prediction
+	}
+
+	return r.prediction, nil
+}
+
+// Result reads to the end and decodes the run's outputs into out, as json.Unmarshal does.
+func (r *Run) Result(out any) error {
+	prediction, err := r.Prediction()
+
+	if err != nil {
+		return err
+	}
+
+	return Outputs(prediction, out)
+}
+
+// Outputs decodes a prediction's outputs into out, as json.Unmarshal does.
+func Outputs(prediction *headracev1.Prediction, out any) error {
+	text := []byte(prediction.OutputsJson)
+
+	if len(text) == 0 {
+		var err error
+
+		if text, err = protojson.Marshal(prediction.Outputs); err != nil {
+			return err
+		}
+	}
+
+	return json.Unmarshal(text, out)
+}
+
+// Cancel stops the run, whoever else reads it, and gives its record.
+func (r *Run) Cancel(ctx context.Context, reason string) (*headracev1.Run, error) {
+	return r.client.Cancel(ctx, r.id, reason)
+}
+
+// Detach lets the run go on after Close, for as long as its linger without a reader.
+func (r *Run) Detach() { r.stops = false }
+
+// Close ends the reading. A run of [Client.Run] that is not over is stopped, in at most 3 seconds; where
+// that fails, its linger ends it. Closing again does nothing.
+func (r *Run) Close() {
+	if r.stops && r.leavesEarly() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.stream.ctx), goodbye)
+		_, _ = r.client.Cancel(ctx, r.id, "the reader left")
+		cancel()
+	}
+
+	r.stops = false
+	r.stream.close()
+	r.release()
+}
+
+// leavesEarly tells whether the run may still go on and nothing but its reader ended the reading.
+func (r *Run) leavesEarly() bool {
+	return !r.stream.over && (r.err == nil || r.stream.ctx.Err() != nil)
+}

@@ -1,0 +1,133 @@
+package dev.headrace.client;
+
+import com.google.protobuf.Any;
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Message;
+import com.google.rpc.BadRequest;
+import com.google.rpc.ErrorInfo;
+import com.google.rpc.RetryInfo;
+import dev.headrace.client.HeadraceException.Violation;
+import io.grpc.Metadata;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.grpc.protobuf.StatusProto;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * What a call that failed says: its status, and the trailers beside it.
+ *
+ * <p>The rule of the contract: headrace-run-state present means the run is over; absent, only this
+ * stream ended, and a code that speaks of the road rather than of the request means: resume.
+ *
+ * @param runState SUCCEEDED, FAILED or CANCELLED once the run is over; else empty
+ * @param retryDelay null where the server gave none
+ */
+record CallStatus(
+    Status.Code code,
+    String message,
+    String reason,
+    String runId,
+    String runState,
+    Duration retryDelay,
+    List<Violation> violations,
+    Map<String, String> metadata) {
+
+  private static final Set<String> TRY_LATER = Set.of("SERVER_BUSY", "DRAINING", "STORE_UNAVAILABLE");
+
+  /** Reads the rich details, and the plain trailers where there are none. */
+  static CallStatus of(StatusRuntimeException error, String address, String runId) {
+    Metadata trailers = error.getTrailers() == null ? new Metadata() : error.getTrailers();
+    Status status = error.getStatus();
+    com.google.rpc.Status rich = StatusProto.fromStatusAndTrailers(status, trailers);
+    ErrorInfo info = detail(rich, ErrorInfo.class).orElse(ErrorInfo.getDefaultInstance());
+    BadRequest request = detail(rich, BadRequest.class).orElse(BadRequest.getDefaultInstance());
+    String plain = text(trailers, "headrace-error-reason");
+    String reason = info.getReason().isEmpty() ? plain : info.getReason();
+
+    return new CallStatus(
+        status.getCode(),
+        message(status, reason, address),
+        reason,
+        runId,
+        text(trailers, "headrace-run-state"),
+        detail(rich, RetryInfo.class).map(CallStatus::delay).orElse(milliseconds(trailers)),
+        request.getFieldViolationsList().stream()
+            .map(one -> new Violation(one.getField(), one.getDescription()))
+            .toList(),
+        info.getMetadataMap());
+  }
+
+  /** Whether only the stream ended, so that the same request may be made again. */
+  boolean isCut() {
+    return runState.isEmpty()
+        && switch (code) {
+          // CANCELLED by someone on the way: our own cancel is told apart before
+          case UNAVAILABLE, UNKNOWN, INTERNAL, CANCELLED -> true;
+          default -> false;
+        };
+  }
+
+  /** The exception that it stands for; a run that is over has failed, whatever the code. */
+  HeadraceException exception() {
+    if (!runState.isEmpty()) {
+      return new RunFailedException(message, this);
+    }
+
+    if (TRY_LATER.contains(reason)) {
+      return new RequestRefusedException(message, this);
+    }
+
+    return switch (code) {
+      case INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION, OUT_OF_RANGE,
+          UNAUTHENTICATED, PERMISSION_DENIED, RESOURCE_EXHAUSTED ->
+          new RequestRefusedException(message, this);
+      case UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED -> new ServerUnreachableException(message, this);
+      default -> new ServerFaultException(message, this);
+    };
+  }
+
+  CallStatus withMessage(String message) {
+    return new CallStatus(code, message, reason, runId, runState, retryDelay, violations, metadata);
+  }
+
+  private static <T extends Message> Optional<T> detail(com.google.rpc.Status rich, Class<T> kind) {
+    try {
+      for (Any detail : rich.getDetailsList()) {
+        if (detail.is(kind)) {
+          return Optional.of(detail.unpack(kind));
+        }
+      }
+    } catch (InvalidProtocolBufferException broken) {
+      // whoever wrote this on the way: the code and the plain trailers remain
+    }
+
+    return Optional.empty();
+  }
+
+  private static String message(Status status, String reason, String address) {
+    String message = status.getDescription() == null ? status.getCode().name() : status.getDescription();
+    boolean isRoad = status.getCode() == Status.Code.UNAVAILABLE && reason.isEmpty();
+
+    return isRoad ? "no server answers at " + address + ": " + message : message;
+  }
+
+  private static String text(Metadata trailers, String name) {
+    String value = trailers.get(Metadata.Key.of(name, Metadata.ASCII_STRING_MARSHALLER));
+
+    return value == null ? "" : value;
+  }
+
+  private static Duration delay(RetryInfo retry) {
+    return Duration.ofSeconds(retry.getRetryDelay().getSeconds(), retry.getRetryDelay().getNanos());
+  }
+
+  private static Duration milliseconds(Metadata trailers) {
+    String text = text(trailers, "headrace-retry-delay-ms");
+
+    return text.matches("\\d{1,9}") ? Duration.ofMillis(Long.parseLong(text)) : null;
+  }
+}

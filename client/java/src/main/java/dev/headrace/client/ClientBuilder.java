@@ -1,0 +1,59 @@
+package dev.headrace.client;
+
+import io.grpc.ChannelCredentials;
+import io.grpc.InsecureChannelCredentials;
+import java.util.function.Supplier;
+
+/** Options of a client, made by {@link HeadraceClient#to}. */
+public final class ClientBuilder {
+  private final String address;
+  private ChannelCredentials credentials;
+  private Supplier<String> token;
+  private int retries = 10;
+
+  ClientBuilder(String address) {
+    this.address = address;
+  }
+
+  /** {@code TlsChannelCredentials.create()}, with a key manager for mutual TLS. Clear text unless set. */
+  public ClientBuilder credentials(ChannelCredentials credentials) {
+    this.credentials = credentials;
+    return this;
+  }
+
+  /**
+   * Sends a bearer token; it is asked for at every call, and may change. Over the network it needs
+   * {@link #credentials} too.
+   */
+  public ClientBuilder token(Supplier<String> token) {
+    this.token = token;
+    return this;
+  }
+
+  /** How often in a row reading a run may fail without anything new; 10 unless set. */
+  public ClientBuilder retries(int count) {
+    this.retries = count;
+    return this;
+  }
+
+  /**
+   * The client.
+   *
+   * @throws IllegalStateException when a token would cross the network in clear text
+   */
+  public HeadraceClient build() {
+    if (token != null && credentials == null && !Channels.isLoopback(address)) {
+      throw new IllegalStateException(
+          "a token would cross the network in clear text to " + address + ": give credentials too");
+    }
+
+    ChannelCredentials spoken = credentials == null ? InsecureChannelCredentials.create() : credentials;
+
+    return new HeadraceClient(
+        address,
+        Channels.open(address, spoken),
+        token == null ? null : Channels.bearer(token),
+        retries,
+        Patience.Delays.USUAL);
+  }
+}

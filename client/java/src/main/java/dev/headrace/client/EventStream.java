@@ -1,0 +1,97 @@
+package dev.headrace.client;
+
+import dev.headrace.v1.StreamEvent;
+import io.grpc.StatusRuntimeException;
+import java.time.Duration;
+import java.util.function.IntFunction;
+
+/** The events of one run in order, across as many gRPC streams as it takes. For one thread at a time. */
+final class EventStream {
+  /** Three heartbeats: after that the stream is dead, whatever the connection says. */
+  private static final Duration LONGEST_SILENCE = ReadOptions.HEARTBEAT.multipliedBy(3);
+
+  /** To wait for the OK behind a prediction. */
+  private static final Duration LONGEST_FAREWELL = Duration.ofSeconds(2);
+
+  private final String address;
+  private final Resumption resumption;
+  private final IntFunction<EventCall<?>> open;
+  private EventCall<?> call;
+  private boolean over;
+
+  /** {@code open} asks for the events after a position; it is called at once. */
+  EventStream(String address, Resumption resumption, IntFunction<EventCall<?>> open) {
+    this.address = address;
+    this.resumption = resumption;
+    this.open = open;
+    this.call = open.apply(resumption.cursor());
+  }
+
+  int cursor() {
+    return resumption.cursor();
+  }
+
+  /** Whether all there is to know was read. */
+  boolean isOver() {
+    return over;
+  }
+
+  /** The next event that was recorded; null behind the last one of a run that succeeded. */
+  StreamEvent read() throws InterruptedException {
+    while (!over) {
+      StreamEvent event;
+
+      try {
+        event = receive();
+      } catch (StatusRuntimeException error) {
+        call.cancel();
+        call = null;
+        resumption.waitAfter(CallStatus.of(error, address, resumption.runId));
+        continue;
+      }
+
+      if (event == null) {
+        over = true;
+        call = null;
+        break;
+      }
+
+      resumption.answered(event.getSequence());
+      over = event.hasPrediction();
+
+      if (!event.hasHeartbeat()) {
+        return event;
+      }
+    }
+
+    return null;
+  }
+
+  /** Ends the stream. A reader that got its prediction stays for the OK behind it: it has not left early. */
+  void close() {
+    if (call == null) {
+      return;
+    }
+
+    try {
+      if (over) {
+        call.read(LONGEST_FAREWELL);
+      }
+    } catch (StatusRuntimeException ended) {
+      // so did the run, with its prediction
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+    } finally {
+      call.cancel();
+      call = null;
+    }
+  }
+
+  private StreamEvent receive() throws InterruptedException {
+    if (call == null) {
+      call = open.apply(resumption.cursor());
+    }
+
+    return call.read(LONGEST_SILENCE);
+  }
+}

@@ -1,0 +1,180 @@
+package dev.headrace.client;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.headrace.client.HeadraceException.Violation;
+import dev.headrace.client.Scripted.Ending;
+import dev.headrace.client.Transcript.FieldText;
+import dev.headrace.v1.Program;
+import dev.headrace.v1.Token;
+import io.grpc.Status.Code;
+import io.grpc.TlsChannelCredentials;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CancellationException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(30)
+class HeadraceClientTest {
+  private static final Map<String, String> INPUTS = Map.of("question", "why?");
+
+  @Test
+  void predictIsMadeAgainWithTheSameRunId() throws IOException {
+    try (Scripted service = new Scripted(Ending.cut(Code.UNAVAILABLE, 0), Ending.cut(Code.INTERNAL, 0));
+        HeadraceClient client = service.client()) {
+      String outputs = client.predict("composer", INPUTS).getOutputsJson();
+
+      assertEquals(Scripted.WHOLE, Json.map(outputs).get("answer"));
+      assertEquals(3, service.predicts.size());
+      assertEquals(1, service.predicts.stream().map(request -> request.getRunId()).distinct().count());
+      assertTrue(service.predicts.get(0).getOutputsJson());
+      assertEquals(30, service.predicts.get(0).getLinger().getSeconds());
+    }
+  }
+
+  @Test
+  void leavingAPredictStopsItsRun() throws IOException {
+    try (Scripted service = new Scripted();
+        HeadraceClient client = service.client()) {
+      service.holds = true;
+      service.asked = Thread.currentThread()::interrupt;
+
+      assertThrows(CancellationException.class, () -> client.predict("composer", INPUTS));
+      assertTrue(Thread.interrupted());
+      assertEquals(List.of(service.predicts.get(0).getRunId()), service.cancelled);
+    }
+  }
+
+  @Test
+  void aRefusalNamesTheFields() throws IOException {
+    Ending refusal = Ending.because(Code.INVALID_ARGUMENT, "INPUT_INVALID").violating("inputs.qestion");
+
+    try (Scripted service = new Scripted(refusal);
+        HeadraceClient client = service.client()) {
+      RequestRefusedException error =
+          assertThrows(RequestRefusedException.class, () -> client.predict("composer", INPUTS));
+
+      assertEquals("INPUT_INVALID", error.reason());
+      assertEquals(List.of(new Violation("inputs.qestion", "unknown")), error.violations());
+      assertEquals(Map.of("model", "m"), error.metadata());
+    }
+  }
+
+  @Test
+  void theDelayThatAProviderAsksForIsKept() throws IOException {
+    Ending limited = Ending.because(Code.RESOURCE_EXHAUSTED, "LM_RATE_LIMITED").over("FAILED", 0);
+
+    try (Scripted service = new Scripted(limited.retryIn(Duration.ofSeconds(7)), limited);
+        HeadraceClient client = service.client()) {
+      HeadraceException rich =
+          assertThrows(RunFailedException.class, () -> client.predict("composer", INPUTS));
+      assertEquals(Optional.of(Duration.ofSeconds(7)), rich.retryDelay());
+
+      HeadraceException plain =
+          assertThrows(RunFailedException.class, () -> client.predict("composer", INPUTS));
+      assertEquals("LM_RATE_LIMITED", plain.reason());
+      assertEquals(Optional.empty(), plain.retryDelay());
+    }
+  }
+
+  @Test
+  void callsWithOneAnswerAreRepeatedByTheChannel() throws IOException {
+    Ending cut = Ending.cut(Code.UNAVAILABLE, 0);
+
+    try (Scripted service = new Scripted(cut, cut);
+        HeadraceClient client = service.client()) {
+      assertEquals("r", client.getRun("r").getRunId());
+    }
+  }
+
+  @Test
+  void allPagesOfProgramsAreRead() throws IOException {
+    try (Scripted service = new Scripted();
+        HeadraceClient client = service.client()) {
+      assertEquals(List.of("composer", "qa"), client.programs().stream().map(Program::getName).toList());
+    }
+  }
+
+  @Test
+  void nobodyListeningIsToldWithinSeconds() {
+    try (HeadraceClient client = HeadraceClient.connect("127.0.0.1:1")) {
+      HeadraceException error =
+          assertThrows(ServerUnreachableException.class, () -> client.predict("composer", INPUTS));
+      assertTrue(error.getMessage().startsWith("no server answers at 127.0.0.1:1: "), error.getMessage());
+    }
+  }
+
+  @Test
+  void aTokenDoesNotCrossTheNetworkInClearText() {
+    ClientBuilder far = HeadraceClient.to("example.org:443").token(() -> "secret");
+    assertThrows(IllegalStateException.class, far::build);
+    far.credentials(TlsChannelCredentials.create()).build().close();
+
+    for (String near : List.of("localhost:1", "127.0.0.1:1", "[::1]:1", "unix:/tmp/s", "dns:///localhost:1")) {
+      assertTrue(Channels.isLoopback(near), near);
+    }
+
+    for (String other : List.of("example.org:443", "10.0.0.1:1", "127.example.org:1")) {
+      assertTrue(!Channels.isLoopback(other), other);
+    }
+  }
+
+  @Test
+  void inputsAreAnyObject() {
+    record Question(String question, int size) {}
+
+    assertEquals("{\"question\":\"<why?>\",\"size\":3}", Json.object(new Question("<why?>", 3)));
+    assertThrows(IllegalArgumentException.class, () -> Json.object("text"));
+    assertThrows(IllegalArgumentException.class, () -> Json.object(List.of(1)));
+    assertThrows(IllegalArgumentException.class, () -> Json.object(null));
+  }
+
+  @Test
+  void delaysDoubleUpToTheLongestAndThenThePatienceEnds() {
+    Patience patience = new Patience(8, Patience.Delays.USUAL);
+    patience.answered();
+
+    for (int most : List.of(100, 200, 400, 800, 1600, 3200, 5000, 5000)) {
+      long delay = patience.nextDelay(null).orElseThrow().toMillis();
+      assertTrue(most / 2 <= delay && delay <= most, delay + " of " + most);
+    }
+
+    assertEquals(Optional.empty(), patience.nextDelay(null));
+  }
+
+  @Test
+  void textGoesOnFromItsOffsetInCodePoints() {
+    assertEquals("Größe", text(0, "Grö", 3, "ße"));
+    assertEquals("Größer", text(0, "Grö", 3, "ße", 3, "ßer")); // again, after a resume
+    assertEquals("短い", text(0, "長さ", 2, "!", 0, "短い")); // taken back
+    assertEquals("🌊→", text(0, "🌊🌊", 1, "→"));
+    assertEquals("late", text(7, "la", 9, "te")); // a reader that came late
+  }
+
+  private static String text(Object... tokens) {
+    FieldText text = new FieldText();
+
+    for (int i = 0; i < tokens.length; i += 2) {
+      text.apply((int) tokens[i], (String) tokens[i + 1]);
+    }
+
+    return text.toString();
+  }
+
+  @Test
+  void theTextOfAFieldIsThatOfItsLatestCall() {
+    Transcript texts = new Transcript();
+    Token first = Token.newBuilder().setPredictor("a").setField("b").setChunk("1").setCallId(4).build();
+    texts.apply(first);
+    texts.apply(first.toBuilder().setChunk("2").setCallId(7).build());
+
+    assertEquals("2", texts.text("a", "b"));
+    assertEquals("", texts.text("a", "none"));
+  }
+}

@@ -1,0 +1,44 @@
+/** How long to go on trying: a count of tries without progress, and growing delays between them. */
+
+/** Times in milliseconds; shorter in tests. */
+export const delays = { first: 100, longest: 5_000 };
+
+/** A server that never answered is given up sooner: after about a second. */
+const TRIES_TO_REACH = 4;
+
+export class Patience {
+  /** Whether the server ever answered. */
+  reached = false;
+  private spent = 0;
+
+  constructor(private readonly retries: number) {}
+
+  /** The server is there; that alone is no progress. */
+  answered(): void {
+    this.reached = true;
+  }
+
+  /** Something new came: the count starts afresh. */
+  progressed(): void {
+    this.reached = true;
+    this.spent = 0;
+  }
+
+  /** Milliseconds until the next try, at least those the server asked for; undefined to give up. */
+  nextDelay(askedMs?: number): number | undefined {
+    if (askedMs) {
+      this.reached = true; // someone there said so
+    }
+
+    const allowed = this.reached ? this.retries : Math.min(this.retries, TRIES_TO_REACH);
+
+    if (this.spent >= allowed) {
+      return undefined;
+    }
+
+    const delay = Math.min(delays.first * 2 ** this.spent, delays.longest);
+    this.spent += 1;
+
+    return (askedMs ?? 0) + delay * (0.5 + Math.random() / 2);
+  }
+}

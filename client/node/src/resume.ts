@@ -1,0 +1,89 @@
+/**
+ * What to do when a call for a run ends badly: throw, or wait and make the same call again.
+ *
+ * The rule, from the contract: `headrace-run-state` in the trailers ends with the run's failure; a
+ * code that speaks of the road means: wait, and ask again, as long as there is progress; anything
+ * else says that the request is wrong.
+ */
+
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { status } from "@grpc/grpc-js";
+
+import { type HeadraceError, RunFailed, ServerUnreachable } from "./errors.js";
+import { Patience } from "./patience.js";
+import { type CallStatus, errorOf, isCut } from "./status.js";
+
+export class Resumption {
+  /** The last position seen: what is recorded after it is still to come. */
+  cursor = 0;
+  private readonly patience: Patience;
+
+  /** `deadline` is in milliseconds of the clock, or Infinity; `signal` ends all waiting. */
+  constructor(
+    readonly runId: string,
+    retries: number,
+    readonly deadline: number,
+    readonly signal: AbortSignal,
+  ) {
+    this.patience = new Patience(retries);
+  }
+
+  /** The server answered, at this position if it named one. Only a new position is progress. */
+  answered(sequence = 0): void {
+    if (sequence > this.cursor) {
+      this.cursor = sequence;
+      this.patience.progressed();
+    } else {
+      this.patience.answered();
+    }
+  }
+
+  /** Returns when the call may be made again; throws what its status stands for when it may not. */
+  async waitAfter(ended: CallStatus): Promise<void> {
+    this.signal.throwIfAborted();
+
+    if (!isCut(ended)) {
+      throw this.final(ended);
+    }
+
+    const delay = this.patience.nextDelay(ended.retryDelayMs);
+
+    if (delay === undefined) {
+      throw this.givenUp(ended);
+    }
+
+    if (Date.now() + delay >= this.deadline) {
+      throw this.tooLate();
+    }
+
+    await sleep(delay, undefined, { signal: this.signal }).catch(() => this.signal.throwIfAborted());
+  }
+
+  private final(ended: CallStatus): HeadraceError {
+    if (ended.code === status.DEADLINE_EXCEEDED && !ended.reason) {
+      return this.tooLate();
+    }
+
+    if (ended.reason === "RUN_NOT_FOUND" && this.patience.reached) {
+      const message = `the server no longer knows run ${this.runId}: it restarted, or let go of the run`;
+
+      return new RunFailed(message, ended);
+    }
+
+    return errorOf(ended);
+  }
+
+  private givenUp(ended: CallStatus): HeadraceError {
+    const where = this.cursor ? ` (run ${this.runId} was read up to event ${this.cursor})` : "";
+
+    return errorOf({ ...ended, message: ended.message + where });
+  }
+
+  private tooLate(): HeadraceError {
+    return new ServerUnreachable(`run ${this.runId} did not end in the time given`, {
+      code: status.DEADLINE_EXCEEDED,
+      runId: this.runId,
+    });
+  }
+}

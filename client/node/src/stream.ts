@@ -1,0 +1,151 @@
+/** One run's events in order, across as many gRPC streams as it takes. */
+
+import type { ClientReadableStream, ServiceError } from "@grpc/grpc-js";
+
+import type { StreamEvent } from "./gen/headrace/v1/headrace.js";
+import { HEARTBEAT_MS } from "./requests.js";
+import type { Resumption } from "./resume.js";
+import { type CallStatus, statusOf } from "./status.js";
+
+/** Three heartbeats: after that the stream is dead, whatever the connection says. */
+const LONGEST_SILENCE_MS = 3 * HEARTBEAT_MS;
+
+/** To wait for the OK behind a prediction. */
+const LONGEST_FAREWELL_MS = 2_000;
+
+/** Asks for the events after a position. */
+export type OpenCall = (afterSequence: number) => ClientReadableStream<StreamEvent>;
+
+/**
+ * One gRPC stream, read one event at a time; it has no buffer but gRPC's own.
+ *
+ * One timer for the whole call notices silence: it looks at the clock, and is not set anew by events.
+ */
+class EventCall {
+  private error: ServiceError | undefined;
+  private isOver = false;
+  private waitingSince = Infinity;
+  private wake: () => void = () => {};
+  private readonly watch: NodeJS.Timeout;
+
+  constructor(private readonly call: ClientReadableStream<StreamEvent>) {
+    call.on("readable", () => this.wake());
+    call.on("end", () => this.end());
+    call.on("error", (error: ServiceError) => this.end(error));
+    this.watch = setInterval(() => this.checkSilence(), LONGEST_SILENCE_MS / 3).unref();
+  }
+
+  /** The next event; undefined behind the last one. Throws a ServiceError. */
+  async read(): Promise<StreamEvent | undefined> {
+    for (;;) {
+      const event = this.call.read() as StreamEvent | null;
+
+      if (event) {
+        return event;
+      }
+
+      if (this.error) {
+        throw this.error;
+      }
+
+      if (this.isOver) {
+        return undefined;
+      }
+
+      this.waitingSince = Date.now();
+      await new Promise<void>((resolve) => (this.wake = resolve));
+      this.waitingSince = Infinity;
+    }
+  }
+
+  /** Ends the call, at once or in a while; whoever reads gets CANCELLED. */
+  close(inMs = 0): void {
+    clearInterval(this.watch);
+
+    if (!inMs) {
+      this.call.cancel();
+    } else if (!this.isOver) {
+      const late = setTimeout(() => this.call.cancel(), inMs).unref();
+      this.call.on("status", () => clearTimeout(late));
+      this.call.resume();
+    }
+  }
+
+  private end(error?: ServiceError): void {
+    this.isOver = true;
+    this.error ??= error;
+    clearInterval(this.watch);
+    this.wake();
+  }
+
+  private checkSilence(): void {
+    if (Date.now() - this.waitingSince > LONGEST_SILENCE_MS) {
+      this.call.cancel();
+    }
+  }
+}
+
+export class EventStream {
+  /** A prediction came: only the OK behind it is left. */
+  isOver = false;
+  private call: EventCall | undefined;
+
+  constructor(
+    private readonly address: string,
+    readonly resumption: Resumption,
+    private readonly openCall: OpenCall,
+  ) {
+    resumption.signal.addEventListener("abort", () => this.close());
+  }
+
+  /** Sends the request; `read` waits for what comes of it. */
+  open(): EventCall {
+    this.resumption.signal.throwIfAborted();
+    this.call = new EventCall(this.openCall(this.resumption.cursor));
+
+    return this.call;
+  }
+
+  /** The next event that was recorded; undefined behind the last one of a run that succeeded. */
+  async read(): Promise<StreamEvent | undefined> {
+    while (!this.isOver) {
+      let event: StreamEvent | undefined;
+
+      try {
+        event = await (this.call ?? this.open()).read();
+      } catch (error) {
+        this.call = undefined;
+        await this.resumption.waitAfter(this.statusOf(error));
+        continue;
+      }
+
+      if (!event) {
+        this.isOver = true;
+        break;
+      }
+
+      this.resumption.answered(event.sequence);
+      this.isOver = event.event?.$case === "prediction";
+
+      if (event.event?.$case !== "heartbeat") {
+        return event;
+      }
+    }
+
+    return undefined;
+  }
+
+  /** Ends the stream. A reader that got its prediction stays for the OK behind it: it has not left early. */
+  close(): void {
+    this.call?.close(this.isOver ? LONGEST_FAREWELL_MS : 0);
+    this.call = undefined;
+  }
+
+  private statusOf(error: unknown): CallStatus {
+    if (error instanceof Error && "metadata" in error) {
+      return statusOf(error as ServiceError, this.address, this.resumption.runId);
+    }
+
+    throw error; // not the call's doing
+  }
+}

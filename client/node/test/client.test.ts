@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Client, credentials, RequestRefused, RunFailed, ServerUnreachable, status } from "../src/index.js";
+import { isLoopback } from "../src/connection.js";
+import { delays, Patience } from "../src/patience.js";
+import { FieldText, Transcript } from "../src/text.js";
+import { composed, Scripted, WHOLE } from "./scripted.js";
+
+delays.first = 1;
+delays.longest = 5;
+
+test("predict is made again with the same run id", async () => {
+  const service = new Scripted(composed(), [{ code: status.UNAVAILABLE }, { code: status.INTERNAL }]);
+  await using served = await service.serve();
+  const answer = await served.client.predict("composer", { question: "why?" });
+
+  assert.deepEqual(JSON.parse(answer.outputsJson), { answer: WHOLE });
+  assert.equal(service.predicts.length, 3);
+  assert.equal(new Set(service.predicts.map((request) => request.runId)).size, 1);
+  assert.equal(service.predicts[0]!.outputsJson, true);
+});
+
+test("leaving a predict stops its run", async () => {
+  const service = new Scripted(composed(), [], true);
+  await using served = await service.serve();
+  const signal = AbortSignal.timeout(50);
+
+  await assert.rejects(served.client.predict("composer", {}, { signal }), { name: "TimeoutError" });
+  assert.deepEqual(service.cancelled, [service.predicts[0]!.runId]);
+});
+
+test("a refusal names the fields", async () => {
+  const refusal = { code: status.INVALID_ARGUMENT, reason: "INPUT_INVALID", violation: "inputs.qestion" };
+  await using served = await new Scripted([], [refusal]).serve();
+
+  await assert.rejects(served.client.predict("composer", { qestion: "?" }), (error) => {
+    assert(error instanceof RequestRefused);
+    assert.equal(error.reason, "INPUT_INVALID");
+    assert.deepEqual(error.violations, [{ field: "inputs.qestion", description: "unknown" }]);
+    return true;
+  });
+});
+
+test("plain trailers do where details are missing", async () => {
+  const failed = { code: status.RESOURCE_EXHAUSTED, reason: "LM_RATE_LIMITED", runState: "FAILED", isPlain: true };
+  await using served = await new Scripted([], [failed]).serve();
+
+  await assert.rejects(served.client.predict("composer", {}), { name: "RunFailed", reason: "LM_RATE_LIMITED" });
+});
+
+test("calls with one answer are repeated by the channel", async () => {
+  await using served = await new Scripted(composed(), Array(2).fill({ code: status.UNAVAILABLE })).serve();
+
+  assert.equal((await served.client.getRun("r")).runId, "r");
+});
+
+test("all pages of programs are read", async () => {
+  await using served = await new Scripted().serve();
+  const programs = await served.client.programs();
+
+  assert.deepEqual(programs.map(({ name }) => name), ["composer", "qa"]);
+});
+
+test("nobody listening is told within seconds", async () => {
+  const client = new Client("127.0.0.1:1");
+
+  await assert.rejects(client.run("composer", {}).prediction(), (error) => {
+    assert(error instanceof ServerUnreachable);
+    assert.match(error.message, /^no server answers at 127.0.0.1:1: /);
+    return true;
+  });
+  client.close();
+});
+
+test("a token does not cross the network in clear text", () => {
+  assert.throws(() => new Client("example.org:443", { token: "secret" }), /give credentials too/);
+  new Client("example.org:443", { token: "secret", credentials: credentials.createSsl() }).close();
+
+  const near = ["localhost:1", "127.0.0.1:1", "[::1]:1", "unix:/tmp/s", "dns:///localhost:1"];
+  assert.deepEqual(near.map(isLoopback), near.map(() => true));
+  assert.deepEqual(["example.org:443", "10.0.0.1:1", "127.example.org:1"].map(isLoopback), [false, false, false]);
+});
+
+test("inputs must be an object", async () => {
+  await using served = await new Scripted().serve();
+
+  for (const inputs of [null, "text", [1], { deep: 1n }]) {
+    assert.throws(() => served.client.run("composer", inputs as object), TypeError);
+  }
+});
+
+test("delays double up to the longest, and then the patience ends", () => {
+  Object.assign(delays, { first: 100, longest: 5_000 });
+  const patience = new Patience(8);
+  patience.answered();
+
+  for (const most of [100, 200, 400, 800, 1600, 3200, 5000, 5000]) {
+    const delay = patience.nextDelay()!;
+    assert(most / 2 <= delay && delay <= most);
+  }
+
+  assert.equal(patience.nextDelay(), undefined);
+});
+
+test("text goes on from its offset in code points", () => {
+  const cases: [string, ...[number, string][]][] = [
+    ["Größe", [0, "Grö"], [3, "ße"]],
+    ["Größer", [0, "Grö"], [3, "ße"], [3, "ßer"]], // again, after a resume
+    ["短い", [0, "長さ"], [2, "!"], [0, "短い"]], // taken back
+    ["🌊→", [0, "🌊🌊"], [1, "→"]],
+    ["late", [7, "la"], [9, "te"]], // a reader that came late
+  ];
+
+  for (const [want, ...tokens] of cases) {
+    const text = new FieldText();
+    tokens.forEach(([offset, chunk]) => text.apply(offset, chunk));
+    assert.equal(text.text, want);
+  }
+});
+
+test("the text of a field is that of its latest call", () => {
+  const texts = new Transcript();
+  const part = { predictor: "compose", field: "answer", isLast: false, cached: false };
+  texts.apply({ ...part, chunk: "first", offset: 0, callId: 4 });
+  texts.apply({ ...part, chunk: "second", offset: 0, callId: 7 });
+
+  assert.equal(texts.text("compose", "answer"), "second");
+  assert.equal(texts.text("compose", "none"), "");
+});
