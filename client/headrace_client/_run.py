@@ -60,10 +60,11 @@ async def stop_run(connection: Connection, run_id: str) -> None:
 class RunStream:
     """One run, read from its first event to its prediction. Made by `Client.run` and `Client.attach`.
 
-    Open it with `async with`, then either iterate over it once, for events, or over any number of
-    `field(...)` at the same time, for text. `prediction()` and `result()` read to the end. A broken
-    connection is mended underneath without loss. Leaving the block of `Client.run` early stops the
-    run; leaving that of `Client.attach` does not.
+    Open it with `async with`, which waits until the server has accepted it. Then either iterate over
+    it once, for events, or over any number of `field(...)` at the same time, for text;
+    `prediction()` and `result()` read to the end. A broken connection is mended underneath without
+    loss. Leaving the block of `Client.run` early stops the run; leaving that of `Client.attach` does
+    not.
 
     ```python
     import asyncio
@@ -115,7 +116,15 @@ class RunStream:
             raise StreamConsumed("this run was opened before; ask the client for another")
 
         self._stream = self._start()
-        self._stream.open()
+
+        try:
+            await self._stream.accepted()
+        except asyncio.CancelledError:
+            await self._leave(self._stream)  # it may have been accepted all the same
+            raise
+        except HeadraceError as error:
+            await self._connection.add_usage(error)
+            raise
 
         return self
 
@@ -125,13 +134,7 @@ class RunStream:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        stream = self._opened()
-
-        try:
-            if self._stops_on_leaving and not self._is_over:
-                await stop_run(self._connection, self.run_id)
-        finally:
-            await stream.close()
+        await self._leave(self._opened())
 
     @property
     def cursor(self) -> int:
@@ -273,6 +276,13 @@ class RunStream:
             )
 
         return run.prediction
+
+    async def _leave(self, stream: EventStream) -> None:
+        try:
+            if self._stops_on_leaving and not self._is_over:
+                await stop_run(self._connection, self.run_id)
+        finally:
+            await stream.close()
 
     def _opened(self) -> EventStream:
         if self._stream is None:

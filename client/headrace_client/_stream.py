@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias, TypeVar
 
 import grpc
 from grpc import aio
@@ -16,6 +16,8 @@ from headrace_client._errors import StreamClosed
 from headrace_client._requests import HEARTBEAT_SECONDS
 from headrace_client._resume import Resumption
 from headrace_client._status import CallStatus, status_of
+
+T = TypeVar("T")
 
 EventCall: TypeAlias = (
     aio.UnaryStreamCall[RunRequest, StreamEvent] | aio.UnaryStreamCall[AttachRequest, StreamEvent]
@@ -46,11 +48,10 @@ class EventStream:
         """The last position seen: what is recorded after it is still to come."""
         return self._resumption.cursor
 
-    def open(self) -> EventCall:
-        """Sends the request; `read` waits for what comes of it."""
-        self._call = self._open_call(self.cursor, self._resumption.seconds_left())
-
-        return self._call
+    async def accepted(self) -> None:
+        """Sends the request and waits until the server has taken it; raises what `read` raises."""
+        await self._persist(lambda call: call.wait_for_connection())
+        self._resumption.answered()
 
     async def read(self) -> StreamEvent | None:
         """The next event that was recorded; None behind the last one of a run that succeeded.
@@ -59,15 +60,13 @@ class EventStream:
         refuses, ServerUnreachable when nothing new came for too long.
         """
         while not self._has_prediction:
-            try:
-                event = await self._receive(LONGEST_SILENCE)
-            except aio.AioRpcError as error:
-                await self._resumption.wait_after(status_of(error), error)
-            except TimeoutError as error:
-                await self._resumption.wait_after(SILENCE, error)
-            else:
-                if event is None or self._accepts(event):
-                    return event
+            event = await self._persist(lambda call: call.read())
+
+            if not isinstance(event, StreamEvent):
+                return None
+
+            if self._accepts(event):
+                return event
 
         return None
 
@@ -85,20 +84,26 @@ class EventStream:
 
         call.cancel()
 
-    async def _receive(self, seconds: float) -> StreamEvent | None:
-        if self._is_closed:
-            raise _closed()
+    async def _persist(self, step: Callable[[EventCall], Awaitable[T]]) -> T:
+        """Does a step on the stream, and again on another one while that may help."""
+        while not self._is_closed:
+            call = self._call = self._call or self._reopened()
 
-        call = self._call or self.open()
+            try:
+                async with asyncio.timeout(LONGEST_SILENCE):
+                    return await step(call)
+            except (aio.AioRpcError, TimeoutError) as error:
+                self._call = None
+                await self._resumption.wait_after(_status_of(error), error)
+            except asyncio.CancelledError:
+                self._call = None  # the next reader asks again after the cursor
+                self._raise_if_closed()
+                raise
 
-        try:
-            async with asyncio.timeout(seconds):
-                event = await call.read()
-        except (aio.AioRpcError, TimeoutError, asyncio.CancelledError) as error:
-            self._call = None  # whatever ended it, the next reader asks again after the cursor
-            raise self._meaning_of(error) from None
+        raise _closed()
 
-        return event if isinstance(event, StreamEvent) else None
+    def _reopened(self) -> EventCall:
+        return self._open_call(self.cursor, self._resumption.seconds_left())
 
     def _accepts(self, event: StreamEvent) -> bool:
         self._resumption.answered(event.sequence)
@@ -106,16 +111,16 @@ class EventStream:
 
         return not event.HasField("heartbeat")
 
-    def _meaning_of(self, error: BaseException) -> BaseException:
+    def _raise_if_closed(self) -> None:
         """grpc.aio reports a call that we closed as if the reading task had been cancelled."""
         task = asyncio.current_task()
-        is_wanted = task is not None and task.cancelling() > 0
-        is_closed = self._is_closed or self._connection.is_closed
 
-        if isinstance(error, asyncio.CancelledError) and is_closed and not is_wanted:
-            return _closed()
+        if (self._is_closed or self._connection.is_closed) and not (task and task.cancelling()):
+            raise _closed() from None
 
-        return error
+
+def _status_of(error: aio.AioRpcError | TimeoutError) -> CallStatus:
+    return status_of(error) if isinstance(error, aio.AioRpcError) else SILENCE
 
 
 def _closed() -> StreamClosed:

@@ -185,6 +185,7 @@ class ScriptedService(HeadraceServiceServicer):
 
     async def _stream(self, request: pb.RunRequest | pb.AttachRequest, context: Context) -> None:
         self._keep(request, context)
+        await self._maybe_hang(request)
         ending = self.endings.pop(0) if self.endings else None
 
         try:

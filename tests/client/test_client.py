@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import grpc
 import pytest
 from client.events import composer_run, duration, envelope, log, prediction, token, tokens
+from client.reading import read_all
 from client.scripted_service import FOREVER, Ending, ScriptedService
 from headrace_client import (
     Client,
@@ -345,6 +346,29 @@ async def test_leaving_a_detached_run_stops_nothing(
 
     await asyncio.wait_for(service.left.wait(), 5)
     assert not service.cancelled.is_set()
+
+
+async def test_inside_the_block_the_server_has_accepted_the_run(
+    client: Client, service: ScriptedService
+) -> None:
+    async with client.run("composer", question="why?") as run:
+        run.detach()
+
+    assert [request.run_id for request in service.requests] == [run.run_id]
+
+
+async def test_cancelling_the_task_that_opens_a_run_stops_it(
+    client: Client, service: ScriptedService
+) -> None:
+    service.unanswered = pb.RunRequest
+    task = asyncio.create_task(read_all(client.run("composer", question="why?")))
+    await service.asked.wait()
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert service.cancelled.is_set()
 
 
 async def test_leaving_is_bounded_even_if_the_server_does_not_answer(

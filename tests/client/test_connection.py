@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import grpc
 import pytest
 from client.events import composer_run, log, token
+from client.road import road_to
 from client.scripted_service import FOREVER, ScriptedService, serving
 from headrace_client import Client, ServerUnreachable, tls_credentials
 from headrace_client._connection import CHANNEL_OPTIONS, is_loopback
@@ -143,11 +142,11 @@ async def test_a_frozen_connection_is_noticed_by_keepalive_however_long_it_was_q
 
     async with (
         serving(service),
-        road_to(service.address) as (address, freeze),
-        Client(address, channel_options=shorter, retries=0) as client,
+        road_to(service.address) as road,
+        Client(road.address, channel_options=shorter, retries=0) as client,
         client.attach("r") as run,
     ):
-        asyncio.get_running_loop().call_later(3.5, freeze.set)  # more than two pings, one a second
+        asyncio.get_running_loop().call_later(3.5, road.freeze)  # more than two pings, one a second
 
         async with asyncio.timeout(15):
             with pytest.raises(ServerUnreachable, match="read up to event 3"):
@@ -165,39 +164,3 @@ async def test_a_prediction_of_the_largest_size_arrives(
 
     async with client.run("composer") as run:
         assert await run.result() == {"answer": text}
-
-
-@asynccontextmanager
-async def road_to(address: str) -> AsyncGenerator[tuple[str, asyncio.Event], None]:
-    """A TCP proxy that stops carrying anything, without closing, once its event is set."""
-    freeze = asyncio.Event()
-    host, _, port = address.rpartition(":")
-    carriers: list[asyncio.Task[None]] = []
-
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while part := await reader.read(65536):
-            if freeze.is_set():
-                await asyncio.Event().wait()
-
-            writer.write(part)
-            await writer.drain()
-
-    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection(host, int(port))
-        carriers.append(asyncio.create_task(carry(reader, far_writer)))
-        carriers.append(asyncio.create_task(carry(far_reader, writer)))
-        await asyncio.gather(*carriers, return_exceptions=True)
-        far_writer.close()
-        writer.close()
-
-    server = await asyncio.start_server(connect, "127.0.0.1", 0)
-
-    try:
-        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}", freeze
-    finally:
-        server.close()
-
-        for carrier in carriers:
-            carrier.cancel()
-
-        await asyncio.gather(*carriers, return_exceptions=True)

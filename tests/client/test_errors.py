@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import grpc
-import headrace_client
 import pytest
+from client.reading import read_all
 from client.scripted_service import Ending, ScriptedService
 from grpc import StatusCode, aio
 from headrace_client import (
@@ -12,6 +12,7 @@ from headrace_client import (
     FieldViolation,
     HeadraceError,
     InputInvalid,
+    LMError,
     ProgramNotFound,
     RequestRefused,
     RunFailed,
@@ -39,9 +40,8 @@ async def test_a_refusal_names_what_is_wrong(
         )
     ]
 
-    async with client.run("composer", qestion="why?") as run:
-        with pytest.raises(InputInvalid, match="did you mean question") as caught:
-            await run.prediction()
+    with pytest.raises(InputInvalid, match="did you mean question") as caught:
+        await read_all(client.run("composer", run_id="r-1", qestion="why?"))
 
     error = caught.value
     assert (error.code, error.reason) == (StatusCode.INVALID_ARGUMENT, "INPUT_INVALID")
@@ -54,7 +54,7 @@ async def test_a_refusal_names_what_is_wrong(
         assert error.run_id == "from-the-server"
     else:
         assert error.violations == ()
-        assert error.run_id == run.run_id
+        assert error.run_id == "r-1"
 
 
 async def test_an_unknown_program_is_named_with_those_there_are(
@@ -81,9 +81,8 @@ async def test_a_rate_limit_carries_its_delay_even_in_plain_trailers(
         )
     ]
 
-    async with client.run("composer") as run:
-        with pytest.raises(headrace_client.LMError) as caught:
-            await run.prediction()
+    with pytest.raises(LMError) as caught:
+        await read_all(client.run("composer"))
 
     assert caught.value.retry_delay == 2.5
 

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from client.events import composer_run, envelope, log, prediction, token, tokens
+from client.reading import read_all
 from client.scripted_service import FOREVER, Ending, ScriptedService, serving
 from grpc import StatusCode
 from headrace_client import (
@@ -149,13 +150,9 @@ async def test_without_progress_the_reader_gives_up_and_says_where(
 async def test_a_server_that_never_answered_is_given_up_sooner() -> None:
     service = ScriptedService(endings=[cut(0)] * 20)
 
-    async with (
-        serving(service),
-        Client(service.address) as client,
-        client.run("composer") as run,
-    ):
+    async with serving(service), Client(service.address) as client:
         with pytest.raises(ServerUnreachable, match=f"no server answers at {service.address}"):
-            await run.prediction()
+            await read_all(client.run("composer"))
 
     assert len(service.requests) == 5
 
@@ -164,9 +161,9 @@ async def test_nobody_listening_is_told_within_seconds() -> None:
     async with serving(ScriptedService()) as service:
         gone = service.address
 
-    async with Client(gone) as client, client.run("composer") as run:
+    async with Client(gone) as client:
         with pytest.raises(ServerUnreachable, match=f"no server answers at {gone}") as caught:
-            await run.prediction()
+            await read_all(client.run("composer"))
 
     assert caught.value.code is StatusCode.UNAVAILABLE
 
@@ -190,9 +187,9 @@ async def test_a_server_that_stays_busy_is_named_as_such(service: ScriptedServic
     busy = Ending(StatusCode.UNAVAILABLE, "32 runs", "SERVER_BUSY", retry_delay=0.001, after=0)
     service.endings = [busy] * 9
 
-    async with Client(service.address, retries=2) as client, client.run("composer") as run:
+    async with Client(service.address, retries=2) as client:
         with pytest.raises(ServerBusy, match="32 runs") as caught:
-            await run.prediction()
+            await read_all(client.run("composer"))
 
     assert caught.value.retry_delay == pytest.approx(0.001)
     assert len(service.requests) == 3
@@ -295,10 +292,9 @@ async def test_waiting_to_try_again_does_not_pass_the_deadline(
         Ending(StatusCode.UNAVAILABLE, "busy", "SERVER_BUSY", retry_delay=60, after=0)
     ]
 
-    async with client.attach("r", timeout=5) as run:
-        async with asyncio.timeout(3):
-            with pytest.raises(DeadlineExceeded):
-                await run.prediction()
+    async with asyncio.timeout(3):
+        with pytest.raises(DeadlineExceeded):
+            await read_all(client.attach("r", timeout=5))
 
 
 # Predict

@@ -120,12 +120,15 @@ async def test_errors_pass_through(service: ScriptedService) -> None:
     service.endings = [Ending(grpc.StatusCode.INVALID_ARGUMENT, "no", "INPUT_INVALID", after=0)]
 
     def read() -> None:
-        with SyncClient(service.address) as client, client.run("composer") as run:
+        with SyncClient(service.address) as client:
             with pytest.raises(InputInvalid, match="no"):
-                list(run)
+                client.run("composer").__enter__()
 
-            with pytest.raises(StreamConsumed):
-                iter(run)
+            with client.run("composer") as run:
+                assert len(list(run)) == len(service.events)
+
+                with pytest.raises(StreamConsumed):
+                    iter(run)
 
     await asyncio.to_thread(read)
 
