@@ -78,11 +78,15 @@ class Assembly:
             if type(choice) is dict:
                 self._take(choice)
 
-        if usage := chunk.get("usage") or mapping(chunk.get("x_groq")).get("usage"):
-            self.usage = mapping(usage)
+        if "usage" in chunk or "x_groq" in chunk:
+            self._take_usage(chunk)
 
         if not self.served_by:
-            self.served_by = str(chunk.get("model") or "")
+            self.served_by = _text(chunk.get("model"))
+
+    def _take_usage(self, chunk: Chunk) -> None:
+        if usage := chunk.get("usage") or mapping(chunk.get("x_groq")).get("usage"):
+            self.usage = mapping(usage)
 
     def _take(self, choice: Mapping[str, Any]) -> None:
         index = choice.get("index")
@@ -101,7 +105,7 @@ class Assembly:
 
         if reason := choice.get("finish_reason"):
             self.pieces += 1
-            draft.finish_reason = FINISH_REASONS.get(str(reason), str(reason))
+            draft.finish_reason = FINISH_REASONS.get(str(reason), _text(reason))
 
         if logprobs := choice.get("logprobs"):
             draft.logprobs.extend(sequence(mapping(logprobs).get("content")))
@@ -144,7 +148,7 @@ class Assembly:
 
         if refusal := delta.get("refusal"):
             self.pieces += 1
-            draft.refusal.append(str(refusal))
+            draft.refusal.append(_text(refusal))
 
         if calls := delta.get("tool_calls"):
             self.pieces += 1
@@ -213,9 +217,13 @@ def _add_tool_calls(calls: dict[int, dict[str, Any]], pieces: Sequence[Any]) -> 
         blank = {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
         call = calls.setdefault(index if type(index) is int else place, blank)
         function = mapping(piece.get("function"))
-        call["id"] = str(piece.get("id") or call["id"])
-        call["function"]["name"] = str(function.get("name") or call["function"]["name"])
+        call["id"] = _text(piece.get("id")) or call["id"]
+        call["function"]["name"] = _text(function.get("name")) or call["function"]["name"]
         call["function"]["arguments"] += _arguments(function.get("arguments") or "")
+
+
+def _text(value: object) -> str:
+    return mend(str(value)) if value else ""
 
 
 def _arguments(arguments: object) -> str:

@@ -30,7 +30,6 @@ from headrace.lm.routes import Route
 from headrace.lm.sessions import http_session
 from headrace.lm.sse import LINE_LIMIT, EventSplitter, LineTooLong
 
-NAME = "direct"
 REFUSAL_LIMIT = 16 * 1024
 """Bytes read of a refusal."""
 REFUSAL_TIME = 0.5
@@ -68,6 +67,9 @@ async def ask(
     except aiohttp.InvalidURL:
         raise LMNotConfiguredError("api_base is no valid URL", model=model) from None
     except (aiohttp.ClientError, OSError) as error:
+        if error is assembly.stopped_by:
+            raise
+
         if not assembly.finished:  # else the answer is whole, however its connection ended
             raise broken(model, error, emitted=assembly.emitted) from None
 
@@ -87,7 +89,7 @@ def _encoded(body: object) -> bytes:
 async def _read(
     response: aiohttp.ClientResponse, assembly: Assembly, watchdog: Watchdog, model: str
 ) -> None:
-    if response.status != 200:
+    if not 200 <= response.status < 300:
         said = await _refusal(response.content)
         raise refused(response.status, said, model=model, headers=response.headers)
 
@@ -178,7 +180,7 @@ def _second_look(payload: bytes, model: str) -> Any:
     """JSON that is wrong only in its characters: lone surrogates, bytes that are not UTF-8."""
     try:
         return json.loads(payload.decode("utf-8", "surrogateescape")) if payload.strip() else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         raise LMStreamBrokenError("the LM's answer has malformed JSON", model=model) from None
 
 

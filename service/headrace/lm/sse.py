@@ -9,6 +9,8 @@ from __future__ import annotations
 
 LINE_LIMIT = 16 * 1024 * 1024
 """Bytes one line may have."""
+DATA = (b"data:", b"{")
+"""What lines with a payload begin with."""
 
 
 class LineTooLong(ValueError):
@@ -35,7 +37,7 @@ class EventSplitter:
         self._parts, self._size = [], 0
         self._keep(lines.pop())
 
-        return [line[5:] if line[:1] == b"d" else line for line in lines if _has_data(line)]
+        return [line[5:] if line[:1] == b"d" else line for line in lines if line.startswith(DATA)]
 
     def close(self) -> list[bytes]:
         """The payload of a last line without its end."""
@@ -48,7 +50,3 @@ class EventSplitter:
 
             if self._size > LINE_LIMIT:
                 raise LineTooLong
-
-
-def _has_data(line: bytes) -> bool:
-    return line.startswith((b"data:", b"{"))

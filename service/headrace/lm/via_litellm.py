@@ -27,7 +27,6 @@ from headrace.lm.providers import DIRECT_PROVIDERS
 from headrace.lm.routes import Route, copied
 from headrace.lm.shapes import mapping
 
-NAME = "litellm"
 NO_KEY = "none"
 """For addresses that need no key: the SDKs below litellm insist on one."""
 TEXTS = ("content", "reasoning_content")
@@ -158,14 +157,19 @@ def _translated(
                 return refused(response.status_code, said, model=model, headers=response.headers)
             case httpx.ConnectTimeout() | httpx.PoolTimeout():
                 return LMTimeoutError("connect", deadlines.connect, model=model)
-            case aiohttp.ClientError() | httpx.TransportError():
-                return broken(model, one, emitted=assembly.emitted)
+            case httpx.TransportError() | aiohttp.ClientError():
+                return broken(model, _at_bottom(chain, one), emitted=assembly.emitted)
             case UnicodeDecodeError() | json.JSONDecodeError():
                 return LMStreamBrokenError("the LM's answer has malformed JSON", model=model)
             case _:
                 pass
 
     return _reported(chain[-1], said, model)
+
+
+def _at_bottom(chain: Sequence[Exception], error: Exception) -> Exception:
+    """The HTTP library's own error, which tells more than the one it was wrapped in."""
+    return next((one for one in chain if isinstance(one, aiohttp.ClientError)), error)
 
 
 def _reported(cause: Exception, said: str, model: str) -> LMError:

@@ -104,7 +104,7 @@ class MockLM:
 
         if request.method == "GET":
             await reply.body(200, self._page(request.path))
-        elif request.path.partition("?")[0].endswith("/chat/completions"):
+        elif "/chat/completions" in request.path or request.model in self.models:
             await self._complete(request, reply)
         else:
             await reply.error(404, f"mock-lm has no {request.path}")

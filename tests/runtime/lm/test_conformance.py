@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from headrace.errors import LMStreamBrokenError
+from headrace.events import LmCall
 from headrace.lm import LM, Completion, Delta
 from headrace.mock_lm import MockLM, Reply
 from pydantic import BaseModel
@@ -173,6 +175,46 @@ async def test_log_probabilities_are_kept(engine: Any) -> None:
         [said] = await lm.acall("hi", logprobs=True)
 
     assert said == {"text": "a", "logprobs": {"content": [token]}}
+
+
+ANTHROPIC: list[dict[str, Any]] = [
+    {"type": "message_start", "message": {"id": "msg_1", "type": "message", "role": "assistant", "content": [], "model": "claude-x", "usage": {"input_tokens": 11, "output_tokens": 1}}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    {"type": "ping"},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hel"}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "lo"}},
+    {"type": "content_block_stop", "index": 0},
+    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 4}},
+    {"type": "message_stop"},
+]  # fmt: skip
+
+
+async def ask_anthropic(events: list[dict[str, Any]]) -> tuple[Completion, list[Delta]]:
+    async def play(reply: Reply) -> None:
+        await reply.open()
+
+        for event in events:
+            await reply.send(f"event: {event['type']}\n".encode())
+            await reply.event(event)
+
+        await reply.close_body()
+
+    async with MockLM({"claude-x": play}) as mock:
+        base = mock.base_url.removesuffix("/v1")
+        return await answer(LM("anthropic/claude-x", api_base=base, api_key="k"))
+
+
+async def test_a_provider_with_a_dialect_of_its_own_goes_through_litellm() -> None:
+    completion, deltas = await ask_anthropic(ANTHROPIC)
+
+    assert completion.lm == LmCall("anthropic/claude-x", "litellm", "stop")
+    assert [delta.text for delta in deltas] == ["Hel", "lo"]
+    assert (completion.usage.input_tokens, completion.usage.output_tokens) == (11, 4)
+
+
+async def test_a_cut_off_answer_in_another_dialect_is_no_answer() -> None:
+    with pytest.raises(LMStreamBrokenError):
+        await ask_anthropic(ANTHROPIC[:5])
 
 
 async def test_an_unknown_name_with_an_address_speaks_openais_dialect(mock: MockLM) -> None:
