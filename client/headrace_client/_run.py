@@ -204,20 +204,19 @@ class RunStream:
         read: dict[FieldKey, int] = {}
 
         while True:
-            seen = self._event_count
+            seen, is_last_look = self._event_count, self._is_over
 
             for key, text in list(self._transcript.matching(selector)):
                 if piece := text.since(read.get(key, 0)):
                     read[key] = len(text)
                     yield piece
 
-            if self._failure is not None:
+            if not is_last_look:
+                await self._wait_for_more(seen)
+            elif self._failure is not None:
                 raise self._failure
-
-            if self._is_over:
+            else:
                 return
-
-            await self._wait_for_more(seen)
 
     async def _wait_for_more(self, seen: int) -> None:
         async with self._turn:

@@ -218,6 +218,16 @@ async def test_fields_stream_side_by_side_each_whole(client: Client) -> None:
     assert texts == ("Rivers carry light.", "In 1911 it rained.", "Because of rain.", "")
 
 
+async def test_a_field_reader_that_takes_its_time_misses_nothing(client: Client) -> None:
+    async with client.run("composer", question="why?") as run:
+        slow = run.field("answer")
+        pieces = [await anext(slow)]
+        await run.prediction()
+        pieces += [piece async for piece in slow]
+
+    assert pieces == ["Because ", "of rain."]
+
+
 async def test_a_field_reader_that_is_cancelled_takes_nothing_from_the_others(
     client: Client, service: ScriptedService
 ) -> None:

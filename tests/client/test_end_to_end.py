@@ -111,7 +111,7 @@ async def test_a_road_that_breaks_again_and_again_loses_nothing(address: str) ->
                 assert run.last_event is not None
                 sequences.append(run.last_event.sequence)
 
-                if len(events) % 10 == 0 and not isinstance(event, Prediction):
+                if len(events) % 4 == 0 and not isinstance(event, Prediction):
                     road.break_now()
                     await asyncio.sleep(0)
 
