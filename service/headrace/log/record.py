@@ -169,17 +169,29 @@ class RunLog:
 
         A patient follower is not woken by text.
         """
+        future = self.await_more(after, patient)
+
+        if not future.done():
+            future.add_done_callback(lambda done: self.forget(done, patient))
+
+        return future
+
+    def await_more(self, after: int, patient: bool) -> asyncio.Future[None]:
+        """What `follow` gives, but a future that is done otherwise has to be given to `forget`."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         with self._lock:
             if self._closed or (self._last_other if patient else self._last) > after:
                 future.set_result(None)
             else:
-                waiting = self._patient if patient else self._waiting
-                waiting.add(future)
-                future.add_done_callback(waiting.discard)
+                (self._patient if patient else self._waiting).add(future)
 
         return future
+
+    def forget(self, future: asyncio.Future[None], patient: bool) -> None:
+        """Nobody waits for it any more."""
+        with self._lock:
+            (self._patient if patient else self._waiting).discard(future)
 
     def _read(self, after: int, limit: int | None) -> Sequence[Entry]:
         if after >= self._last:
@@ -226,12 +238,16 @@ class RunLog:
 
 
 class Cursor:
-    """A reader's place in a log: the last sequence it has taken."""
+    """A reader's place in a log: the last sequence it has taken.
 
-    __slots__ = ("_log", "position")
+    It waits with one future at a time of each kind, which spares a callback for every token.
+    """
+
+    __slots__ = ("_log", "_waits", "position")
 
     def __init__(self, log: RunLog, after: int) -> None:
         self._log = log
+        self._waits: dict[bool, asyncio.Future[None]] = {}  # by patience
         self.position = after
 
     def read(self, limit: int | None = None) -> Sequence[Entry]:
@@ -240,10 +256,23 @@ class Cursor:
 
     def follow(self, *, patient: bool = False) -> asyncio.Future[None]:
         """A future that is done as soon as there is more, or the log ends; see `RunLog.follow`."""
-        return self._log.follow(self.position, patient=patient)
+        wait = self._waits.get(patient)
+
+        if wait is not None:
+            if not wait.done():
+                return wait  # nothing has come since
+
+            self._log.forget(wait, patient)
+
+        wait = self._waits[patient] = self._log.await_more(self.position, patient)
+
+        return wait
 
     def close(self) -> None:
         """Gives the place up."""
+        for patient, wait in self._waits.items():
+            self._log.forget(wait, patient)
+
         self._log.leave(self)
 
 
