@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from headrace.context import CallMessages, RunScope, enter_run, open_call
 from headrace.errors import HeadraceError, ProgramError, RunCancelled, RunError, RunTimeout
-from headrace.events import Event, Kind, Result, Usage
+from headrace.events import Kind, Result, Usage
 from headrace.log import RunLog
 
 logger = logging.getLogger("headrace.runs")
@@ -58,7 +58,7 @@ class Execution:
         """Why it failed or was cancelled; a program's own exception is its `__cause__`."""
         self.result: Result | None = None
         self._work = work
-        self._scope = RunScope(self._emit, work.addresses, work.messages)
+        self._scope = RunScope(self.log.append, work.addresses, work.messages)
         self._task: asyncio.Task[None] | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._ended: asyncio.Event = asyncio.Event()
@@ -158,9 +158,6 @@ class Execution:
 
         self.log.close()
         self._ended.set()
-
-    def _emit(self, event: Event) -> None:
-        self.log.append(event)
 
 
 def _program_error(error: BaseException) -> HeadraceError:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib.util
 import logging
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -43,7 +44,8 @@ def serve(loaded: Loaded) -> None:
         if not config.programs:
             raise UsageError("no programs to serve; name one as module:attribute")
 
-        asyncio.run(_serve(load_programs(config.programs), config))
+        with asyncio.Runner(loop_factory=_loop_factory(config.event_loop)) as runner:
+            runner.run(_serve(load_programs(config.programs), config))
     except HeadraceError as error:
         raise click.UsageError(error.message) from error
     finally:
@@ -88,6 +90,21 @@ def _listen_to_signals(told: asyncio.Event, server: Server) -> None:
         loop.add_signal_handler(number, end, number)
 
     loop.add_signal_handler(signal.SIGHUP, reload)
+
+
+def _loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
+    """Makes the event loop that was asked for. Raises UsageError where it is not installed."""
+    installed = importlib.util.find_spec("uvloop") is not None
+
+    if name == "uvloop" and not installed:
+        raise UsageError("event_loop: uvloop is not installed: pip install 'headrace[uvloop]'")
+
+    if name == "asyncio" or not installed:
+        return asyncio.new_event_loop
+
+    import uvloop
+
+    return uvloop.new_event_loop
 
 
 def _settle_garbage_collector() -> None:

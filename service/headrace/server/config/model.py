@@ -93,6 +93,8 @@ class Config(Part):
     """Model of predictors that name none."""
     drain_timeout: Annotated[float, Field(ge=0)] = 30.0
     """What runs get to end after SIGTERM or SIGINT."""
+    event_loop: Literal["auto", "asyncio", "uvloop"] = "auto"
+    """auto: uvloop where it is installed."""
     insecure: bool = False
     """Listen beyond this machine without TLS."""
     reflection: Literal["auto", "on", "off"] = "auto"
