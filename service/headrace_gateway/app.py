@@ -28,6 +28,7 @@ def create_app(setup: Setup | None = None, waiting: OpenRequests | None = None) 
     `waiting` is given by who ends the requests that wait for runs before the process ends.
     """
     setup = setup or Setup()
+    waiting = OpenRequests() if waiting is None else waiting
     upstream = Upstream(setup)
 
     @asynccontextmanager
@@ -37,7 +38,7 @@ def create_app(setup: Setup | None = None, waiting: OpenRequests | None = None) 
 
     return Starlette(
         routes=[
-            *Calls(setup, upstream, waiting or OpenRequests()).routes(),
+            *Calls(setup, upstream, waiting).routes(),
             Route("/openapi.json", openapi.get_document),
             Mount("/", Page()),
         ],

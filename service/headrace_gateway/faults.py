@@ -131,7 +131,7 @@ def error_object(error: HeadraceError) -> dict[str, Any]:
         "type": "error",
         "reason": reason_of(error),
         "message": _message(error),
-        "run_id": error.run_id,
+        "run_id": "" if isinstance(error, RequestRefused) else error.run_id,
         "run_state": run_state(error),
         "retry_delay": error.retry_delay,
         "violations": [

@@ -39,7 +39,11 @@ class Serving(uvicorn.Server):
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._hear, number)
 
-        yield
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
 
     def _hear(self, number: signal.Signals) -> None:
         if self.should_exit:

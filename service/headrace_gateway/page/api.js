@@ -1,0 +1,71 @@
+// The gateway's calls. Addresses are relative, so that the page works under any prefix.
+
+const TOKEN = "headrace-token";
+const MERGE_SECONDS = 0.04; // a frame or two: no eye sees more
+
+/** What the gateway refused: its `reason`, `message` and `violations`. */
+export class Refused extends Error {
+  constructor(status, body) {
+    super(body.message ?? `the gateway answered ${status}`);
+    this.status = status;
+    this.reason = body.reason ?? "";
+    this.violations = body.violations ?? [];
+  }
+
+  /** Whether the same request may do better soon. */
+  get isTemporary() {
+    return this.status >= 502;
+  }
+}
+
+export async function programs() {
+  return (await answer("v1/programs")).programs;
+}
+
+export function cancel(runId) {
+  return answer(`v1/runs/${encodeURIComponent(runId)}/cancel`, post({ reason: "stopped on the page" }));
+}
+
+/** Starts a run, or joins it where it exists: asking twice does no more than asking once. */
+export function stream(program, inputs, runId, signal) {
+  const options = { ...OPTIONS, run_id: runId };
+
+  return ask(`v1/programs/${encodeURIComponent(program)}/stream?${query(options)}`, { ...post(inputs), signal });
+}
+
+/** The events of a run after the last one seen; 204 when there are no more. */
+export function events(runId, lastEventId, signal) {
+  const headers = lastEventId ? { "last-event-id": lastEventId } : {};
+
+  return ask(`v1/runs/${encodeURIComponent(runId)}/events?${query(OPTIONS)}`, { headers, signal });
+}
+
+export function setToken(token) {
+  sessionStorage.setItem(TOKEN, token);
+}
+
+const OPTIONS = { status_detail: "all", merge_interval: MERGE_SECONDS };
+
+function query(options) {
+  return new URLSearchParams(options).toString();
+}
+
+function post(body) {
+  return { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+}
+
+async function answer(path, options) {
+  return (await ask(path, options)).json();
+}
+
+async function ask(path, options = {}) {
+  const token = sessionStorage.getItem(TOKEN);
+  const headers = { ...options.headers, ...(token ? { authorization: `Bearer ${token}` } : {}) };
+  const response = await fetch(path, { ...options, headers, cache: "no-store" });
+
+  if (!response.ok) {
+    throw new Refused(response.status, await response.json().catch(() => ({})));
+  }
+
+  return response;
+}

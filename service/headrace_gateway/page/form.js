@@ -1,0 +1,237 @@
+// A form for a JSON Schema: one control per property, the example's values in them. What has no control
+// of its own is written as JSON.
+
+import { element } from "./dom.js";
+
+const SHORT_CHOICE = 4;
+
+/** Builds the controls into `place`; `read()` gives the inputs, or throws an Error that names a field. */
+export class InputForm {
+  #fields = [];
+
+  constructor(place, program) {
+    const { properties = {}, required = [] } = program.input_schema ?? {};
+    const described = new Map(program.inputs.map((field) => [field.name, field]));
+    const example = program.example_inputs ?? {};
+
+    for (const [name, schema] of Object.entries(ordered(properties, program.inputs))) {
+      const field = new FormField(name, schema, described.get(name), required.includes(name));
+      field.write(name in example ? example[name] : schema.default);
+      this.#fields.push(field);
+    }
+
+    place.replaceChildren(...this.#fields.map((field) => field.element));
+  }
+
+  /** The inputs; throws, and points at the field, where one cannot be read. */
+  read() {
+    const inputs = {};
+
+    for (const field of this.#fields) {
+      field.complain("");
+      const value = field.read();
+
+      if (value !== undefined) inputs[field.name] = value;
+    }
+
+    return inputs;
+  }
+
+  /** Shows what the server has against a field; false where there is no such field. */
+  complain(path, description) {
+    const [, name] = /^(?:inputs\.)?([^.[]+)/.exec(path) ?? [];
+    const field = this.#fields.find((one) => one.name === name);
+    field?.complain(description);
+
+    return Boolean(field);
+  }
+}
+
+class FormField {
+  constructor(name, schema, described, isRequired) {
+    this.name = name;
+    this.isRequired = isRequired;
+    this.control = controlFor(withoutNull(schema), `input-${name}`);
+    this.complaint = element("p", { className: "complaint", id: `complaint-${name}` });
+    this.element = this.#assemble(schema, described);
+  }
+
+  write(value) {
+    if (value !== undefined && value !== null) this.control.write(value);
+  }
+
+  read() {
+    try {
+      const value = this.control.read();
+
+      if (value === undefined && this.isRequired) throw new Error("is required");
+
+      return value;
+    } catch (error) {
+      this.complain(error.message);
+      throw new Error(`${this.name}: ${error.message}`, { cause: error });
+    }
+  }
+
+  complain(text) {
+    this.complaint.textContent = text;
+    this.control.focusable.setAttribute("aria-invalid", String(Boolean(text)));
+
+    if (text) this.control.focusable.focus();
+  }
+
+  #assemble(schema, described) {
+    const { focusable, isGroup } = this.control;
+    const hint = described?.description || schema.description || "";
+    const type = element("span", { className: "type", textContent: typeText(described?.type, this.isRequired) });
+    const label = element(isGroup ? "legend" : "label", { textContent: this.name });
+    const note = element("p", { className: "hint", id: `hint-${this.name}`, textContent: hint });
+    label.append(" ", type);
+    focusable.setAttribute("aria-describedby", `${note.id} ${this.complaint.id}`);
+
+    if (!isGroup) label.htmlFor = focusable.id;
+
+    const field = element(isGroup ? "fieldset" : "div", { className: "field" });
+    field.append(label, ...(hint ? [note] : []), this.control.element, this.complaint);
+
+    return field;
+  }
+}
+
+// Controls: {element, focusable, isGroup, read() -> value or undefined, write(value)}
+
+function controlFor(schema, id) {
+  if (schema.enum) return choice(schema.enum, id);
+
+  switch (schema.type) {
+    case "string":
+      return text(id, 2, (written) => (written === "" ? undefined : written), String);
+    case "integer":
+    case "number":
+      return number(schema, id);
+    case "boolean":
+      return checkbox(id);
+    case "array":
+      if (schema.items?.type === "string") return lines(id);
+  }
+
+  return json(id);
+}
+
+function text(id, rows, parse, format) {
+  const area = element("textarea", { id, rows, spellcheck: false });
+
+  return { element: area, focusable: area, read: () => parse(area.value), write: (value) => (area.value = format(value)) };
+}
+
+function lines(id) {
+  const control = text(
+    id,
+    3,
+    (written) => (written.trim() ? written.split("\n").filter((line) => line.trim()) : undefined),
+    (value) => value.join("\n"),
+  );
+  control.element.placeholder = "one per line";
+
+  return control;
+}
+
+function json(id) {
+  const control = text(id, 4, parseJson, (value) => JSON.stringify(value, null, 2));
+  control.element.classList.add("json");
+  control.element.placeholder = "JSON";
+
+  return control;
+}
+
+function parseJson(written) {
+  if (!written.trim()) return undefined;
+
+  try {
+    return JSON.parse(written);
+  } catch {
+    throw new Error("is no JSON");
+  }
+}
+
+function number(schema, id) {
+  const input = element("input", { id, type: "number", step: schema.type === "integer" ? "1" : "any" });
+
+  if (schema.minimum !== undefined) input.min = schema.minimum;
+  if (schema.maximum !== undefined) input.max = schema.maximum;
+
+  const read = () => {
+    if (input.validity.badInput) throw new Error("is no number");
+
+    return input.value === "" ? undefined : input.valueAsNumber;
+  };
+
+  return { element: input, focusable: input, read, write: (value) => (input.value = value) };
+}
+
+function checkbox(id) {
+  const input = element("input", { id, type: "checkbox" });
+
+  return { element: input, focusable: input, read: () => input.checked, write: (value) => (input.checked = value) };
+}
+
+function choice(values, id) {
+  return values.length <= SHORT_CHOICE ? radios(values, id) : select(values, id);
+}
+
+function select(values, id) {
+  const list = element("select", { id });
+  list.append(element("option", { value: "", textContent: "" }));
+  list.append(...values.map((value, at) => element("option", { value: at, textContent: String(value) })));
+
+  return {
+    element: list,
+    focusable: list,
+    read: () => (list.value === "" ? undefined : values[Number(list.value)]),
+    write: (value) => (list.value = String(values.indexOf(value))),
+  };
+}
+
+function radios(values, id) {
+  const group = element("div", { className: "choices" });
+  const inputs = values.map((value, at) => {
+    const input = element("input", { id: `${id}-${at}`, type: "radio", name: id });
+    const label = element("label", { htmlFor: input.id });
+    label.append(input, ` ${value}`);
+    group.append(label);
+
+    return input;
+  });
+
+  return {
+    element: group,
+    focusable: inputs[0],
+    isGroup: true,
+    read: () => values[inputs.findIndex((input) => input.checked)],
+    write: (value) => {
+      const input = inputs[values.indexOf(value)];
+
+      if (input) input.checked = true;
+    },
+  };
+}
+
+// Schemas
+
+/** `T | null` is T that may be left out. */
+function withoutNull(schema) {
+  const choices = (schema.anyOf ?? []).filter((one) => one.type !== "null");
+
+  return choices.length === 1 ? { ...schema, ...choices[0] } : schema;
+}
+
+/** Properties in the order of the program's signature. */
+function ordered(properties, fields) {
+  const names = [...fields.map((field) => field.name), ...Object.keys(properties)];
+
+  return Object.fromEntries(names.filter((name) => name in properties).map((name) => [name, properties[name]]));
+}
+
+function typeText(type, isRequired) {
+  return `${type ?? ""}${isRequired ? "" : ", optional"}`.replace(/^, /, "");
+}

@@ -1,0 +1,53 @@
+// The timeline: what was said and done, and when, counted from the run's start.
+
+import { count, element, seconds } from "./dom.js";
+
+export class Timeline {
+  #start = null;
+
+  constructor(place) {
+    this.place = place;
+    place.replaceChildren();
+  }
+
+  /** Adds what a status tells, and gives the message in it, if any, for who listens. */
+  status(status) {
+    const time = Date.parse(status.create_time);
+    this.#start ??= time;
+    const at = (time - this.#start) / 1000;
+
+    if (status.message) this.#add(at, "said", status.message);
+    if (status.failure && status.kind !== "run") this.#add(at, "failed", `${status.name}: ${status.failure.message}`);
+    if (status.kind === "lm" && status.phase === "end" && status.usage) this.#add(at, "lm", modelLine(status));
+    if (status.kind === "tool" && status.phase === "end" && !status.message) this.#add(at, "tool", toolLine(status));
+
+    return status.message;
+  }
+
+  /** Adds a line of the page's own, at this moment. */
+  note(kind, text) {
+    const at = this.#start === null ? 0 : Math.max(0, (Date.now() - this.#start) / 1000);
+    this.#add(at, kind, text);
+  }
+
+  #add(at, kind, text) {
+    this.place.append(
+      element(
+        "li",
+        { className: kind },
+        element("span", { className: "clock", textContent: seconds(at) }),
+        element("span", { className: "what", textContent: text }),
+      ),
+    );
+  }
+}
+
+function modelLine({ name, usage, elapsed }) {
+  const gave = usage.cache_hit_count ? "from the cache" : count(usage.output_token_count, "token");
+
+  return `${name}: ${gave} in ${seconds(elapsed ?? 0)}`;
+}
+
+function toolLine({ name, outcome, elapsed }) {
+  return `${name}: ${outcome} in ${seconds(elapsed ?? 0)}`;
+}

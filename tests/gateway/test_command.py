@@ -1,0 +1,108 @@
+"""`headrace gateway` as a process: what it refuses, what it says, how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from click.testing import CliRunner
+from gateway.faucet import Faucet
+from gateway.programs import QUESTION
+from gateway.serving import BOUND, Events
+from headrace_gateway.command import gateway as command
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--listen", "0.0.0.0:0"], "can be reached from other machines"),
+        (["--listen", "[::]:0"], "can be reached from other machines"),
+        (["--listen", ":0", "--server-token-file", "{token}"], "can be reached"),
+        (["--listen", "8080"], "no host:port"),
+        (["--server", "somewhere"], "no host:port"),
+        (["--tls-cert", "{token}"], "--tls-cert and --tls-key go together"),
+        (["--server-key", "{token}"], "--server-cert and --server-key go together"),
+        (["--server", "10.0.0.1:1", "--server-token-file", "{token}"], "in clear text"),
+        (["--listen", "192.0.2.1:0", "--insecure"], "cannot listen on 192.0.2.1:0"),
+    ],
+)
+def test_what_cannot_or_should_not_be_served_is_refused_in_a_line(
+    options: list[str], said: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    token = tmp_path_factory.mktemp("secrets") / "token"
+    token.write_text("sesame\n")
+    done = CliRunner().invoke(command, [option.format(token=token) for option in options])
+
+    assert done.exit_code in (1, 2)
+    assert said in done.output
+    assert "Traceback" not in done.output
+
+
+@asynccontextmanager
+async def process(*options: str) -> AsyncGenerator[tuple[asyncio.subprocess.Process, str], None]:
+    """The command, and where it says that it listens."""
+    running = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        "from headrace_gateway.command import gateway; gateway()",
+        "--listen",
+        "127.0.0.1:0",
+        *options,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert running.stderr is not None
+
+    try:
+        async with asyncio.timeout(BOUND):
+            line = (await running.stderr.readline()).decode()
+
+        yield running, next(word for word in line.split() if word.startswith("http"))
+    finally:
+        if running.returncode is None:
+            running.kill()
+
+        await running.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_it_ends_well_though_streams_are_open(
+    server: str, lm: Faucet, number: signal.Signals
+) -> None:
+    async with process("--server", server) as (running, url):
+        async with (
+            httpx.AsyncClient(base_url=url, timeout=BOUND, trust_env=False) as http,
+            http.stream(
+                "POST", "/v1/programs/composer/stream", json={"question": QUESTION}
+            ) as response,
+        ):
+            reading = asyncio.ensure_future(Events(response).to_the_end())
+            await asyncio.wait_for(lm.waiting.wait(), BOUND)
+            running.send_signal(number)
+            seen = await reading
+
+        async with asyncio.timeout(BOUND):
+            code = await running.wait()
+
+        said = (await running.communicate())[1].decode()
+
+    assert (code, said) == (0, "")
+    assert seen[-1].data != "[DONE]"
+
+
+async def test_a_second_signal_ends_it_at_once(server: str) -> None:
+    async with process("--server", server) as (running, url):
+        async with httpx.AsyncClient(base_url=url, timeout=BOUND, trust_env=False) as http:
+            assert (await http.get("/v1/programs")).status_code == 200
+
+        running.send_signal(signal.SIGTERM)
+        running.send_signal(signal.SIGINT)
+
+        async with asyncio.timeout(BOUND):
+            assert await running.wait() in (0, 128 + signal.SIGINT)

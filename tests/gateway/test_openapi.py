@@ -1,0 +1,93 @@
+"""The description of the HTTP edge: valid, complete, and true."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+from gateway.faucet import Faucet
+from gateway.programs import QUESTION
+from gateway.serving import Gateway
+from headrace_gateway import create_app
+from headrace_gateway.faults import BY_REASON
+from headrace_gateway.openapi import document
+from headrace_gateway.requests import READ, START
+from jsonschema import Draft202012Validator, ValidationError
+from openapi_spec_validator import validate
+from starlette.routing import Route
+
+COMPONENTS = document()["components"]
+
+
+def test_the_document_is_valid() -> None:
+    validate(document())
+
+
+def test_every_call_is_described_and_no_other() -> None:
+    routes = [route for route in create_app().routes if isinstance(route, Route)]
+    served = {
+        (route.path, method.lower())
+        for route in routes
+        for method in (route.methods or set()) - {"HEAD"}
+        if route.path.startswith("/v1/")
+    }
+    described = {
+        (path, method)
+        for path, item in document()["paths"].items()
+        for method in item
+        if method in ("get", "post")
+    }
+
+    assert described == served
+
+
+def test_every_option_is_described() -> None:
+    described = {
+        parameter["name"]
+        for parameter in COMPONENTS["parameters"].values()
+        if parameter["in"] == "query"
+    }
+
+    assert described == {*READ, *START, "status_detail", "after_sequence"}
+
+
+def test_every_status_an_error_may_have_is_described_somewhere() -> None:
+    described = {
+        int(status)
+        for item in document()["paths"].values()
+        for method in {*item} & {"get", "post"}
+        for status in item[method]["responses"]
+    }
+
+    assert {*BY_REASON.values()} - described == {405}  # no path that exists answers with it
+
+
+async def test_what_is_sent_is_what_is_described(edge: Gateway, lm: Faucet) -> None:
+    lm.open()
+    inputs = {"question": QUESTION}
+
+    async with edge.stream("composer", inputs, run_id="mine", status_detail="all") as events:
+        payloads = [event.payload for event in (await events.to_the_end())[:-1]]
+
+    answers = {
+        "Program": [(await edge.http.get("/v1/programs/letter")).json()],
+        "Run": [(await edge.http.get("/v1/runs/mine")).json()],
+        "Server": [(await edge.http.get("/v1/server")).json()],
+        "Error": [(await edge.http.post("/v1/programs/composer/predict", json={})).json()],
+        "Event": payloads,
+    }
+
+    assert faults_in(answers) == []
+
+
+def faults_in(answers: dict[str, list[dict[str, Any]]]) -> list[str]:
+    return [
+        f"{name}: {fault.message}"
+        for name, bodies in answers.items()
+        for body in bodies
+        for fault in cast("Iterator[ValidationError]", validator_of(name).iter_errors(body))  # pyright: ignore[reportUnknownMemberType]  # of jsonschema's stubs
+    ]
+
+
+def validator_of(name: str) -> Draft202012Validator:
+    return Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": COMPONENTS})
