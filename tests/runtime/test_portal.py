@@ -83,6 +83,24 @@ async def test_context_goes_along_in_both_directions() -> None:
     assert await portal.in_thread(lambda: (colour.get(), portal.run(see))) == ("blue", "blue")
 
 
+async def test_arguments_may_have_any_name() -> None:
+    def sync(function: str) -> str:
+        return function
+
+    async def asynchronous(function: str) -> str:
+        return function
+
+    assert await portal.in_thread(sync, function="mine") == "mine"
+    assert portal.run(asynchronous, function="mine") == "mine"
+
+
+async def test_stop_iteration_which_no_future_carries_becomes_a_runtime_error() -> None:
+    with pytest.raises(RuntimeError, match="StopIteration") as raised:
+        await asyncio.wait_for(portal.in_thread(next, iter(())), 10)
+
+    assert isinstance(raised.value.__cause__, StopIteration)
+
+
 async def test_cancelling_a_threaded_call_cancels_what_it_waits_for_in_the_core() -> None:
     entered, cancelled = asyncio.Event(), asyncio.Event()
     seen: list[type[BaseException]] = []
@@ -142,12 +160,12 @@ async def test_sync_code_that_does_not_return_is_left_behind_and_counted(
 ) -> None:
     monkeypatch.setattr(portal, "GRACE", 0.01)
     entered, release = threading.Event(), threading.Event()
-    gone = threading.Event()
+    threads: list[threading.Thread] = []
 
     def stubborn() -> None:
+        threads.append(threading.current_thread())
         entered.set()
         release.wait(10)
-        gone.set()
 
     before = portal.zombie_threads()
     task = asyncio.create_task(portal.in_thread(stubborn))
@@ -160,4 +178,5 @@ async def test_sync_code_that_does_not_return_is_left_behind_and_counted(
     assert portal.zombie_threads() == before + 1
     assert "did not return" in caplog.text
     release.set()
-    await asyncio.to_thread(gone.wait, 10)
+    await asyncio.to_thread(threads[0].join, 10)
+    assert portal.zombie_threads() == before

@@ -48,18 +48,16 @@ class _Hop:
 _hop: ContextVar[_Hop | None] = ContextVar("headrace_hop", default=None)
 
 
-class _Threads:
-    """Counts threads whose user code has outlived its cancellation."""
-
-    zombies = 0
+_left_behind: set[Future[Any]] = set()
+"""Outcomes that nobody waits for any more, of user code that has outlived its cancellation."""
 
 
 def zombie_threads() -> int:
     """How many worker threads are still busy with user code that was cancelled."""
-    return _Threads.zombies
+    return len(_left_behind)
 
 
-async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Runs sync code in a worker thread; gives what it returns, raises what it raises.
 
     When cancelled, what the thread waits for in the async core is cancelled at once (the provider's
@@ -95,25 +93,26 @@ async def _leave(returned: asyncio.Future[T], outcome: Future[T]) -> None:
         _ = None if returned.cancelled() else returned.exception()  # seen, so not reported as lost
         return
 
-    _Threads.zombies += 1
     logger.warning("sync code did not return %g s after its cancellation", GRACE)
-    outcome.add_done_callback(_bury)
-
-
-def _bury(outcome: Future[Any]) -> None:
-    _Threads.zombies -= 1
+    _left_behind.add(outcome)
+    outcome.add_done_callback(_left_behind.discard)
 
 
 def _settle(outcome: Future[T], function: Callable[[], T]) -> None:
     try:
-        result = function()
+        outcome.set_result(_returned(function))
     except BaseException as error:  # noqa: BLE001 - it is raised again where the outcome is awaited
         outcome.set_exception(error)
-    else:
-        outcome.set_result(result)
 
 
-def run(function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+def _returned(function: Callable[[], T]) -> T:
+    try:
+        return function()
+    except StopIteration as error:  # which no future can carry; a coroutine turns it into this too
+        raise RuntimeError("sync code raised StopIteration") from error
+
+
+def run(function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Runs an async function to its end from sync code; gives what it returns, raises what it raises.
 
     Raises CancelledError when the run around the caller is cancelled. An exception in the waiting
