@@ -16,9 +16,10 @@ from headrace.errors import (
     RunTimeout,
     RunTooLarge,
 )
-from headrace.events import Event, Kind, Outcome, Phase, Result, Status, Token, Usage
+from headrace.events import Event, Kind, LmCall, Outcome, Phase, Result, Status, Token, Usage
 from headrace.runs import execution as executions
 from headrace.runs.execution import Execution, Work
+from scripted_lm import ScriptedLM
 
 
 async def run(call: Callable[[], Awaitable[object]], timeout: float | None = None) -> Execution:
@@ -259,6 +260,18 @@ async def test_phases_and_errors_are_told_apart_in_statuses() -> None:
     assert update.phase is Phase.UPDATE
     assert isinstance(update.failure, HeadraceError)
     assert update.outcome is None
+
+
+async def test_an_lm_call_names_its_model_from_the_start() -> None:
+    async def program() -> list[str]:
+        return await ScriptedLM("fine").acall("hello")
+
+    statuses = [entry.event for entry in (await run(program)).log.read()]
+
+    assert [one.lm for one in statuses if isinstance(one, Status) and one.kind is Kind.LM] == [
+        LmCall("scripted"),
+        LmCall("scripted"),
+    ]
 
 
 def test_outcomes_have_the_contracts_numbers() -> None:

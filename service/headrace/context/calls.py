@@ -16,7 +16,7 @@ from typing import Any
 from headrace.context.callbacks import BaseCallback, tell
 from headrace.context.scope import Call, current_call, current_run, enter_call
 from headrace.context.settings import settings
-from headrace.events import Kind, Usage
+from headrace.events import Kind, LmCall, Usage
 
 __all__ = ["Call", "open_call", "track_usage"]
 
@@ -25,12 +25,13 @@ _ids_outside_runs = itertools.count(1)
 
 @contextmanager
 def open_call(
-    kind: Kind, name: str, instance: Any, inputs: Mapping[str, Any]
+    kind: Kind, name: str, instance: Any, inputs: Mapping[str, Any], lm: LmCall | None = None
 ) -> Generator[Call, None, None]:
     """Opens a call around a `with` block: START on entry, one END on exit, however it ends."""
     run, parent = current_run(), current_call()
     call_id = next(run.call_ids if run else _ids_outside_runs)
-    call = Call(call_id, parent.call_id if parent else 0, kind, name, instance, inputs)
+    parent_id = parent.call_id if parent else 0
+    call = Call(call_id, parent_id, kind, name, instance, inputs, lm=lm)
     callbacks = _callbacks(kind, instance)
     hook = f"on_{kind.name.lower()}"
     error: BaseException | None = None

@@ -104,10 +104,9 @@ class BaseLM(abc.ABC):
         request = Request(messages, {**self.kwargs, **options})
         inputs = {"messages": messages, **options}
 
-        with open_call(Kind.LM, self.model, self, inputs) as call:
-            call.lm = LmCall(self.model)
+        with open_call(Kind.LM, self.model, self, inputs, LmCall(self.model)) as call:
             completion = await self.generate(request, receive)
-            call.lm = completion.lm or LmCall(self.model)
+            call.lm = completion.lm or call.lm
             call.usage = completion.usage
             call.outputs = [choice.text for choice in completion.choices]
 

@@ -59,12 +59,21 @@ def cache_scope(name: str) -> Generator[None, None, None]:
         _scope.reset(token)
 
 
+def set_cache_scope(name: str) -> None:
+    """Puts the rest of the current context into a scope; see `cache_scope`."""
+    _scope.set(name)
+
+
 class AnswerCache:
     """Completions by key, in memory and perhaps on disk."""
 
-    def __init__(self, memory: MemoryCache, disk: DiskCache | None) -> None:
+    def __init__(
+        self, memory: MemoryCache, disk: DiskCache | None = None, *, shared: bool = False
+    ) -> None:
         self._memory = memory
         self._disk = disk
+        self.shared = shared
+        """Whether all scopes see each other's answers."""
 
     def recall(self, key: str, model: str) -> Completion | None:
         """The answer, if it is in memory."""
@@ -103,7 +112,7 @@ class AnswerCache:
             self._disk.close()
 
 
-_cache: AnswerCache | None = AnswerCache(MemoryCache(MEMORY_BYTES), None)
+_cache: AnswerCache | None = AnswerCache(MemoryCache(MEMORY_BYTES))
 
 
 def configure_cache(
@@ -112,10 +121,12 @@ def configure_cache(
     memory_bytes: int = MEMORY_BYTES,
     disk: str | os.PathLike[str] | None = None,
     disk_bytes: int = DISK_BYTES,
+    shared: bool = False,
 ) -> None:
     """Replaces the process's cache of answers by an empty one; `disk` is a file that outlives it.
 
-    Where it is not enabled, no LM caches or shares requests, whatever its own `cache` says.
+    Where it is not enabled, no LM caches or shares requests, whatever its own `cache` says. `shared`:
+    scopes see each other's answers.
     """
     global _cache
 
@@ -123,7 +134,7 @@ def configure_cache(
         _cache.close()
 
     on_disk = DiskCache(Path(disk), disk_bytes) if enabled and disk is not None else None
-    _cache = AnswerCache(MemoryCache(memory_bytes), on_disk) if enabled else None
+    _cache = AnswerCache(MemoryCache(memory_bytes), on_disk, shared=shared) if enabled else None
 
 
 def answer_cache() -> AnswerCache | None:
@@ -143,7 +154,8 @@ def key_of(access: Access, request: Request) -> str | None:
         for name, value in request.options.items()
         if value is not None and name not in SHAPELESS
     }
-    facts = [_scope.get(), access.model, address, request.messages, options]
+    scope = "" if _cache is not None and _cache.shared else _scope.get()
+    facts = [scope, access.model, address, request.messages, options]
 
     try:
         written = orjson.dumps(facts, option=BY_VALUE, default=_schema)

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable
 
 from headrace.errors import RunCancelled, RunIdReused, RunNotFound
+from headrace.lm import set_cache_scope
 from headrace.runs.about import about
 from headrace.runs.admission import Admission
 from headrace.runs.hosted import Order
@@ -143,6 +144,7 @@ class Registry:
     def _begin(self, run: Run) -> None:
         context = self._context.copy()
         context.run(about.set, run.about)
+        context.run(set_cache_scope, run.key.principal)
         run.begin(context)
 
     async def _watch(self, run: Run) -> None:

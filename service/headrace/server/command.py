@@ -38,6 +38,9 @@ def serve(loaded: Loaded) -> None:
     stop_logging = start_logging(config.logs, config.tokens.get_secret_value().split("="))
 
     try:
+        lms.configure_history(0)
+        lms.configure_cache(**dict(config.cache))
+
         if config.lm:
             configure(lm=lms.LM(config.lm))
 

@@ -64,6 +64,18 @@ class Logs(Part):
     """Also the texts of exceptions, which may hold prompts, completions or keys."""
 
 
+class Cache(Part):
+    """Whether answers of LMs are kept, and who sees them."""
+
+    enabled: bool = False
+    shared: bool = False
+    """Callers get each other's answers; else every principal has a cache of its own."""
+    memory_bytes: Annotated[int, Field(gt=0)] = 64 * 1024 * 1024
+    disk: Path | None = None
+    """A file that outlives the process."""
+    disk_bytes: Annotated[int, Field(gt=0)] = 1024 * 1024 * 1024
+
+
 class Principal(Part):
     """Someone who may call."""
 
@@ -108,6 +120,7 @@ class Config(Part):
     """For the environment: "name=token name=token …", each token as it is or as sha256:…"""
     tls: Tls = Tls()
     logs: Logs = Logs()
+    cache: Cache = Cache()
     limits: Limits = Limits()
     connections: Connections = Connections()
 
