@@ -21,8 +21,8 @@ from headrace_proto.v1.headrace_pb2 import (
     Usage,
 )
 
+from headrace_client._channel import tls_credentials
 from headrace_client._client import Client
-from headrace_client._connection import tls_credentials
 from headrace_client._errors import (
     CursorAhead,
     DeadlineExceeded,

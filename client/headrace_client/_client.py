@@ -231,6 +231,7 @@ class Client:
             await self._connection.add_usage(error)
             raise
         except asyncio.CancelledError:
+            self._connection.raise_if_closed()
             await stop_run(self._connection, run_id)
             raise
 

@@ -1,4 +1,4 @@
-"""One gRPC channel to one server: how it is opened, who the caller is, and the calls with one answer.
+"""One server: the channel to it, who the caller is, and the calls with one answer.
 
 Everything here turns a gRPC status into this package's errors; nobody above sees an `AioRpcError`,
 except the two rooms that resume.
@@ -8,12 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
-import json
 import re
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import grpc
@@ -21,6 +17,7 @@ from grpc import aio
 from headrace_proto.v1 import headrace_pb2 as pb
 from headrace_proto.v1.headrace_pb2_grpc import HeadraceServiceStub
 
+from headrace_client._channel import is_loopback, open_channel
 from headrace_client._errors import (
     DeadlineExceeded,
     HeadraceError,
@@ -39,75 +36,9 @@ TokenSource: TypeAlias = str | Callable[[], str]
 
 USAGE_SECONDS = 2.0
 
-REPEATABLE = ("ListPrograms", "GetProgram", "GetRun", "CancelRun", "GetServerInfo")
-"""Repeated by the channel itself. Run, Attach and Predict are repeated by the client loop."""
-
-SERVICE_CONFIG = {
-    "methodConfig": [
-        {
-            "name": [{"service": "headrace.v1.HeadraceService", "method": m} for m in REPEATABLE],
-            "retryPolicy": {
-                "maxAttempts": 4,
-                "initialBackoff": "0.1s",
-                "maxBackoff": "2s",
-                "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
-            },
-        }
-    ]
-}
-
-CHANNEL_OPTIONS: dict[str, int | str] = {
-    "grpc.keepalive_time_ms": 10_000,
-    "grpc.keepalive_timeout_ms": 5_000,
-    "grpc.http2.ping_timeout_ms": 5_000,  # the option above does not bound a frozen peer
-    "grpc.http2.max_pings_without_data": 0,  # a reader sends no data, and would soon ping no more
-    "grpc.http2.bdp_probe": 0,  # a small window lets the server merge for a slow reader
-    "grpc.initial_reconnect_backoff_ms": 100,
-    "grpc.max_reconnect_backoff_ms": 2_000,  # else a restarted server is found minutes later
-    "grpc.max_receive_message_length": 16 * 1024 * 1024,  # a prediction comes as Struct and JSON
-    "grpc.service_config": json.dumps(SERVICE_CONFIG),
-    "grpc.primary_user_agent": f"headrace-python/{version('headrace')}",
-}
-
-
 AROUND_THE_CAUSE = re.compile(
     r"^failed to connect to all addresses; last error: \w+: \S+: |: OK$"  # what gRPC wraps it in
 )
-
-
-def tls_credentials(
-    ca_file: str | Path | None = None,
-    *,
-    certificate_file: str | Path | None = None,
-    key_file: str | Path | None = None,
-) -> grpc.ChannelCredentials:
-    """Credentials for TLS, or for mutual TLS with a certificate and its key (PEM files).
-
-    Without `ca_file` the server's certificate is checked against the usual public roots.
-    """
-    if (certificate_file is None) != (key_file is None):
-        raise ValueError("mutual TLS needs both certificate_file and key_file")
-
-    return grpc.ssl_channel_credentials(
-        root_certificates=Path(ca_file).read_bytes() if ca_file else None,
-        private_key=Path(key_file).read_bytes() if key_file else None,
-        certificate_chain=Path(certificate_file).read_bytes() if certificate_file else None,
-    )
-
-
-def is_loopback(address: str) -> bool:
-    """Whether an address cannot leave this machine."""
-    if address.startswith(("unix:", "unix-abstract:")):
-        return True
-
-    target = address.removeprefix("dns:///").removeprefix("ipv4:").removeprefix("ipv6:")
-    host = target.rpartition(":")[0] or target
-
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class Connection:
@@ -133,7 +64,7 @@ class Connection:
         """Seconds for a call with one answer."""
         self._token = token
         self._credentials = credentials
-        self._options = tuple({**CHANNEL_OPTIONS, **channel_options}.items())
+        self._options = channel_options
         self._channel: aio.Channel | None = None
         self.is_closed = False
 
@@ -162,6 +93,9 @@ class Connection:
             return await method(request, timeout=seconds, metadata=self.metadata())
         except aio.AioRpcError as error:
             raise self.error(status_of(error)) from error
+        except asyncio.CancelledError:
+            self.raise_if_closed()
+            raise
 
     async def get_run(self, run_id: str, *, timeout: float | None = None) -> pb.Run:
         """The record of a run."""
@@ -215,17 +149,26 @@ class Connection:
         if self._channel is not None:
             await self._channel.close()
 
+    def raise_if_closed(self) -> None:
+        """Raises StreamClosed where a call ended because the channel was closed.
+
+        grpc.aio reports that as if the waiting task had been cancelled.
+        """
+        task = asyncio.current_task()
+
+        if self.is_closed and not (task and task.cancelling()):
+            raise closed() from None
+
     def _open(self) -> aio.Channel:
         if self.is_closed:
-            raise StreamClosed("the client is closed; open another")
+            raise closed()
 
         if self._channel is None:
-            self._channel = self._new_channel()
+            self._channel = open_channel(self.address, self._credentials, self._options)
 
         return self._channel
 
-    def _new_channel(self) -> aio.Channel:
-        if self._credentials is None:
-            return aio.insecure_channel(self.address, self._options)
 
-        return aio.secure_channel(self.address, self._credentials, self._options)
+def closed() -> StreamClosed:
+    """What is raised on a client that is closed."""
+    return StreamClosed("the client is closed; open another")

@@ -21,11 +21,6 @@ class Patience:
         self._reached = False
         self._spent = 0
 
-    @property
-    def reached(self) -> bool:
-        """Whether the server ever answered."""
-        return self._reached
-
     def answered(self) -> None:
         """The server is there; that alone is no progress."""
         self._reached = True

@@ -74,7 +74,11 @@ def duration(name: str, seconds: object) -> Duration | None:
         raise _misused(name, seconds, "a number of seconds")
 
     length = Duration()
-    length.FromTimedelta(datetime.timedelta(seconds=seconds))
+
+    try:
+        length.FromTimedelta(datetime.timedelta(seconds=seconds))
+    except (OverflowError, ValueError):
+        raise ValueError(f"{name}: {seconds:g} s is no length of time") from None
 
     return length
 

@@ -29,6 +29,7 @@ class Resumption:
         """The last position seen: what is recorded after it is still to come."""
         self._connection = connection
         self._patience = Patience(retries)
+        self._is_accepted = False
         self._deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
 
     def seconds_left(self) -> float | None:
@@ -40,6 +41,8 @@ class Resumption:
 
     def answered(self, sequence: int = 0) -> None:
         """The server answered, at this position if it named one. Only a new position is progress."""
+        self._is_accepted = True
+
         if sequence > self.cursor:
             self.cursor = sequence
             self._patience.progressed()
@@ -67,7 +70,7 @@ class Resumption:
         if status.code is grpc.StatusCode.DEADLINE_EXCEEDED and not status.reason:
             return self._too_late()
 
-        if status.reason == "RUN_NOT_FOUND" and self._patience.reached:
+        if status.reason == "RUN_NOT_FOUND" and self._is_accepted:
             return RunLost(
                 f"the server no longer knows run {self.run_id}: it restarted, or let go of the run",
                 code=status.code,

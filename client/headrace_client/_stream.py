@@ -97,7 +97,7 @@ class EventStream:
                 await self._resumption.wait_after(_status_of(error), error)
             except asyncio.CancelledError:
                 self._call = None  # the next reader asks again after the cursor
-                self._raise_if_closed()
+                self._connection.raise_if_closed()
                 raise
 
         raise _closed()
@@ -110,13 +110,6 @@ class EventStream:
         self._has_prediction = event.HasField("prediction")
 
         return not event.HasField("heartbeat")
-
-    def _raise_if_closed(self) -> None:
-        """grpc.aio reports a call that we closed as if the reading task had been cancelled."""
-        task = asyncio.current_task()
-
-        if (self._is_closed or self._connection.is_closed) and not (task and task.cancelling()):
-            raise _closed() from None
 
 
 def _status_of(error: aio.AioRpcError | TimeoutError) -> CallStatus:

@@ -17,6 +17,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 from headrace_proto.v1.headrace_pb2 import Prediction, Run, StreamEvent
 
 from headrace_client._client import DEFAULT_ADDRESS, Client, ClientOptions
+from headrace_client._connection import closed
 from headrace_client._errors import StreamClosed
 from headrace_client._run import Event, RunStream
 
@@ -35,7 +36,7 @@ class LoopThread:
     def wait(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Calls an asynchronous function on the loop; interrupting the wait cancels it there."""
         if self._loop.is_closed():
-            raise StreamClosed("the client is closed; open another")
+            raise closed()
 
         async def call() -> T:
             return await function(*args, **kwargs)
@@ -173,6 +174,7 @@ class SyncClient:
     def __init__(self, address: str = DEFAULT_ADDRESS, **options: Unpack[ClientOptions]) -> None:
         """Connects at the first call; the options are those of `Client`."""
         self.client = Client(address, **options)
+        """The asynchronous one that does the work, on `loop`."""
         self.loop = LoopThread()
 
     def __enter__(self) -> Self:

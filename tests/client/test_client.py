@@ -511,6 +511,20 @@ async def test_closing_the_client_ends_its_readers(
         await client.programs()
 
 
+@pytest.mark.parametrize("request_type", [pb.PredictRequest, pb.ListProgramsRequest])
+async def test_closing_the_client_ends_calls_with_one_answer(
+    client: Client, service: ScriptedService, request_type: type
+) -> None:
+    service.unanswered = request_type
+    call = client.predict("a") if request_type is pb.PredictRequest else client.programs()
+    task = asyncio.ensure_future(call)
+    await service.asked.wait()
+    await client.close()
+
+    with pytest.raises(StreamClosed):
+        await task
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

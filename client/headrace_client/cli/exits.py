@@ -10,14 +10,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import NoReturn, ParamSpec, TypeVar
 
 import click
 
 from headrace_client import (
     HeadraceError,
-    ProgramNotFound,
     RunFailed,
     RunLost,
     RunNotFound,
@@ -39,7 +39,6 @@ INTERRUPTED = 130
 TERMINATED = 143
 
 ADVICE: dict[type[HeadraceError], str] = {
-    ProgramNotFound: "`headrace programs` lists those there are",
     RunNotFound: "runs are kept for some minutes after their end",
     Unauthenticated: "give a token in HEADRACE_TOKEN or with --token-file",
     RunLost: "run it again",
@@ -54,6 +53,17 @@ def leave(message: str, code: int) -> NoReturn:
     raise click.exceptions.Exit(code)
 
 
+@contextmanager
+def usage_errors() -> Generator[None, None, None]:
+    """Turns what a request cannot be made of into wrong usage."""
+    try:
+        yield
+    except UnicodeEncodeError:
+        raise  # `reporting` knows it
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+
 def reporting(command: Callable[P, T]) -> Callable[P, T]:
     """Turns what the client raises into a line and an exit code."""
 
@@ -63,6 +73,8 @@ def reporting(command: Callable[P, T]) -> Callable[P, T]:
             return command(*args, **kwargs)
         except HeadraceError as error:
             leave(line_of(error), exit_code(error))
+        except UnicodeEncodeError:
+            leave("an argument is no valid text", REFUSED)
 
     return reported
 

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from headrace_client import Client, HeadraceError, Run, RunStream
 from headrace_client.cli import inputs as written
-from headrace_client.cli.exits import INTERRUPTED, TERMINATED, reporting
+from headrace_client.cli.exits import INTERRUPTED, TERMINATED, reporting, usage_errors
 from headrace_client.cli.live import LiveView
 from headrace_client.cli.programs import complete_program
 from headrace_client.cli.target import Target, with_target
@@ -74,7 +74,11 @@ def run(
     async def go() -> None:
         async with target.client() as client:
             inputs = {**from_json, **await _from_pairs(client, program, pairs)}
-            stream = client.run(program, inputs=inputs, labels=dict(map(_label, labels)), **options)
+            all_labels = dict(map(_label, labels))
+
+            with usage_errors():
+                stream = client.run(program, inputs=inputs, labels=all_labels, **options)
+
             await watch(stream, view, stops=True)
 
     drive(go)
@@ -94,7 +98,9 @@ def attach(
 
     async def go() -> None:
         async with target.client() as client:
-            stream = client.attach(run_id, after_sequence=after, fields=fields)
+            with usage_errors():
+                stream = client.attach(run_id, after_sequence=after, fields=fields)
+
             await watch(stream, view, stops=False)
 
     drive(go)
@@ -132,7 +138,7 @@ def view_of(as_json: bool, quiet: bool) -> View:
 
 async def watch(stream: RunStream, view: View, *, stops: bool) -> None:
     """Shows a run to its end. Interrupted, it stops the run or leaves it to go on, and says so."""
-    said = ""
+    said = f"did not wait for run {stream.run_id} to begin"
 
     try:
         async with stream as run:
@@ -144,9 +150,9 @@ async def watch(stream: RunStream, view: View, *, stops: bool) -> None:
                     said = await _stop(run) if stops else f"run {run.run_id} goes on"
                     run.detach()
                     raise
-    finally:
-        if said:
-            click.echo(f"headrace: {said}", err=True)
+    except asyncio.CancelledError:
+        click.echo(f"headrace: {said}", err=True)
+        raise
 
 
 def drive(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
