@@ -82,7 +82,7 @@ class Proxy:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, budget: int | None
     ) -> None:
         with suppress(ConnectionError):
-            while data := await reader.read(CHUNK if budget is None else min(CHUNK, budget)):
+            while data := (await reader.read(CHUNK))[:budget]:
                 await self._flowing.wait()
 
                 if self.delay:
@@ -94,12 +94,9 @@ class Proxy:
                 writer.write(data)
                 await writer.drain()
 
-                if budget is not None:
-                    budget -= len(data)
+                budget = None if budget is None else budget - len(data)
 
-                    if budget <= 0:
-                        self.cuts += 1
-                        return
+            self.cuts += budget == 0
 
     def _reset(self, writer: asyncio.StreamWriter, *, count: bool = True) -> None:
         connection = writer.get_extra_info("socket")

@@ -25,8 +25,9 @@ class Connections:
 
     ping_interval: Seconds = 20.0
     """Silence after which a peer is pinged."""
-    ping_timeout: Seconds = 5.0
-    """Time a peer has to answer, or to take data that was sent."""
+    ping_timeout: Seconds = 4.0
+    """Time a peer has to answer, or to take data that was sent. With ping_interval it makes the 25 s
+    within which a dead peer is noticed."""
     min_ping_interval: Seconds = 5.0
     """Peers that ping more often are refused."""
     handshake_timeout: Seconds = 10.0

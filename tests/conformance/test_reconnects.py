@@ -1,0 +1,52 @@
+"""Ten thousand connections killed, and not one event lost, repeated or out of order."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+from server.process import serving
+
+from conformance.hosting import asking
+from conformance.invariants import validate
+from conformance.journal import Journal
+from conformance.proxy import proxied
+from conformance.reader import connected, read
+
+SCRIPT = "conformance.programs:script"
+AT_ONCE = 24
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("cycles", [300, pytest.param(10_000, marks=pytest.mark.slow)])
+async def test_nothing_is_lost_however_often_connections_are_killed(cycles: int) -> None:
+    chance = random.Random(10)
+
+    def budget() -> int:
+        return chance.randint(0, 2000) if chance.random() < 0.9 else chance.randint(0, 80_000)
+
+    async with (
+        serving(SCRIPT) as process,
+        proxied(await process.address(), budget) as proxy,
+    ):
+        address = await process.address()
+
+        async def follow(number: int) -> list[Journal]:
+            journals: list[Journal] = []
+
+            while proxy.cuts < cycles:
+                request = asking(seed=chance.randint(0, 10**6), tokens=150, pace=0.01)
+
+                async with connected(address) as direct, connected(proxy.address) as cut:
+                    journals += await asyncio.gather(
+                        read(direct, request, reader="whole"),
+                        read(cut, request, reader="killed"),
+                    )
+
+            return journals
+
+        followed = await asyncio.gather(*(follow(number) for number in range(AT_ONCE)))
+
+    assert validate([journal for journals in followed for journal in journals]) == []
+    assert proxy.cuts >= cycles
