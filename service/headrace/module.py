@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from headrace.context import BaseCallback, Call, current_run, open_call, portal, track_usage
+from headrace.context.callbacks import checked
 from headrace.errors import UsageError
 from headrace.events import Kind
 from headrace.values import Prediction
@@ -42,7 +43,7 @@ class Module:
         return module
 
     def __init__(self, callbacks: list[BaseCallback] | None = None) -> None:
-        self.callbacks = list(callbacks or ())
+        self.callbacks = checked(callbacks)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -13,7 +13,7 @@ import pytest
 from headrace.adapters import ChatAdapter, JSONAdapter, XMLAdapter
 from headrace.asyncify import asyncify
 from headrace.chain_of_thought import ChainOfThought
-from headrace.context import context
+from headrace.context import configure, context, settings
 from headrace.errors import (
     AdapterParseError,
     LMStreamBrokenError,
@@ -275,6 +275,19 @@ async def test_settings_are_those_of_the_call_not_of_the_iteration() -> None:
         stream = streamify(Predict("question -> answer"))(question="?")
 
     assert (await all_of(stream))[-1].answer == "inside"
+
+
+async def test_what_is_configured_after_the_call_does_not_reach_it() -> None:
+    before = settings.lm
+
+    try:
+        configure(lm=ScriptedLM(chat(answer="then")))
+        stream = streamify(Predict("question -> answer"))(question="?")
+        configure(lm=ScriptedLM(chat(answer="now")))
+
+        assert (await all_of(stream))[-1].answer == "then"
+    finally:
+        configure(lm=before)
 
 
 async def test_an_asyncified_program_and_a_function_stream_too() -> None:

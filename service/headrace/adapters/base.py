@@ -16,7 +16,7 @@ from headrace.adapters.prompt import PromptWriter
 from headrace.adapters.question import Question
 from headrace.adapters.reading import Reader, Write, read_whole
 from headrace.context import BaseCallback, current_call, settings
-from headrace.context.callbacks import tell
+from headrace.context.callbacks import checked, tell
 from headrace.errors import AdapterParseError, ContentRefusedError
 from headrace.lm.base import BaseLM, Choice, Completion
 from headrace.parsing import FieldParser
@@ -32,7 +32,7 @@ class Adapter(PromptWriter):
     """
 
     def __init__(self, callbacks: Sequence[BaseCallback] | None = None) -> None:
-        self.callbacks = list(callbacks or ())
+        self.callbacks = checked(callbacks)
 
     @abc.abstractmethod
     def parser(self, signature: type[Signature]) -> FieldParser:

@@ -3,13 +3,14 @@
 from headrace.context.callbacks import BaseCallback
 from headrace.context.calls import Call, open_call, track_usage
 from headrace.context.scope import CallMessages, RunScope, current_call, current_run, enter_run
-from headrace.context.settings import configure, context, settings
+from headrace.context.settings import captured_context, configure, context, settings
 
 __all__ = [
     "BaseCallback",
     "Call",
     "CallMessages",
     "RunScope",
+    "captured_context",
     "configure",
     "context",
     "current_call",

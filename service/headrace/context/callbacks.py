@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
+
+from headrace.errors import UsageError
 
 logger = logging.getLogger("headrace.callbacks")
 
@@ -50,6 +52,23 @@ class BaseCallback:
         self, call_id: int, outputs: Any, exception: BaseException | None
     ) -> None:
         """An adapter has read a completion."""
+
+
+def checked(callbacks: object) -> list[BaseCallback]:
+    """The callbacks as a new list; none for None. Raises UsageError for what are none."""
+    if callbacks is None:
+        return []
+
+    if not isinstance(callbacks, Iterable):
+        raise UsageError(f"callbacks are a list, as in callbacks=[MyCallback()], not {callbacks!r}")
+
+    given = list(cast("Iterable[object]", callbacks))
+
+    for one in given:
+        if not isinstance(one, BaseCallback):
+            raise UsageError(f"a callback is an instance of a BaseCallback subclass, not {one!r}")
+
+    return cast("list[BaseCallback]", given)
 
 
 def tell(callbacks: Iterable[BaseCallback], hook: str, *facts: Any) -> None:

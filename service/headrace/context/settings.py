@@ -1,11 +1,12 @@
 """Settings: process-wide defaults by `configure`, overrides for a block by `context`.
 
-Overrides live in a context variable, so they are safe across tasks and threads and are captured
-with the context a program is called in.
+Overrides live in a context variable, so they are safe across tasks and threads. A program that is
+called now and runs later runs in a `captured` context, in which the defaults stay as they were too.
 """
 
 from __future__ import annotations
 
+import contextvars
 import difflib
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any
 
+from headrace.context.callbacks import checked
 from headrace.errors import UsageError
 
 DEFAULTS: Mapping[str, Any] = {
@@ -26,24 +28,15 @@ DEFAULTS: Mapping[str, Any] = {
     "warn_on_type_mismatch": True,  # warn when an input does not fit its annotation
 }
 
+_configured: dict[str, Any] = dict(DEFAULTS)
+_captured: ContextVar[Mapping[str, Any] | None] = ContextVar("headrace_captured", default=None)
 _overrides: ContextVar[Mapping[str, Any]] = ContextVar(
     "headrace_settings", default=MappingProxyType({})
 )
 
 
-def _check(names: Mapping[str, Any]) -> None:
-    for name in names:
-        if name not in DEFAULTS:
-            near = difflib.get_close_matches(name, DEFAULTS, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; there are {sorted(DEFAULTS)}"
-            raise UsageError(f"unknown setting {name!r}{hint}")
-
-
 class Settings:
     """The settings in force where they are read, as attributes."""
-
-    def __init__(self) -> None:
-        object.__setattr__(self, "_configured", dict(DEFAULTS))
 
     def __getattr__(self, name: str) -> Any:
         overrides = _overrides.get()
@@ -52,7 +45,7 @@ class Settings:
             return overrides[name]
 
         try:
-            return self.__dict__["_configured"][name]
+            return (_captured.get() or _configured)[name]
         except KeyError:
             raise AttributeError(f"no setting named {name!r}") from None
 
@@ -60,9 +53,15 @@ class Settings:
         self.configure(**{name: value})
 
     def configure(self, **values: Any) -> None:
-        """Sets process-wide defaults. Raises UsageError for unknown names."""
+        """Sets process-wide defaults. Raises UsageError for unknown names and unfit callbacks.
+
+        What runs already keeps its own, save for the program that calls this.
+        """
         _check(values)
-        self.__dict__["_configured"].update(values)
+        _configured.update(values)
+
+        if (captured := _captured.get()) is not None:
+            _captured.set({**captured, **values})
 
     @contextmanager
     def context(self, **values: Any) -> Generator[None, None, None]:
@@ -77,6 +76,24 @@ class Settings:
 
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{name}={getattr(self, name)!r}' for name in DEFAULTS)})"
+
+
+def _check(values: Mapping[str, Any]) -> None:
+    for name in values:
+        if name not in DEFAULTS:
+            near = difflib.get_close_matches(name, DEFAULTS, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; there are {sorted(DEFAULTS)}"
+            raise UsageError(f"unknown setting {name!r}{hint}")
+
+    checked(values.get("callbacks"))
+
+
+def captured_context() -> contextvars.Context:
+    """A copy of the current context in which later calls of `configure` change nothing."""
+    context = contextvars.copy_context()
+    context.run(_captured.set, {**(_captured.get() or _configured)})
+
+    return context
 
 
 settings = Settings()

@@ -12,7 +12,7 @@ import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from typing import Any, Literal, cast, overload
 
-from headrace.context import portal
+from headrace.context import captured_context, portal
 from headrace.errors import HeadraceError, ProgramError, ProgramResultInvalid
 from headrace.events import Event, Result, Status, Token
 from headrace.module import Module
@@ -116,7 +116,7 @@ class _Streamified:
         )
         view = _View(Chooser(self._wants), self._include_prediction)
 
-        return _follow(work, contextvars.copy_context(), view)
+        return _follow(work, captured_context(), view)
 
     async def _call_program(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
         program = self._program
