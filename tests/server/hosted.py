@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from headrace.lm import LM
 from headrace.module import Module
+from headrace.predict import Predict
 from headrace.program import Program
 from headrace.values import Prediction
 from server.scripted import write
@@ -32,3 +34,6 @@ class Sleeper(Module):
 echo = Echo()
 sleeper = Program(Sleeper(), name="sleeper")
 nothing = 3
+
+asks = Program(Predict("question -> answer"), name="asks", lm=LM("openai/any"))
+"""Asks a provider for which the tests have no key."""

@@ -126,6 +126,7 @@ async def test_told_to_reload_it_reads_the_principals_again(tmp_path: Path) -> N
         (["server.hosted:absent"], "has no attribute 'absent'"),
         (["server.hosted:nothing"], "is a int, not a Program or a Module"),
         ([ECHO, ECHO], "two programs are named 'echo'"),
+        (["server.hosted:asks"], "program asks: no key for openai: set OPENAI_API_KEY"),
         ([ECHO, "--set", "limits.nothing=1"], "limits.nothing (from flags): unknown key"),
         ([ECHO, "--listen", "0.0.0.0:0"], "set tls.certificate and tls.key, or insecure"),
         (
@@ -140,7 +141,7 @@ async def test_what_is_wrong_is_said_in_one_line_before_it_serves(
 ) -> None:
     listen = "" if "--listen" in arguments else "127.0.0.1:0"
 
-    async with serving(*arguments, listen=listen) as process:
+    async with serving(*arguments, listen=listen, OPENAI_API_KEY="") as process:
         assert await soon(process.ended()) == 2
 
     [error] = [line for line in process.said if line.startswith("Error: ")]

@@ -97,6 +97,9 @@ class BaseLM(abc.ABC):
         """Whether the model can do `feature`: "response_schema", "response_format", "reasoning", "tools"."""
         return False
 
+    async def check(self) -> None:  # noqa: B027 - most LMs have nothing to check
+        """Raises LMNotConfiguredError for what every call would raise before it asks anybody."""
+
     async def complete(
         self, messages: Sequence[Message], receive: Receive = ignore, **options: Any
     ) -> Completion:

@@ -105,6 +105,11 @@ class LM(BaseLM):
 
         return completion
 
+    async def check(self) -> None:
+        """See BaseLM.check: a model of no known provider, no key for the provider's own address."""
+        await door.opened()
+        self._route(self._sent(self.kwargs))
+
     def supports(self, feature: str) -> bool:
         """See BaseLM.supports. Imports litellm on first use."""
         return supports(self._access, feature)

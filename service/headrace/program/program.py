@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from headrace.adapters import Adapter
-from headrace.context import context
+from headrace.context import context, settings
 from headrace.errors import InputInvalid, ProgramResultInvalid, UsageError
 from headrace.lm.base import BaseLM
 from headrace.module import Module, unfold
@@ -104,6 +104,14 @@ class Program:
             )
             for address, predictor in self.module.named_predictors()
         ]
+
+    @property
+    def lms(self) -> Mapping[str, BaseLM | None]:
+        """The LM that each predictor will ask, as settings are now, by the predictor's address."""
+        return {
+            address: predictor.lm or self.lm or settings.lm
+            for address, predictor in self.module.named_predictors()
+        }
 
     @property
     def tools(self) -> Sequence[Tool]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from headrace.errors import UsageError
+from headrace.errors import LMError, UsageError
 from headrace.module import Module
 from headrace.program import Program
+
+logger = logging.getLogger("headrace.server")
 
 
 def load_programs(specs: Iterable[str]) -> list[Program]:
@@ -27,6 +30,23 @@ def load_programs(specs: Iterable[str]) -> list[Program]:
         raise UsageError(f"two programs are named {twice[0]!r}; name one: NAME=module:attribute")
 
     return programs
+
+
+async def check_lms(programs: Iterable[Program]) -> None:
+    """Raises UsageError, in one line, for an LM that cannot be asked, such as one without a key.
+
+    A predictor without an LM is only logged: its program may bring one in when it runs.
+    """
+    for program in programs:
+        for predictor, lm in program.lms.items():
+            if lm is None:
+                logger.warning("%s: %s has no LM, and --lm is not given", program.name, predictor)
+                continue
+
+            try:
+                await lm.check()
+            except LMError as error:
+                raise UsageError(f"program {program.name}: {error.message}") from error
 
 
 def _load_all(specs: Iterable[str]) -> Iterator[Program]:
