@@ -28,7 +28,7 @@ class Play(Module):
         self.play = play
 
     async def aforward(self, question: str, times: int = 1) -> object:
-        return await self.play(question * times)
+        return await self.play(question * min(times, 3))
 
 
 def program(play: Callable[[str], Awaitable[object]] = echo, name: str = "scripted") -> Program:
