@@ -70,6 +70,7 @@ class Frame:
         """The board in lines of at most `width` cells."""
         rows = list(board.rows.values())
         shown, each = self._share(rows)
+        label_width = self._label_width(shown)
         lines = [self._head(board)]
 
         if len(shown) < len(rows):
@@ -77,7 +78,7 @@ class Frame:
             lines.append((Span(fit(folded, self.width, ""), "faint"),))
 
         for row in shown:
-            lines.extend(self._row(row, self._label_width(shown), each, board.clock + self.idle))
+            lines.extend(self._row(row, label_width, each, board.clock + self.idle))
 
         return lines
 

@@ -13,7 +13,7 @@ from rich.console import Console, ConsoleDimensions, Group
 from rich.live import Live
 from rich.text import Text
 
-from headrace_client import Prediction, RunFailed, StreamEvent, outputs
+from headrace_client import Prediction, StreamEvent, outputs
 from headrace_client.cli.board import Board, Mark
 from headrace_client.cli.clean import one_line
 from headrace_client.cli.frame import ASCII, UNICODE, Frame, Line
@@ -65,8 +65,8 @@ class LiveView:
         if self._drawing is not None:
             self._drawing.cancel()
 
-        if isinstance(exc, RunFailed):
-            self._board.end(Mark.FAILED)
+        if self._board.mark is Mark.RUNNING:
+            self._board.end(Mark.DONE if exc is None else Mark.FAILED)
 
         self._draw(whole=True)
         self._live.stop()
