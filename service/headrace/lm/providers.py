@@ -116,6 +116,7 @@ def require_key(access: Access, provider: Provider) -> None:
         return
 
     missing: list[str] = door.litellm().validate_environment(access.model)["missing_keys"]
+    missing = missing or _empty(f"{provider.name.upper()}_API_KEY")
 
     if missing and all(name.endswith("_API_KEY") for name in missing):
         raise LMNotConfiguredError(
@@ -165,6 +166,11 @@ def beyond_openai(options: Mapping[str, Any]) -> set[str]:
     known = door.litellm().get_supported_openai_params("gpt-4o", custom_llm_provider="openai")
 
     return set(options) - set(known) - {"stream", "stream_options"} - OWN_PARAMETERS
+
+
+def _empty(variable: str) -> list[str]:
+    """The variable, if it is set to nothing, which litellm takes for a key."""
+    return [variable] if os.environ.get(variable) == "" else []
 
 
 def _is_in_environment(base: str) -> bool:

@@ -195,12 +195,23 @@ async def test_a_call_cannot_take_its_key_elsewhere(mock: MockLM) -> None:
     assert mock.requests == []
 
 
-async def test_without_a_key_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("key", [None, ""], ids=["unset", "empty"])
+async def test_without_a_key_nothing_is_asked(
+    key: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("OPENAI_API_KEY", "OPENAI_API_BASE", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
 
+    if key is not None:
+        monkeypatch.setenv("OPENAI_API_KEY", key)
+
+    lm = LM("openai/gpt-4o-mini")
+
     with pytest.raises(LMNotConfiguredError, match="OPENAI_API_KEY"):
-        await LM("openai/gpt-4o-mini").acall("hi")
+        await lm.acall("hi")
+
+    with pytest.raises(LMNotConfiguredError, match="OPENAI_API_KEY"):
+        await lm.check()
 
 
 async def test_an_address_of_ones_own_needs_no_key(
