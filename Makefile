@@ -112,10 +112,10 @@ endef
 
 .venv/dev.stamp: .venv/run.stamp
 	@if command -v uv >/dev/null; then
-	  uv pip install --python $(BIN)/python --group dev
+	  uv pip install --python $(BIN)/python -e '.[service,cli,gateway]' --group dev
 	else
 	  echo "Installing what tests and checks need:"
-	  $(BIN)/python -m pip install --progress-bar off -e '.[service,cli]' --group dev | $(show_packages)
+	  $(BIN)/python -m pip install --progress-bar off -e '.[service,cli,gateway]' --group dev | $(show_packages)
 	fi
 	touch $@
 

@@ -211,8 +211,9 @@ class Row {
 
   constructor(label, isProduct) {
     this.label = element("h4", { textContent: label });
-    this.body = element("div", { className: "text", tabIndex: 0, role: "group", ariaLabel: label }, this.#shown);
+    this.body = element("div", { className: "text", role: "group", ariaLabel: label }, this.#shown);
     this.element = element("div", { className: isProduct ? "row product" : "row" }, this.label, this.body);
+    this.body.addEventListener("scroll", () => this.body.classList.toggle("scrolled", this.body.scrollTop > 2));
   }
 
   /** Tells the calls of one predictor apart, from the second on. */
@@ -232,6 +233,7 @@ class Row {
     }
 
     this.element.classList.toggle("live", !isComplete);
+    body.tabIndex = body.scrollHeight > body.clientHeight ? 0 : -1; // to be scrolled by keyboard too
 
     if (follows) body.scrollTop = body.scrollHeight;
   }

@@ -83,7 +83,7 @@ class FormField {
   #assemble(schema, described) {
     const { focusable, isGroup } = this.control;
     const hint = described?.description || schema.description || "";
-    const type = element("span", { className: "type", textContent: typeText(described?.type, this.isRequired) });
+    const type = element("span", { className: "type", textContent: typeText(schema, described?.type, this.isRequired) });
     const label = element(isGroup ? "legend" : "label", { textContent: this.name });
     const note = element("p", { className: "hint", id: `hint-${this.name}`, textContent: hint });
     label.append(" ", type);
@@ -91,7 +91,7 @@ class FormField {
 
     if (!isGroup) label.htmlFor = focusable.id;
 
-    const field = element(isGroup ? "fieldset" : "div", { className: "field" });
+    const field = element(isGroup ? "fieldset" : "div", { className: `field ${focusable.type}` });
     field.append(label, ...(hint ? [note] : []), this.control.element, this.complaint);
 
     return field;
@@ -232,6 +232,7 @@ function ordered(properties, fields) {
   return Object.fromEntries(names.filter((name) => name in properties).map((name) => [name, properties[name]]));
 }
 
-function typeText(type, isRequired) {
-  return `${type ?? ""}${isRequired ? "" : ", optional"}`.replace(/^, /, "");
+/** Choices speak for themselves. */
+function typeText(schema, type, isRequired) {
+  return [withoutNull(schema).enum ? "" : type, isRequired ? "" : "optional"].filter(Boolean).join(", ");
 }

@@ -26,6 +26,7 @@ class Run {
     this.timeline = new Timeline(at("timeline"));
     at("answer").hidden = true;
     at("run").hidden = false;
+    at("run").dataset.link = "open";
     at("run-id").textContent = runId;
   }
 
@@ -119,13 +120,16 @@ class Run {
 
     this.#isLost = is === "lost";
     this.#show("running", this.#isLost ? "Reconnecting" : "Running");
-    at("state").dataset.link = is;
+    at("run").dataset.link = is;
     at("state").title = delay ? `next try in ${seconds(delay / 1000)}` : "";
   }
 
+  /** What was refused never ran: what is wrong with an input is said at its field, the rest here. */
   #fail(error) {
     const shown = (error.violations ?? []).filter((one) => form?.complain(one.field, one.description));
-    this.#show("failed", "Failed", shown.length ? "" : wordsFor(error));
+    this.#show("failed", "Refused", wordsFor(error));
+    at("run").hidden = shown.length > 0;
+    history.replaceState(null, "", addressOf(this.program.name));
     say(wordsFor(error));
 
     if (error.status === 401) askForToken();
@@ -163,7 +167,7 @@ function start(event) {
 function open(runId, program, order = null) {
   run?.leave();
   run = new Run(runId, program);
-  history.replaceState(null, "", `#${encodeURIComponent(program.name)}/${runId}`);
+  history.replaceState(null, "", `${addressOf(program.name)}/${runId}`);
   run.read(order);
 }
 
@@ -222,10 +226,14 @@ async function load() {
 }
 
 function programLink(program) {
-  const link = element("a", { href: `#${encodeURIComponent(program.name)}`, textContent: program.name });
+  const link = element("a", { href: addressOf(program.name), textContent: program.name });
   link.dataset.name = program.name;
 
   return element("li", {}, link);
+}
+
+function addressOf(name) {
+  return `#${encodeURIComponent(name)}`;
 }
 
 function askForToken() {

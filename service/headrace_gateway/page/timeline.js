@@ -35,19 +35,17 @@ export class Timeline {
       element(
         "li",
         { className: kind },
-        element("span", { className: "clock", textContent: seconds(at) }),
+        element("span", { className: "clock", textContent: at < 60 ? `${at.toFixed(1)} s` : seconds(at) }),
         element("span", { className: "what", textContent: text }),
       ),
     );
   }
 }
 
-function modelLine({ name, usage, elapsed }) {
-  const gave = usage.cache_hit_count ? "from the cache" : count(usage.output_token_count, "token");
-
-  return `${name}: ${gave} in ${seconds(elapsed ?? 0)}`;
+function modelLine({ name, usage }) {
+  return `${name}, ${usage.cache_hit_count ? "from the cache" : count(usage.output_token_count, "token")}`;
 }
 
-function toolLine({ name, outcome, elapsed }) {
-  return `${name}: ${outcome} in ${seconds(elapsed ?? 0)}`;
+function toolLine({ name, outcome }) {
+  return outcome === "ok" ? name : `${name}, ${outcome}`;
 }
