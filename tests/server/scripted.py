@@ -98,7 +98,7 @@ async def started(registry: Registry, order: Order) -> Run:
     return run
 
 
-async def soon(awaitable: Awaitable[T]) -> T:
+async def soon(awaitable: Awaitable[T], within: float = BOUND) -> T:
     """What an awaitable gives, within bounds."""
-    async with asyncio.timeout(BOUND):
+    async with asyncio.timeout(within):
         return await awaitable
