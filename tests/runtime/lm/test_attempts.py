@@ -51,7 +51,7 @@ async def test_each_attempt_is_a_status_of_the_call(engine: str, mock: MockLM) -
 
     seen = [(one.phase, one.lm, type(one.failure)) for one in statuses]
     assert seen == [
-        (Phase.START, None, type(None)),
+        (Phase.START, LmCall(model), type(None)),
         (Phase.UPDATE, LmCall(model, engine, attempt=1), LMServerError),
         (Phase.UPDATE, LmCall(model, engine, attempt=2), LMServerError),
         (Phase.END, LmCall(model, engine, "stop", attempt=3), type(None)),
