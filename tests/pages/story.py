@@ -85,7 +85,7 @@ class Story:
         if SERVES.match(command):
             return self._serve(command)
 
-        if CALLS.search(command) and "--server" not in command:
+        if CALLS.search(command) and "--address" not in command:
             command = f"export HEADRACE_ADDRESS={ADDRESS}\n{command}"
 
         return self._shell.run(self._placed(command))

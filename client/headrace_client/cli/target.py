@@ -41,7 +41,6 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 OPTIONS = (
     click.option(
         "--address",
-        "--server",
         envvar=ADDRESS,
         show_envvar=True,
         default=DEFAULT_ADDRESS,

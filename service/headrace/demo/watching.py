@@ -26,7 +26,7 @@ async def watch(address: str) -> int:
     if sys.stdout.isatty():
         question = f"question={QUESTION}"
         say(f"\n$ headrace run composer {shlex.quote(question)}")
-        run = await headrace("run", "composer", question, "--server", address)
+        run = await headrace("run", "composer", question, "--address", address)
         return await run.wait()
 
     try:
