@@ -71,6 +71,11 @@ def service(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environmen
     return _installed(f"{wheel}[service]", tmp_path_factory.mktemp("service"))
 
 
+@pytest.fixture(scope="module")
+def gateway(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    return _installed(f"{wheel}[cli,gateway]", tmp_path_factory.mktemp("gateway"))
+
+
 def test_the_wheel_holds_its_typed_packages_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     packages = {name.partition("/")[0] for name in names if ".dist-info/" not in name}
@@ -119,6 +124,25 @@ def test_serving_without_the_extra_says_what_to_install(cli: Environment, comman
     assert failed.returncode != 0
     assert len(failed.stderr.splitlines()) == 1
     assert "headrace[service]" in failed.stderr
+
+
+def test_the_gateway_without_its_extra_says_what_to_install(cli: Environment) -> None:
+    failed = cli.run("headrace", "gateway")
+
+    assert failed.returncode != 0
+    assert len(failed.stderr.splitlines()) == 1
+    assert "headrace[gateway]" in failed.stderr
+
+
+def test_the_gateway_needs_no_runtime(gateway: Environment) -> None:
+    helped = gateway.run("headrace", "gateway", "--help")
+    page = gateway.prints(
+        "from headrace_gateway import page; print((page.FOLDER / 'main.js').exists())"
+    )
+
+    assert helped.returncode == 0, helped.stderr
+    assert page == "True"
+    assert gateway.run("python", "-c", "import headrace").returncode == 1
 
 
 def test_the_command_line_needs_only_its_extra(cli: Environment) -> None:
