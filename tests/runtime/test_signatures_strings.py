@@ -41,6 +41,7 @@ TYPES: list[tuple[str, Any]] = [
     ("tuple[()]", tuple[()]),
     ("set[float]", set[float]),
     ("int | str", int | str),
+    ("None", type(None)),
     ("int | None", int | None),
     ("None | int", int | None),
     ("Optional[int]", int | None),

@@ -10,6 +10,7 @@ import ast
 import keyword
 import re
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any, Literal, get_type_hints
 
 from headrace.errors import SignatureError
@@ -105,7 +106,7 @@ def evaluate(text: str, names: Mapping[str, Any]) -> Any:
     if not is_type(annotation):
         raise SignatureError(f"{text!r} is not a type")
 
-    return annotation
+    return NoneType if annotation is None else annotation
 
 
 def _type(node: ast.expr, names: Mapping[str, Any]) -> Any:
