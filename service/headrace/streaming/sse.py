@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterable, Mapping
+from typing import Any, cast
 
 import orjson
 
-from headrace.errors import HeadraceError
+from headrace.errors import HeadraceError, UsageError
 from headrace.streaming.items import StatusMessage, StreamResponse
-from headrace.values import Example, to_jsonable
+from headrace.values import to_jsonable
 
 logger = logging.getLogger("headrace.sse")
 
 DONE = "data: [DONE]\n\n"
 
 
-async def streaming_response(stream: AsyncIterable[Any]) -> AsyncGenerator[str, None]:
+def streaming_response(stream: AsyncIterable[Any]) -> AsyncGenerator[str, None]:
     """Encodes the items of a streamified program, ending with `data: [DONE]`.
 
     {"type": "status", "message"}, {"type": "token", "field", "predictor", "chunk", "is_last"},
     {"type": "prediction", "data"}. Strings that begin with `data:` pass as they are. When the program
     fails, {"type": "error", "reason", "message"} comes last, with no `[DONE]`; the message is safe.
+    Raises UsageError for what is no stream.
     """
+    if not isinstance(stream, AsyncIterable):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+        raise UsageError(
+            "streaming_response takes what a streamified program gives when called, with "
+            f"async_streaming left on; not {stream!r}"
+        )
+
+    return _lines(stream)
+
+
+async def _lines(stream: AsyncIterable[Any]) -> AsyncGenerator[str, None]:
     try:
         async for item in stream:
             yield _encode(item)
@@ -59,8 +70,8 @@ def _payload(item: Any) -> dict[str, Any]:
                 "chunk": item.chunk,
                 "is_last": item.is_last_chunk,
             }
-        case Example():
-            return {"type": "prediction", "data": item.toDict()}
+        case Mapping():
+            return {"type": "prediction", "data": to_jsonable(cast("object", item))}
         case _:
             return {"type": "prediction", "data": {"result": to_jsonable(item)}}
 
