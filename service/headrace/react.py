@@ -7,15 +7,17 @@ of its own; the answer comes from the ChainOfThought `extract`, which sees the w
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
-from headrace.adapters import ChatAdapter
+from headrace.adapters import adapter_in_use
+from headrace.adapters.wording import shown_value
 from headrace.chain_of_thought import ChainOfThought
-from headrace.context import BaseCallback, settings
+from headrace.context import BaseCallback
 from headrace.errors import AdapterParseError, ContextWindowExceededError, UsageError
 from headrace.module import PredictingModule
-from headrace.predict import Predict
+from headrace.predict import Predict, refuse_positional
 from headrace.signatures import InputField, OutputField, Signature, ensure_signature, make_signature
 from headrace.tools import Tool
 from headrace.values import Prediction
@@ -62,18 +64,27 @@ class ReAct(PredictingModule):
         self.react = Predict(_turn_signature(self.signature, self.tools))
         self.extract = ChainOfThought(_extract_signature(self.signature))
 
-    async def aforward(self, **inputs: Any) -> Prediction:
+    async def aforward(self, /, *args: Any, **inputs: Any) -> Prediction:
         """Takes turns until `finish` or `max_iters` (which a call may override), then answers."""
-        max_iters = inputs.pop("max_iters", self.max_iters)
+        refuse_positional(args, self.signature)
         trajectory: Trajectory = {}
 
-        for turn in range(max_iters):
+        for turn in range(self._limit(inputs)):
             if await self._take_turn(turn, trajectory, inputs) == FINISH:
                 break
 
         answer = await self._with_shortening(self.extract, trajectory, inputs)
 
         return Prediction(trajectory=trajectory, **answer)
+
+    def _limit(self, inputs: dict[str, Any]) -> int:
+        """How many turns there may be; takes what the call says of it out of the inputs."""
+        if "max_iters" in self.signature.input_fields:
+            return self.max_iters
+
+        limit: int = inputs.pop("max_iters", self.max_iters)
+
+        return limit
 
     async def _take_turn(self, turn: int, trajectory: Trajectory, inputs: Mapping[str, Any]) -> str:
         """Adds one turn to the trajectory; gives the name of the tool that was called."""
@@ -97,13 +108,13 @@ class ReAct(PredictingModule):
         return name
 
     async def _observe(self, name: str, arguments: Mapping[str, Any]) -> Any:
-        """What the tool gave, or what went wrong, without file paths or tracebacks."""
+        """What the tool gave, as the model sees it, or what went wrong."""
         try:
-            return await self.tools[name].acall(**arguments)
+            return shown_value(await self.tools[name].acall(**arguments))
         except Exception as error:
             logger.debug("tool %s raised", name, exc_info=True)
 
-            return f"Error in {name}: {type(error).__name__}: {error}"
+            return f"Error in {name}: {type(error).__name__}: {_without_paths(error)}"
 
     async def _with_shortening(
         self, module: PredictingModule, trajectory: Trajectory, inputs: Mapping[str, Any]
@@ -121,17 +132,37 @@ class ReAct(PredictingModule):
 def _by_name(
     tools: Iterable[Callable[..., Any] | Tool], signature: type[Signature]
 ) -> dict[str, Tool]:
-    named = {
-        tool.name: tool for tool in (one if isinstance(one, Tool) else Tool(one) for one in tools)
-    }
+    if not isinstance(tools, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+        raise UsageError(f"tools is a list of functions or Tools, not {tools!r}")
 
-    if FINISH in named:
-        raise UsageError("a tool may not be named finish: ReAct has one of that name")
+    named: dict[str, Tool] = {}
+
+    for one in tools:
+        tool = one if isinstance(one, Tool) else Tool(one)
+
+        if tool.name in (FINISH, *named):
+            owner = "ReAct has one" if tool.name == FINISH else "there are two"
+            raise UsageError(f"{owner} named {tool.name}; name it: Tool(function, name='...')")
+
+        named[tool.name] = tool
 
     outputs = ", ".join(signature.output_fields)
     named[FINISH] = Finish(f"Says that all that is needed for {outputs} is known.")
 
     return named
+
+
+def _without_paths(error: Exception) -> str:
+    """What an error says, with files called by their names, not by where they lie."""
+    text = str(error)
+
+    for attribute in ("filename", "filename2", "path"):
+        place = getattr(error, attribute, None)
+
+        if isinstance(place, str):
+            text = text.replace(place, os.path.basename(place))
+
+    return text
 
 
 class Finish(Tool):
@@ -171,7 +202,7 @@ def _extract_signature(signature: type[Signature]) -> type[Signature]:
 
 def _written(trajectory: Trajectory) -> str:
     """The trajectory as the adapter in use writes fields."""
-    adapter = settings.adapter or ChatAdapter()
+    adapter = adapter_in_use()
     fields = [InputField().named(name, str) for name in trajectory]
     signature = make_signature([*fields, OutputField().named("next", str)])
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from headrace.context import context
-from headrace.errors import ContextWindowExceededError, LMServerError, UsageError
+from headrace.errors import ContextWindowExceededError, LMServerError
 from headrace.react import ReAct
 from headrace.streaming import StatusMessage, StreamListener, StreamResponse, streamify
 from scripted_lm import ScriptedLM, chat, prompt_of, section
@@ -105,6 +106,48 @@ async def test_what_goes_wrong_in_a_tool_is_an_observation_without_file_paths(
     assert "Traceback" not in observation
 
 
+async def test_files_in_errors_are_called_by_their_names() -> None:
+    def read(name: str) -> str:
+        """Read."""
+        return Path(f"/srv/secret/{name}").read_text(encoding="utf-8")
+
+    def load() -> str:
+        """Load."""
+        raise ImportError("no name 'x' in /usr/lib/y.py", path="/usr/lib/y.py")
+
+    lm = ScriptedLM(turn("", "read", name="x"), turn("", "load"), turn("", "finish"), ANSWER)
+
+    with context(lm=lm):
+        prediction = await ReAct("question -> answer", tools=[read, load]).acall(question="why?")
+
+    assert prediction.trajectory["observation_0"].endswith("No such file or directory: 'x'")
+    assert (
+        prediction.trajectory["observation_1"] == "Error in load: ImportError: no name 'x' in y.py"
+    )
+
+
+async def test_observations_are_what_the_model_sees() -> None:
+    class Strange:
+        def __str__(self) -> str:
+            return "strange"
+
+    def strange() -> Strange:
+        """Gives what has no JSON form."""
+        return Strange()
+
+    def letters() -> set[str]:
+        """Gives what JSON writes in its own way."""
+        return {"b", "a"}
+
+    lm = ScriptedLM(turn("", "strange"), turn("", "letters"), turn("", "finish"), ANSWER)
+
+    with context(lm=lm):
+        agent = ReAct("question -> answer", tools=[strange, letters])
+        trajectory = (await agent.acall(question="why?")).toDict()["trajectory"]
+
+    assert [trajectory["observation_0"], trajectory["observation_1"]] == ["strange", ["a", "b"]]
+
+
 async def test_an_answer_that_does_not_parse_is_an_observation_too() -> None:
     lm = ScriptedLM(
         chat(next_thought="hm", next_tool_name="guess", next_tool_args="{}"),
@@ -149,14 +192,6 @@ async def test_a_prompt_too_long_without_turns_to_drop_ends_the_run() -> None:
 async def test_other_errors_of_the_lm_end_the_run() -> None:
     with context(lm=ScriptedLM([LMServerError("down")])), pytest.raises(LMServerError):
         await ReAct("question -> answer", tools=[search]).acall(question="why?")
-
-
-def test_a_tool_may_not_be_called_finish() -> None:
-    def finish() -> None:
-        """Mine."""
-
-    with pytest.raises(UsageError, match="finish"):
-        ReAct("question -> answer", tools=[finish])
 
 
 async def test_thoughts_stream_in_each_turn_and_finish_is_silent() -> None:
