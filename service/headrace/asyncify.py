@@ -6,12 +6,14 @@ Modules answer to `()` and `acall` alike and need none of this.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import Callable, Coroutine
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from headrace.context import portal, settings
+from headrace.errors import UsageError
 from headrace.module import Module
 
 _limits: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, asyncio.Semaphore]] = (
@@ -24,25 +26,15 @@ def asyncify(program: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, A
 
     At most `settings.async_max_workers` run at once per loop; None means no limit.
     """
+    demand_callable(program, "asyncify")
+    work = program.acall if isinstance(program, Module) else program
 
     @functools.wraps(program, updated=())
     async def call(*args: Any, **kwargs: Any) -> Any:
-        limit = _limit()
-
-        if limit is None:
-            return await _call(program, args, kwargs)
-
-        async with limit:
-            return await _call(program, args, kwargs)
+        async with _limit() or contextlib.nullcontext():
+            return await portal.call(work, *args, **kwargs)
 
     return call
-
-
-async def _call(program: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if isinstance(program, Module):
-        return await program.acall(*args, **kwargs)
-
-    return await portal.in_thread(program, *args, **kwargs)
 
 
 def _limit() -> asyncio.Semaphore | None:
@@ -62,11 +54,19 @@ def syncify(program: Callable[..., Any], in_place: bool = True) -> Callable[...,
     A module can already be called so and is returned as it is, whatever `in_place` says; an async
     function is wrapped.
     """
+    demand_callable(program, "syncify")
+
     if isinstance(program, Module):
         return program
 
     @functools.wraps(program)
     def call(*args: Any, **kwargs: Any) -> Any:
-        return portal.run(program, *args, **kwargs)
+        return portal.result_of(program(*args, **kwargs))
 
     return call
+
+
+def demand_callable(program: object, taker: str) -> None:
+    """Raises UsageError for what is no program: a class, or something that cannot be called."""
+    if isinstance(program, type) or not callable(program):
+        raise UsageError(f"{taker} takes a module or a function, not {program!r}")

@@ -35,6 +35,6 @@ class ChainOfThought(PredictingModule):
 
         self.predict = Predict(extended, **config)
 
-    async def aforward(self, **kwargs: Any) -> Prediction:
+    async def aforward(self, /, *args: Any, **kwargs: Any) -> Prediction:
         """Calls the one predictor inside."""
-        return await self.predict.acall(**kwargs)
+        return await self.predict.acall(*args, **kwargs)

@@ -47,16 +47,17 @@ class Module:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        _check_colours(cls)
         sync, asynchronous = _definer(cls, "forward"), _definer(cls, "aforward")
         cls.works_sync = sync <= asynchronous
         cls.works_async = asynchronous <= sync
 
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
+    def forward(self, /, *args: Any, **kwargs: Any) -> Any:
         """The module's work, for sync callers; unless overridden, `aforward` through the portal."""
         self._demand_work()
         return portal.run(self.aforward, *args, **kwargs)
 
-    async def aforward(self, *args: Any, **kwargs: Any) -> Any:
+    async def aforward(self, /, *args: Any, **kwargs: Any) -> Any:
         """The module's work, for async callers; unless overridden, `forward` in a worker thread."""
         self._demand_work()
         return await portal.in_thread(self.forward, *args, **kwargs)
@@ -65,17 +66,17 @@ class Module:
         if self.works_sync and self.works_async and type(self).forward is Module.forward:
             raise UsageError(f"{type(self).__name__} defines neither forward nor aforward")
 
-    async def acall(self, *args: Any, **kwargs: Any) -> Any:
+    async def acall(self, /, *args: Any, **kwargs: Any) -> Any:
         """Calls the module from async code."""
         with self._open(args, kwargs) as call:
             if self.works_async:
                 call.outputs = await self.aforward(*args, **kwargs)
             else:
-                call.outputs = await portal.in_thread(self.forward, *args, **kwargs)
+                call.outputs = await portal.call(self.forward, *args, **kwargs)
 
             return call.outputs
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Calls the module from sync code."""
         if not self.works_sync:
             return portal.run(self.acall, *args, **kwargs)
@@ -138,6 +139,19 @@ class Module:
             predictor.lm = lm
 
 
+def _check_colours(cls: type) -> None:
+    """Raises UsageError for an async `forward`, and for an `aforward` that yields."""
+    forward, aforward = (vars(cls).get(name) for name in ("forward", "aforward"))
+
+    if inspect.iscoroutinefunction(forward) or inspect.isasyncgenfunction(forward):
+        raise UsageError(f"{cls.__name__}.forward is async: name it aforward")
+
+    if inspect.isasyncgenfunction(aforward):
+        raise UsageError(
+            f"{cls.__name__}.aforward yields: return the result, and let streamify stream the text"
+        )
+
+
 def _definer(cls: type, name: str) -> int:
     """How far up the inheritance the method is written; 0 is the class itself."""
     return next(at for at, base in enumerate(cls.__mro__) if name in vars(base))
@@ -178,6 +192,6 @@ class PredictingModule(Module):
 
     if TYPE_CHECKING:
 
-        async def acall(self, *args: Any, **kwargs: Any) -> Prediction: ...
+        async def acall(self, /, *args: Any, **kwargs: Any) -> Prediction: ...
 
-        def __call__(self, *args: Any, **kwargs: Any) -> Prediction: ...
+        def __call__(self, /, *args: Any, **kwargs: Any) -> Prediction: ...

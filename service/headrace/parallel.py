@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any
+import functools
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from headrace.context import portal, settings
+from headrace.errors import UsageError
 from headrace.module import Module
 from headrace.values import Example
 
-Pair = tuple[Module, Mapping[str, Any] | Example]
+Pair: TypeAlias = tuple[Module, Mapping[str, Any] | Example]
 """A module and the inputs of one call to it."""
+Call: TypeAlias = Callable[[], Awaitable[Any]]
 
 
 class Parallel:
@@ -22,19 +25,25 @@ class Parallel:
     """
 
     def __init__(self, num_threads: int | None = None) -> None:
+        if num_threads is not None and num_threads < 1:
+            raise UsageError(
+                f"num_threads is at least 1, not {num_threads}; None takes the setting"
+            )
+
         self.num_threads = num_threads
 
     async def acall(self, pairs: Sequence[Pair]) -> list[Any]:
         """Gives the results in the order of the pairs."""
+        calls = [_call_of(pair) for pair in pairs]
         limit = asyncio.Semaphore(self.num_threads or settings.num_threads)
 
-        async def call(module: Module, inputs: Mapping[str, Any] | Example) -> Any:
+        async def limited(call: Call) -> Any:
             async with limit:
-                return await module.acall(**_named(inputs))
+                return await call()
 
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(call(*pair)) for pair in pairs]
+                tasks = [group.create_task(limited(call)) for call in calls]
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
 
@@ -45,5 +54,11 @@ class Parallel:
         return portal.run(self.acall, pairs)
 
 
-def _named(inputs: Mapping[str, Any] | Example) -> dict[str, Any]:
-    return dict(inputs.inputs().items() if isinstance(inputs, Example) else inputs)
+def _call_of(pair: Pair) -> Call:
+    match pair:
+        case (Module() as module, Example() as example):
+            return functools.partial(module.acall, **example.inputs())
+        case (Module() as module, Mapping() as inputs):
+            return functools.partial(module.acall, **inputs)
+        case _:
+            raise UsageError(f"Parallel takes pairs (module, inputs by name), not {pair!r}")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, cast
 
 from pydantic import ValidationError
 
-from headrace.adapters import Adapter, ChatAdapter
+from headrace.adapters import Adapter, adapter_in_use
 from headrace.context import BaseCallback, current_call, current_run, settings
 from headrace.errors import LMNotConfiguredError, UsageError
 from headrace.lm.base import BaseLM
@@ -68,22 +68,13 @@ class Predict(PredictingModule):
         self.config = config
         self.lm: BaseLM | None = None
 
-    async def acall(self, *args: Any, **kwargs: Any) -> Prediction:
-        """Calls the predictor with its inputs by name."""
-        self._refuse_positional(args)
-        return await super().acall(**kwargs)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Prediction:
-        """`acall` for sync code."""
-        self._refuse_positional(args)
-        return super().__call__(**kwargs)
-
-    async def aforward(self, **kwargs: Any) -> Prediction:
+    async def aforward(self, /, *args: Any, **kwargs: Any) -> Prediction:
         """Prompts, streams the answer's fields into the run, and gives the Prediction.
 
         Raises LMError for whatever goes wrong with the LM, AdapterParseError for an answer that
         does not fit the signature.
         """
+        refuse_positional(args, self.signature)
         ask = self._settle(kwargs)
 
         return Prediction.from_completions(await self._generate(ask))
@@ -107,24 +98,26 @@ class Predict(PredictingModule):
             name: given.pop(name) for name in PER_CALL if name in given and name not in inputs_named
         }
         signature = ensure_signature(overrides.get("signature") or self.signature)
-        demos = overrides.get("demos", self.demos)
+        demos = overrides.get("demos")
 
         return _Ask(
             signature,
             _inputs(signature, given),
-            demos,
+            _demos(self.demos if demos is None else demos),
             _lm(overrides.get("lm") or self.lm or settings.lm),
-            settings.adapter or ChatAdapter(),
-            _options({**self.config, **(overrides.get("config") or {})}),
+            adapter_in_use(),
+            _options(self.config, overrides.get("config") or {}),
         )
-
-    def _refuse_positional(self, args: Sequence[Any]) -> None:
-        if args:
-            names = ", ".join(f"{name}=…" for name in self.signature.input_fields)
-            raise UsageError(f"a predictor takes its inputs by name: {names}")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.signature.signature})"
+
+
+def refuse_positional(args: Sequence[Any], signature: type[Signature]) -> None:
+    """Raises UsageError if there are any, naming the inputs."""
+    if args:
+        names = ", ".join(f"{name}=…" for name in signature.input_fields)
+        raise UsageError(f"a predictor takes its inputs by name: {names}")
 
 
 def _write_nowhere(field: str, chunk: str, is_last: bool, cached: bool) -> None:
@@ -140,14 +133,30 @@ def _lm(lm: object) -> BaseLM:
             "no LM is set; call headrace.configure(lm=headrace.LM('openai/gpt-4o-mini'))"
         )
 
-    raise UsageError(f"lm must be an LM, not {type(lm).__name__}; write headrace.LM({lm!r})")
+    model = repr(lm) if isinstance(lm, str) else "'openai/gpt-4o-mini'"
+    raise UsageError(f"lm must be an LM, not {lm!r}; write lm=headrace.LM({model})")
 
 
-def _options(config: dict[str, Any]) -> dict[str, Any]:
-    if (config.get("n") or 1) > 1 and (config.get("temperature") or 0.0) <= 0.15:
-        return {**config, "temperature": SEVERAL_NEED_TEMPERATURE}
+def _demos(demos: object) -> Sequence[Any]:
+    if isinstance(demos, Sequence):
+        several = cast("Sequence[object]", demos)
 
-    return config
+        if all(isinstance(one, Mapping) for one in several):
+            return several
+
+    raise UsageError("demos are a list of Examples, or of dicts of fields to values")
+
+
+def _options(config: Mapping[str, Any], of_the_call: object) -> dict[str, Any]:
+    if not isinstance(of_the_call, Mapping):
+        raise UsageError(f"config is a dict of LM options, as in {{'n': 3}}, not {of_the_call!r}")
+
+    options: dict[str, Any] = {**config, **of_the_call}
+
+    if (options.get("n") or 1) > 1 and (options.get("temperature") or 0.0) <= 0.15:
+        options["temperature"] = SEVERAL_NEED_TEMPERATURE
+
+    return options
 
 
 def _inputs(signature: type[Signature], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from headrace.chain_of_thought import ChainOfThought
 from headrace.context import BaseCallback, context
-from headrace.errors import UsageError
 from headrace.module import Module
 from headrace.predict import Predict
 from headrace.values import Prediction
@@ -103,9 +102,12 @@ async def test_a_module_answers_to_both_ways_of_calling(
     assert await module.acall(word="x") == awaited
 
 
-def test_a_module_without_work_says_so() -> None:
-    with pytest.raises(UsageError, match="Module defines neither forward nor aforward"):
-        Module()()
+async def test_a_forward_that_gives_an_awaitable_is_awaited_by_async_callers() -> None:
+    class Passes(Module):
+        def forward(self, word: str) -> Any:
+            return Async().acall(word=word)
+
+    assert await Passes().acall(word="x") == "async x"
 
 
 class Journal(BaseCallback):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import threading
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from headrace.errors import (
     AdapterParseError,
     LMStreamBrokenError,
     ProgramResultInvalid,
+    RunCancelled,
     UsageError,
 )
 from headrace.module import Module
@@ -557,6 +559,20 @@ async def test_before_any_text_the_json_adapter_may_ask_again() -> None:
     assert len(lm.requests) == 2
 
 
+@pytest.mark.parametrize("error", [StopIteration, StopAsyncIteration, GeneratorExit])
+async def test_what_ends_iterations_is_an_error_like_any_other(
+    error: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise error
+
+    with pytest.raises((RuntimeError, RunCancelled)):
+        await asyncio.wait_for(all_of(streamify(fail)()), 10)
+
+    gc.collect()
+    assert caplog.records == []
+
+
 # Statuses
 
 
@@ -668,6 +684,38 @@ async def test_a_listener_made_for_a_program_works_on_a_copy_of_it_by_name() -> 
 
     with context(lm=ScriptedLM(by_prompt=echo("reasoning", "answer"))):
         assert labels(await all_of(program(question="why"))) == {"first"}
+
+
+async def test_a_star_stands_for_every_field_whatever_its_type() -> None:
+    class Wide(Module):
+        def __init__(self) -> None:
+            self.one = Predict("question -> answer, score: int")
+            self.other = Predict("question -> answer")
+
+        async def aforward(self) -> Prediction:
+            await self.one.acall(question="?")
+            return await self.other.acall(question="?")
+
+    wide = Wide()
+    everywhere = streamify(wide, stream_listeners=[StreamListener("*")])
+    in_one = streamify(wide, stream_listeners=[StreamListener("*", wide.one, "first")])
+
+    with context(lm=ScriptedLM(*[chat(answer="a", score="1"), chat(answer="b")] * 2)):
+        assert texts(await all_of(everywhere())) == {
+            ("one", "answer"): "a",
+            ("one", "score"): "1",
+            ("other", "answer"): "b",
+        }
+        assert texts(await all_of(in_one())) == {("first", "answer"): "a", ("first", "score"): "1"}
+
+
+async def test_self_is_the_whole_program() -> None:
+    listener = StreamListener("reasoning", predict_name="self")
+
+    with context(lm=ScriptedLM(by_prompt=echo("reasoning", "answer"))):
+        items = await all_of(streamify(Two(), stream_listeners=[listener])(question="why"))
+
+    assert texts(items) == {("self", "reasoning"): "reasoning of why"}
 
 
 @pytest.mark.parametrize(

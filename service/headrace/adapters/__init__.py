@@ -3,7 +3,8 @@
 from headrace.adapters.base import Adapter
 from headrace.adapters.chat import ChatAdapter
 from headrace.adapters.history import History
+from headrace.adapters.in_use import adapter_in_use
 from headrace.adapters.json import JSONAdapter
 from headrace.adapters.xml import XMLAdapter
 
-__all__ = ["Adapter", "ChatAdapter", "History", "JSONAdapter", "XMLAdapter"]
+__all__ = ["Adapter", "ChatAdapter", "History", "JSONAdapter", "XMLAdapter", "adapter_in_use"]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from headrace.errors import UsageError
 from headrace.signatures import Field, Signature
 from headrace.signatures.annotations import alternatives
 
@@ -37,11 +38,19 @@ def history_field(signature: type[Signature]) -> Field | None:
 
 
 def turns_of(value: object) -> list[dict[str, Any]]:
-    """The turns in the value of a history field: a History, its messages, or nothing."""
+    """The turns in the value of a history field: a History, its messages, or nothing.
+
+    Raises UsageError for anything else.
+    """
     if value is None:
         return []
 
-    if isinstance(value, Mapping | History):
-        return History.model_validate(value).messages
+    whole = isinstance(value, Mapping | History)
 
-    return History.model_validate({"messages": value}).messages
+    try:
+        return History.model_validate(value if whole else {"messages": value}).messages
+    except ValidationError as error:
+        raise UsageError(
+            "a history holds turns, each a dict of fields to values: "
+            "History(messages=[{'question': '...', 'answer': '...'}])"
+        ) from error

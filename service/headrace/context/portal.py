@@ -1,7 +1,8 @@
 """The portal: the two crossings between synchronous code and the async core (law 3).
 
 `in_thread` runs sync user code in a worker thread, so that it never blocks a loop; `run` lets sync
-code call the async core. A coroutine started by `run` goes to
+code call the async core. `call` and `result_of` do the same for code of which it is not known whether
+it is sync or async. A coroutine started by `run` goes to
 
 - the loop that sent this thread off, when `in_thread` made the thread;
 - otherwise a background loop of the process, never one that is blocked by the caller itself.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import inspect
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
@@ -86,6 +88,25 @@ async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwar
         raise
 
 
+async def call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Calls a function from async code, sync or async; gives what it returns, awaited if need be.
+
+    An async function runs right here, a sync one in a worker thread.
+    """
+    if _is_async(function):
+        result = function(*args, **kwargs)
+    else:
+        result = await in_thread(function, *args, **kwargs)
+
+    return await result if inspect.isawaitable(result) else result
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        type(function).__call__
+    )
+
+
 async def _leave(returned: asyncio.Future[T], outcome: Future[T]) -> None:
     await asyncio.wait({returned}, timeout=GRACE)
 
@@ -141,6 +162,15 @@ def run(function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwarg
     except BaseException:
         loop.call_soon_threadsafe(started.cancel)
         raise
+
+
+def result_of(value: Any) -> Any:
+    """A value from async or sync code, for sync code: what can be awaited is run to its end."""
+    return run(_awaited, value) if inspect.isawaitable(value) else value
+
+
+async def _awaited(value: Awaitable[T]) -> T:
+    return await value
 
 
 class _Started:

@@ -75,7 +75,7 @@ class Program:
         self.outputs = output_fields(module, outputs)
         """What predictions carry; empty when that is not declared."""
         self._interface = make_signature([*self.inputs, *self.outputs])
-        self._messages = ProviderMessages(status or StatusMessageProvider())
+        self._messages = ProviderMessages(status)
         self._addresses = {id(one): path for path, one in module.named_modules()}
         self.examples = self._checked(examples)
 

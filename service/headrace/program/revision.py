@@ -73,7 +73,9 @@ def _json(value: Any) -> str:
 def _plain(value: Any) -> Any:
     """What has no JSON form stands for its type: it cannot be told apart from run to run."""
     if isinstance(value, Mapping):
-        return {str(name): _plain(one) for name, one in cast("Mapping[object, object]", value).items()}
+        return {
+            str(name): _plain(one) for name, one in cast("Mapping[object, object]", value).items()
+        }
 
     if isinstance(value, list | tuple):
         return [_plain(one) for one in cast("Sequence[Any]", value)]

@@ -113,7 +113,6 @@ class Execution:
             self.error = self.error or error
         except (asyncio.CancelledError, GeneratorExit):
             self.error = self.error or RunCancelled("caller")
-            raise
         except BaseException as error:  # noqa: BLE001 - the run's error, whatever the program raised
             self.error = self.error or _program_error(error)
 

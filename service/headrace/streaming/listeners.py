@@ -6,7 +6,7 @@ listener serves any number of runs at once (law 5).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from headrace.errors import UsageError
@@ -16,7 +16,7 @@ from headrace.streaming.items import StreamResponse
 
 
 class StreamListener:
-    """Asks for the text of one output field.
+    """Asks for the text of one output field, or with "*" of every field.
 
     signature_field_name: the field. Fields of other types than str stream the text of their value.
     predict: the predictor, or any module that holds just one predictor with such a field.
@@ -33,6 +33,9 @@ class StreamListener:
         predict_name: str | None = None,
         allow_reuse: bool = True,
     ) -> None:
+        if predict is not None and not isinstance(predict, Module):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+            raise UsageError(f"predict takes a module; is it predict_name={predict!r}?")
+
         self.signature_field_name = signature_field_name
         self.predict = predict
         self.predict_name = predict_name
@@ -48,42 +51,6 @@ class Wanted(NamedTuple):
 
 Wants = Mapping[tuple[str, str], Wanted]
 """By (predictor address, field)."""
-
-
-def bind(
-    listener: StreamListener, fields: Mapping[str, Sequence[str]], within: str | None = None
-) -> tuple[tuple[str, str], Wanted]:
-    """Finds the predictor of a listener among `fields`, the output names by predictor address.
-
-    within: the address of the predictor or of a module around it; None = anywhere.
-    Raises UsageError, which lists the candidates, for a field that no predictor there gives, and for
-    one that several give.
-    """
-    field = listener.signature_field_name
-    owners = [address for address, names in fields.items() if field in names]
-    found = [address for address in owners if within is None or _within(address, within)]
-
-    if len(found) != 1:
-        raise UsageError(_problem(field, within, found, fields))
-
-    return (found[0], field), Wanted(listener.predict_name or found[0], listener.allow_reuse)
-
-
-def _problem(
-    field: str, within: str | None, found: Sequence[str], fields: Mapping[str, Sequence[str]]
-) -> str:
-    where = f" in {within!r}" if within else ""
-    problem = "is not unique" if found else "is not an output of any predictor"
-    candidates = ", ".join(f"{address} ({', '.join(names)})" for address, names in fields.items())
-
-    return (
-        f"stream listener: field {field!r} {problem}{where}; name the predictor with predict= or "
-        f"predict_name=. There are: {candidates or 'none'}"
-    )
-
-
-def _within(address: str, scope: str) -> bool:
-    return address == scope or address.startswith((f"{scope}.", f"{scope}["))
 
 
 class Chooser:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from headrace.context import Call
+from headrace.errors import UsageError
 from headrace.events import Kind, Phase
 
 logger = logging.getLogger("headrace.status")
@@ -47,9 +48,20 @@ class StatusMessageProvider:
 
 
 class ProviderMessages:
-    """Gives statuses their text from a provider's hooks."""
+    """Gives statuses their text from a provider's hooks, those of StatusMessageProvider by default.
 
-    def __init__(self, provider: StatusMessageProvider) -> None:
+    Raises UsageError for what is no provider, and for async hooks.
+    """
+
+    def __init__(self, provider: StatusMessageProvider | None) -> None:
+        provider = StatusMessageProvider() if provider is None else provider
+
+        if not isinstance(provider, StatusMessageProvider):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+            raise UsageError(
+                f"a status message provider is an instance of a StatusMessageProvider subclass, not "
+                f"{provider!r}"
+            )
+
         self._provider = provider
         self._hooks: dict[tuple[Kind, Phase], Callable[[Call], Any]] = {}
         self._raised: set[tuple[Kind, Phase]] = set()
@@ -77,6 +89,12 @@ class ProviderMessages:
     def _hook(self, kind: Kind, phase: Phase) -> Callable[[Call], Any]:
         name = f"{kind.name}_{phase.name}_status_message".lower()
         hook = getattr(self._provider, name)
+
+        if inspect.iscoroutinefunction(hook):
+            raise UsageError(
+                f"{type(self._provider).__name__}.{name} is async: a hook is plain def"
+            )
+
         takes_instance = _positional_count(hook) > 1
 
         def say(call: Call) -> Any:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import contextvars
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
-from typing import Any, Literal, cast, overload
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from typing import Any, Literal, overload
 
+from headrace.asyncify import demand_callable
 from headrace.context import captured_context, portal
 from headrace.errors import HeadraceError, ProgramError, ProgramResultInvalid
 from headrace.events import Event, Result, Status, Token
 from headrace.module import Module
 from headrace.runs.execution import Execution, Work
+from headrace.streaming.binding import resolve
 from headrace.streaming.items import StatusMessage
-from headrace.streaming.listeners import Chooser, StreamListener, Wanted, Wants, bind
+from headrace.streaming.listeners import Chooser, StreamListener
 from headrace.streaming.status import ProviderMessages, StatusMessageProvider
 from headrace.streaming.sync import apply_sync_streaming
 
@@ -71,9 +73,10 @@ def streamify(
     iteration. Leaving it early, by whatever means, stops the run and closes the provider's connection.
     Raises UsageError at once for listeners that fit no predictor, or several.
     """
+    demand_callable(program, "streamify")
     stream = _Streamified(
         program,
-        ProviderMessages(status_message_provider or StatusMessageProvider()),
+        ProviderMessages(status_message_provider),
         stream_listeners,
         include_final_prediction_in_output_stream,
         is_async_program,
@@ -102,9 +105,9 @@ class _Streamified:
         self._messages = messages
         self._include_prediction = include_prediction
         self._is_async = is_async
-        self._addresses, self._wants = _resolve(inspect.unwrap(program), listeners)
+        self._addresses, self._wants = resolve(inspect.unwrap(program), listeners)
 
-    def call(self, *args: Any, **kwargs: Any) -> Items:
+    def call(self, /, *args: Any, **kwargs: Any) -> Items:
         """Captures the settings in force and gives the stream; the program starts when it is read."""
         work = Work(
             functools.partial(self._call_program, args, kwargs),
@@ -124,63 +127,10 @@ class _Streamified:
         if isinstance(program, Module):
             return await program.acall(*args, **kwargs)
 
-        if self._is_async or inspect.iscoroutinefunction(program):
+        if self._is_async:
             return await program(*args, **kwargs)
 
-        value: object = await portal.in_thread(program, *args, **kwargs)
-
-        return await cast("Awaitable[object]", value) if isinstance(value, Awaitable) else value
-
-
-def _resolve(
-    program: object, listeners: Sequence[StreamListener] | None
-) -> tuple[dict[int, str], Wants | None]:
-    """Addresses by id(module) and what the listeners want; a function's modules are those listened to."""
-    modules = program.named_modules() if isinstance(program, Module) else []
-    addresses = {id(module): path for path, module in modules}
-    fields = _fields(program) if isinstance(program, Module) else {}
-
-    if listeners is None:
-        return addresses, None
-
-    wants: dict[tuple[str, str], Wanted] = {}
-
-    for listener in listeners:
-        module = listener.predict
-
-        if module is not None and (id(module) in addresses or not fields):
-            key, wanted = bind(listener, _fields_below(module, addresses, listener.predict_name))
-        else:  # by name, also for the module of a program that was copied since
-            key, wanted = bind(listener, fields, within=listener.predict_name)
-
-        wants[key] = wanted
-
-    return addresses, wants
-
-
-def _fields(module: Module) -> dict[str, list[str]]:
-    return {
-        address: list(predictor.signature.output_fields)
-        for address, predictor in module.named_predictors()
-    }
-
-
-def _fields_below(
-    module: Module, addresses: dict[int, str], label: str | None
-) -> dict[str, list[str]]:
-    """The predictors of a module listened to, under their addresses in the program.
-
-    Modules that are not part of the program's tree (those of a function) get theirs here.
-    """
-    root = label or type(module).__name__
-    fields: dict[str, list[str]] = {}
-
-    for path, predictor in module.named_predictors():
-        own = root if path == "self" else f"{root}.{path}"
-        address = addresses.setdefault(id(predictor), own)
-        fields[address] = list(predictor.signature.output_fields)
-
-    return fields
+        return await portal.call(program, *args, **kwargs)
 
 
 class _View:

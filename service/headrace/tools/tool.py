@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, cast
 
 from headrace.context import BaseCallback, open_call, portal, settings
@@ -67,9 +67,7 @@ class Tool:
         Raises ToolError for arguments that do not fit, and what the function raises.
         """
         with open_call(Kind.TOOL, self.name, self, kwargs) as call:
-            bound = functools.partial(self.func, **self._checked(kwargs))
-            result = bound() if _is_async(self.func) else await portal.in_thread(bound)
-            call.outputs = await result if inspect.isawaitable(result) else result
+            call.outputs = await portal.call(self.func, **self._checked(kwargs))
 
             return call.outputs
 
@@ -81,7 +79,8 @@ class Tool:
         """
         with open_call(Kind.TOOL, self.name, self, kwargs) as call:
             result = self.func(**self._checked(kwargs))
-            call.outputs = self._awaited(result) if inspect.isawaitable(result) else result
+            self._refuse_awaitable(result)
+            call.outputs = portal.result_of(result)
 
             return call.outputs
 
@@ -95,12 +94,12 @@ class Tool:
 
         return values
 
-    def _awaited(self, awaitable: Awaitable[Any]) -> Any:
-        if settings.allow_tool_async_sync_conversion:
-            return portal.run(_result, awaitable)
+    def _refuse_awaitable(self, result: object) -> None:
+        if settings.allow_tool_async_sync_conversion or not inspect.isawaitable(result):
+            return
 
-        if inspect.iscoroutine(awaitable):
-            awaitable.close()
+        if inspect.iscoroutine(result):
+            result.close()
 
         raise UsageError(
             f"tool {self.name} is async: call it as 'await tool.acall(...)', or allow sync calls by "
@@ -131,16 +130,6 @@ class Tool:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name}, args={list(self.args)})"
-
-
-async def _result(awaitable: Awaitable[Any]) -> Any:
-    return await awaitable
-
-
-def _is_async(function: Callable[..., Any]) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        type(function).__call__
-    )
 
 
 def _innermost(function: Callable[..., Any]) -> Callable[..., Any]:
