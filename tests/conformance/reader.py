@@ -15,7 +15,7 @@ from conformance.journal import End, Journal, Stream, message_of
 
 OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 5000),  # which is what an attempt may take
     ("grpc.max_reconnect_backoff_ms", 200),
     ("grpc.use_local_subchannel_pool", 1),  # connections of its own
 ]

@@ -31,12 +31,24 @@ NARROW = [
 PAGE = os.sysconf("SC_PAGE_SIZE")
 RUNS = 5
 EACH = {"branches": 2, "tokens": 1000, "pace": 0.0, "whole": 200_000}
-MAX_PER_READER = 64 * 1024
+MAX_PER_READER = 160 * 1024
+"""A token of 64 KiB as it is sent, gRPC's copy of it, and what a connection costs."""
 
 
 def memory(pid: int) -> int:
     """Resident bytes of a process."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
+
+
+async def settled_memory(pid: int) -> int:
+    """Resident bytes once they have stopped growing: windows take a while to fill."""
+    last, now = 0, memory(pid)
+
+    while now > last * 1.005:
+        await asyncio.sleep(3)
+        last, now = now, memory(pid)
+
+    return now
 
 
 class Stalled:
@@ -109,7 +121,7 @@ async def test_readers_that_stall_cost_little_and_get_everything(
         wanted = [requests[number % RUNS] for number in range(readers)]
 
         async with stalled_readers(address, wanted) as stalled:
-            at_first = memory(process.pid)
+            at_first = await settled_memory(process.pid)
             disturbed = await latency(address, seconds)
             at_last = memory(process.pid)
             texts = await asyncio.gather(*(one.read_on() for one in stalled))
@@ -118,7 +130,7 @@ async def test_readers_that_stall_cost_little_and_get_everything(
         assert text == sorted(_texts(whole[request.run_id]))
 
     assert (at_first - before) / readers < MAX_PER_READER
-    assert at_last < at_first * 1.05 + 2**20
+    assert at_last < at_first * 1.02 + 2**20
     assert disturbed < undisturbed * 3 + 0.02
 
 
