@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias, cast
+from typing import Any, ClassVar, cast
 
 from pydantic import ValidationError
 
 from headrace.adapters import Adapter, adapter_in_use
+from headrace.adapters.reading import Write
 from headrace.context import BaseCallback, current_call, current_run, settings
 from headrace.errors import LMNotConfiguredError, UsageError
 from headrace.lm.base import BaseLM
@@ -21,9 +22,6 @@ logger = logging.getLogger("headrace.predict")
 
 PER_CALL = ("signature", "demos", "config", "lm")
 """Names a call may override, unless the signature has an input of that name."""
-
-WriteField: TypeAlias = Callable[[str, str, bool, bool], None]
-"""Takes (field, chunk, is_last, cached)."""
 
 SEVERAL_NEED_TEMPERATURE = 0.7
 """Sent with n > 1 when no temperature is set: equal completions would be of no use."""
@@ -40,7 +38,7 @@ class _Ask:
     adapter: Adapter
     options: dict[str, Any]
 
-    async def answer(self, write: WriteField) -> list[dict[str, Any]]:
+    async def answer(self, write: Write | None) -> list[dict[str, Any]]:
         """The output values, one dict per completion."""
         return await self.adapter.acall(
             self.lm, self.options, self.signature, self.demos, self.inputs, write
@@ -83,7 +81,7 @@ class Predict(PredictingModule):
         run, call = current_run(), current_call()
 
         if run is None or call is None:
-            return await ask.answer(_write_nowhere)
+            return await ask.answer(None)
 
         fields = ask.signature.output_fields.items()
         typed = {name for name, field in fields if not field.streams_text}
@@ -118,10 +116,6 @@ def refuse_positional(args: Sequence[Any], signature: type[Signature]) -> None:
     if args:
         names = ", ".join(f"{name}=…" for name in signature.input_fields)
         raise UsageError(f"a predictor takes its inputs by name: {names}")
-
-
-def _write_nowhere(field: str, chunk: str, is_last: bool, cached: bool) -> None:
-    """Takes the text of fields outside a run, where nobody reads along."""
 
 
 def _lm(lm: object) -> BaseLM:

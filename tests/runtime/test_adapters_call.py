@@ -238,6 +238,14 @@ async def test_nothing_is_asked_again_once_something_was_written_or_where_it_is_
     assert len(lm.requests) == 1
 
 
+async def test_where_nobody_reads_along_an_answer_in_part_is_asked_for_again_too() -> None:
+    lm = ScriptedLM(["[[ ## reasoning ## ]]\nIt is."], JSON)
+    inputs = {"question": "Capital?"}
+
+    assert await ChatAdapter().acall(lm, {}, ensure_signature(QA), [], inputs, None) == [ANSWER]
+    assert len(lm.requests) == 2
+
+
 async def test_an_error_of_the_lm_is_no_reason_to_ask_again() -> None:
     lm = ScriptedLM(LMServerError("down"))
 
@@ -360,15 +368,36 @@ async def test_each_completion_has_its_own_reasoning() -> None:
     assert await asked.answers(n=2) == [ANSWER, {"reasoning": "Or is it?", "answer": "Lyon"}]
 
 
-@pytest.mark.parametrize("signature", [QA, THINKING])
-async def test_without_native_reasoning_the_field_is_text_like_any_other(
-    signature: str | type[Signature],
-) -> None:
+async def test_native_reasoning_that_nobody_asked_for_is_dropped() -> None:
     pieces = [Delta("", "unasked"), *(Delta(piece) for piece in CHAT)]
-    asked = Asked(ChatAdapter(), ScriptedLM(pieces), signature)
+    asked = Asked(ChatAdapter(), ScriptedLM(pieces), QA)
 
     assert await asked.answers() == [ANSWER]
     assert plain(asked.written)[0] == ("reasoning", "It")
+
+
+async def test_without_native_reasoning_the_field_is_text_like_any_other() -> None:
+    asked = Asked(ChatAdapter(), ScriptedLM(CHAT), THINKING)
+
+    assert await asked.answers() == [ANSWER]
+    assert plain(asked.written)[0] == ("reasoning", "It")
+
+
+@pytest.mark.parametrize("text", ["", "[[ ## reasoning ## ]]\nin the text\n"])
+async def test_native_reasoning_of_a_model_not_known_for_it_goes_before_the_text(text: str) -> None:
+    pieces = [Delta("", "It"), Delta("", " is."), Delta(f"{text}[[ ## answer ## ]]\nParis")]
+    lm = ScriptedLM(pieces)
+    asked = Asked(ChatAdapter(), lm, THINKING)
+
+    assert await asked.answers() == [ANSWER]
+    assert plain(asked.written) == [
+        ("reasoning", "It"),
+        ("reasoning", " is."),
+        ("reasoning", None),
+        ("answer", "Paris"),
+        ("answer", None),
+    ]
+    assert "`reasoning`" in str(lm.requests[0].messages)
 
 
 async def test_reasoning_as_the_only_output_is_asked_for_as_text() -> None:

@@ -73,12 +73,12 @@ class Adapter(PromptWriter):
         signature: type[Signature],
         demos: Sequence[Any],
         inputs: Mapping[str, Any],
-        write: Write,
+        write: Write | None,
     ) -> list[dict[str, Any]]:
         """Asks the model; gives the output values of each completion.
 
         `write` takes (field, chunk, is_last, cached) for the fields of the first completion as they
-        come; joined, the chunks are the text of the value. Raises LMError for what goes wrong with
+        come; joined, the chunks are the text of the value. None = nobody reads along. Raises LMError for what goes wrong with
         the LM, AdapterParseError for an answer that does not fit the signature.
         """
         question = Question.to(lm, signature)
@@ -116,13 +116,25 @@ class Adapter(PromptWriter):
             texts = self.repaired(shown, first.text)
             reader.write_whole(texts, cached=cached)
 
-        answers = [question.answer(self._checked(shown, first, texts, model), reader.thoughts)]
+        answers = [self._answer(question, first, texts, reader.thoughts, model)]
 
         for other in others:
-            values = self._checked(shown, other, self._texts(shown, other.text), model)
-            answers.append(question.answer(values, other.reasoning))
+            texts = self._texts(shown, other.text)
+            answers.append(self._answer(question, other, texts, other.reasoning, model))
 
         return answers
+
+    def _answer(
+        self,
+        question: Question,
+        choice: Choice,
+        found: Mapping[str, str],
+        thoughts: str,
+        model: str,
+    ) -> dict[str, Any]:
+        texts = question.texts(found, thoughts)
+
+        return question.answer(self._checked(question.shown, choice, texts, model), thoughts)
 
     def _texts(self, signature: type[Signature], completion: str) -> dict[str, str]:
         return read_whole(self.parser(signature), completion) or self.repaired(

@@ -17,28 +17,32 @@ class Question:
 
     signature: type[Signature]
     shown: type[Signature]
-    """Without the output that native reasoning fills."""
+    """Without the output that native reasoning fills, where the LM is known to have such."""
     reasoning: str | None
-    """That output."""
+    """The output that native reasoning fills, should it come."""
 
     @classmethod
     def to(cls, lm: BaseLM, signature: type[Signature]) -> Question:
-        """The question for an LM: an output typed Reasoning is left out where the LM has its own.
-
-        The last output stays, whatever its type: something has to be asked.
-        """
+        """The question for an LM. An only output stays, whatever its type: something has to be asked."""
         outputs = signature.output_fields
         native = [
             name for name, one in outputs.items() if Reasoning in alternatives(one.annotation)
         ]
 
-        if not native or len(outputs) < 2 or not lm.supports("reasoning"):
+        if not native or len(outputs) < 2:
             return cls(signature, signature, None)
 
-        return cls(signature, signature.delete(native[0], "output"), native[0])
+        known = lm.supports("reasoning")
+        shown = signature.delete(native[0], "output") if known else signature
 
-    def answer(self, values: Mapping[str, Any], reasoning: str) -> dict[str, Any]:
+        return cls(signature, shown, native[0])
+
+    def texts(self, found: Mapping[str, str], thoughts: str) -> Mapping[str, str]:
+        """The texts of an answer's fields: native reasoning goes before what the text says of it."""
+        return {**found, self.reasoning: thoughts} if self.reasoning and thoughts else found
+
+    def answer(self, values: Mapping[str, Any], thoughts: str) -> dict[str, Any]:
         """All outputs, in the signature's order."""
-        known = {**values, self.reasoning: reasoning} if self.reasoning else values
+        known = {self.reasoning: thoughts, **values} if self.reasoning else values
 
         return {name: known[name] for name in self.signature.output_fields if name in known}

@@ -19,10 +19,12 @@ class Reader:
     """Reads the first answer of one LM call and writes its fields as they come.
 
     With `reasoning`, the native reasoning content goes to the field of that name. That field ends
-    when the answer's text begins; reasoning that comes later is dropped.
+    when the answer's text begins; what comes later is dropped, be it native or the text's own.
     """
 
-    def __init__(self, parser: FieldParser, write: Write, reasoning: str | None = None) -> None:
+    def __init__(
+        self, parser: FieldParser, write: Write | None, reasoning: str | None = None
+    ) -> None:
         self.wrote = False
         """Whether anyone may have seen some of this answer."""
         self._parser = parser
@@ -65,7 +67,7 @@ class Reader:
         """Writes whole fields, each at once."""
         for name, text in texts.items():
             self._pieces[name] = [text]
-            self._say(name, text, True, cached)
+            self._say_found(name, text, True, cached)
 
     @property
     def thoughts(self) -> str:
@@ -75,7 +77,7 @@ class Reader:
     def _take(self, deltas: Iterable[FieldDelta]) -> None:
         for name, text, is_last in deltas:
             self._pieces.setdefault(name, []).append(text)
-            self._say(name, text, is_last)
+            self._say_found(name, text, is_last)
 
     def _write_reasoning(self, whole: str, cached: bool) -> None:
         if self._thoughts:
@@ -88,9 +90,15 @@ class Reader:
         if self._reasoning and self._thoughts:
             self._say(self._reasoning, "", True)
 
+    def _say_found(self, field: str, chunk: str, is_last: bool, cached: bool = False) -> None:
+        """Writes what the dialect found, unless native reasoning was that field's text."""
+        if field != self._reasoning or not self._thoughts:
+            self._say(field, chunk, is_last, cached)
+
     def _say(self, field: str, chunk: str, is_last: bool, cached: bool = False) -> None:
-        self.wrote = True
-        self._write(field, chunk, is_last, cached)
+        if self._write is not None:
+            self.wrote = True
+            self._write(field, chunk, is_last, cached)
 
 
 def read_whole(parser: FieldParser, text: str) -> dict[str, str]:
