@@ -30,6 +30,18 @@ def test_a_closed_log_takes_nothing_more() -> None:
     assert log.last_sequence == 1
 
 
+async def test_what_is_drained_is_out_of_the_log_and_numbers_go_on() -> None:
+    log = RunLog()
+    log.append(token("a", 0))
+
+    assert [entry.event for entry in log.drain()] == [token("a", 0)]
+    assert log.held_bytes == log.recorded_bytes
+    assert log.append(token("b", 1)) == 2
+    assert await log.wait(1)
+    assert [entry.sequence for entry in log.drain()] == [2]
+    assert log.drain() == []
+
+
 async def test_a_follower_is_woken_from_another_thread() -> None:
     log = RunLog()
     waiting = asyncio.ensure_future(log.wait(0))

@@ -1,7 +1,8 @@
 """streamify: a program as a stream of what happens inside it, in process.
 
-Each call is a run of its own that writes a log; the stream is a cursor over that log, as every reader
-is (law 2). Nothing of it lives in the wrapper, so one streamified program serves any number of runs.
+Each call is a run of its own that writes a log, and the stream reads that log, as every reader does
+(law 2); being the only one, it takes out what it reads. Nothing of a run lives in the wrapper, so one
+streamified program serves any number of them.
 """
 
 from __future__ import annotations
@@ -160,7 +161,7 @@ async def _follow(work: Work, context: contextvars.Context, view: _View) -> Item
 
     try:
         while await execution.log.wait(cursor):
-            for entry in execution.log.read(cursor):
+            for entry in execution.log.drain():
                 cursor = entry.sequence
 
                 if (item := view.item(entry.event)) is not None:
