@@ -60,7 +60,8 @@ func (c *Client) Close() error { return c.connection.Close() }
 // Service is the generated client over the same connection, for calls that have no method here.
 func (c *Client) Service() headracev1.HeadraceServiceClient { return c.service }
 
-// Run starts a run of a program, or joins the run of the same name, and reads it.
+// Run starts a run of a program, or joins the run of the same name, and reads it. It returns once the
+// server has accepted the request.
 //
 // inputs is a map or struct whose JSON form holds the program's inputs. When ctx is done, reading
 // ends. Close the run: one that is not over is then stopped.
@@ -81,12 +82,12 @@ func (c *Client) Run(ctx context.Context, program string, inputs any, options ..
 	run := c.reader(ctx, request.RunId, 0, open)
 	run.release, run.stops = release, true
 
-	return run, nil
+	return run.accepted()
 }
 
 // Attach reads a run that exists, live or ended, after a position; 0 reads it from its start. Closing
 // it does not stop it.
-func (c *Client) Attach(ctx context.Context, runID string, after int32, options ...ReadOption) *Run {
+func (c *Client) Attach(ctx context.Context, runID string, after int32, options ...ReadOption) (*Run, error) {
 	request := &headracev1.AttachRequest{RunId: runID, Options: streamOptions()}
 
 	for _, option := range options {
@@ -99,7 +100,7 @@ func (c *Client) Attach(ctx context.Context, runID string, after int32, options 
 		return c.service.Attach(ctx, request)
 	}
 
-	return c.reader(ctx, runID, after, open)
+	return c.reader(ctx, runID, after, open).accepted()
 }
 
 // Predict runs a program and gives its prediction; [Outputs] decodes it. When ctx is done before that,
@@ -126,7 +127,7 @@ func (c *Client) Predict(ctx context.Context, program string, inputs any, option
 	defer release()
 	prediction, err := c.predicted(reading, request)
 
-	if err != nil && ctx.Err() != nil {
+	if contextEnded(err) {
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 		defer cancel()
 		_, _ = c.Cancel(stopping, request.RunId, "the caller left")
@@ -196,9 +197,10 @@ func (c *Client) predicted(ctx context.Context, request *headracev1.PredictReque
 func (c *Client) reader(ctx context.Context, runID string, after int32, open openCall) *Run {
 	stream := &eventStream{resumption: c.resumption(ctx, runID), open: open}
 	stream.cursor = after
-	_ = stream.start() // sends the request; where that fails, Recv tries again and says why
 
-	return &Run{id: runID, client: c, stream: stream, release: func() {}, transcript: newTranscript()}
+	return &Run{
+		id: runID, client: c, stream: stream, release: func() {}, cursor: after, transcript: newTranscript(),
+	}
 }
 
 func (c *Client) resumption(ctx context.Context, runID string) resumption {

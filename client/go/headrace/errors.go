@@ -1,6 +1,7 @@
 package headrace
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -80,6 +81,11 @@ func (e *Error) Unwrap() []error {
 // GRPCStatus makes status.FromError and status.Code work.
 func (e *Error) GRPCStatus() *status.Status {
 	return status.New(e.Code, e.Message)
+}
+
+// contextEnded tells whether it was the caller's context that ended a call.
+func contextEnded(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // kindOf is the table from codes to kinds; a run that is over has failed, whatever the code.

@@ -27,6 +27,7 @@ type Run struct {
 	stream     *eventStream
 	release    context.CancelFunc
 	stops      bool // leaving it stops it
+	cursor     int32
 	transcript transcript
 	prediction *headracev1.Prediction
 	err        error // how reading ended
@@ -36,7 +37,7 @@ type Run struct {
 func (r *Run) ID() string { return r.id }
 
 // Cursor is the last position read: Attach goes on from it.
-func (r *Run) Cursor() int32 { return r.stream.cursor }
+func (r *Run) Cursor() int32 { return r.cursor }
 
 // Recv gives the next event; io.EOF behind the last one of a run that succeeded, an [Error] otherwise.
 // Heartbeats stay inside. A broken connection is mended without loss or repetition of positions;
@@ -52,6 +53,8 @@ func (r *Run) Recv() (*headracev1.StreamEvent, error) {
 		r.err = err
 		return nil, err
 	}
+
+	r.cursor = max(r.cursor, event.Sequence)
 
 	if token := event.GetToken(); token != nil {
 		r.transcript.apply(token)
@@ -167,7 +170,19 @@ func (r *Run) Close() {
 	r.release()
 }
 
+// accepted gives the run once the server has taken the request.
+func (r *Run) accepted() (*Run, error) {
+	if err := r.stream.accept(); err != nil && !errors.Is(err, io.EOF) {
+		r.err = err
+		r.Close() // it may have been accepted all the same
+
+		return nil, err
+	}
+
+	return r, nil
+}
+
 // leavesEarly tells whether the run may still go on and nothing but its reader ended the reading.
 func (r *Run) leavesEarly() bool {
-	return !r.stream.over && (r.err == nil || r.stream.ctx.Err() != nil)
+	return !r.stream.over && (r.err == nil || contextEnded(r.err))
 }

@@ -29,6 +29,19 @@ func start(t *testing.T, client *Client, options ...RunOption) *Run {
 	return run
 }
 
+func attach(t *testing.T, ctx context.Context, client *Client, after int32) *Run {
+	t.Helper()
+	run, err := client.Attach(ctx, "r", after)
+
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	t.Cleanup(run.Close)
+
+	return run
+}
+
 func sequences(t *testing.T, run *Run) []int32 {
 	t.Helper()
 	var read []int32
@@ -172,7 +185,7 @@ func TestAServerThatNeverAnsweredIsGivenUpSooner(t *testing.T) {
 		service.endings = append(service.endings, ending{code: codes.Unavailable})
 	}
 
-	_, err := start(t, serve(t, service)).Prediction()
+	_, err := serve(t, service).Run(context.Background(), "composer", map[string]any{})
 
 	equal(t, errors.Is(err, ErrUnreachable), true)
 	equal(t, len(service.cursors), 5)
@@ -204,6 +217,22 @@ func TestAFailedRunIsNotAskedForAgain(t *testing.T) {
 	equal(t, len(service.cancelled), 0)
 }
 
+func TestARefusedRunDoesNotBegin(t *testing.T) {
+	service := &scripted{endings: []ending{{code: codes.NotFound, reason: "PROGRAM_NOT_FOUND"}}}
+	run, err := serve(t, service).Run(context.Background(), "compozer", map[string]any{})
+
+	equal(t, run, (*Run)(nil))
+	equal(t, errors.Is(err, ErrRefused), true)
+	equal(t, len(service.cancelled), 0)
+}
+
+func TestTheCursorIsWhatTheReaderHasRead(t *testing.T) {
+	run := start(t, serve(t, &scripted{events: composed()}))
+	equal(t, run.Cursor(), int32(0)) // though the first event came with the acceptance
+	_, _ = run.Recv()
+	equal(t, run.Cursor(), int32(1))
+}
+
 func TestARunThatTheServerForgotHasFailed(t *testing.T) {
 	service := &scripted{events: composed()}
 	service.endings = []ending{{code: codes.Unavailable, after: 2}, {code: codes.NotFound, reason: "RUN_NOT_FOUND"}}
@@ -226,8 +255,7 @@ func TestLeavingARunStopsItAndDetachingDoesNot(t *testing.T) {
 	detached := start(t, client)
 	detached.Detach()
 	detached.Close()
-	attached := client.Attach(context.Background(), "r", 0)
-	attached.Close()
+	attach(t, context.Background(), client, 0).Close()
 	equal(t, service.cancelled, []string{left.ID()})
 }
 
@@ -254,7 +282,7 @@ func TestADeadlineEndsTheReadingAndAttachingLeavesTheRunAlone(t *testing.T) {
 	service := &scripted{events: composed()[:1], holds: true}
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	run := serve(t, service).Attach(ctx, "r", 0)
+	run := attach(t, ctx, serve(t, service), 0)
 	_, err := run.Prediction()
 	run.Close()
 
@@ -267,7 +295,7 @@ func TestWaitingToTryAgainDoesNotPassTheDeadline(t *testing.T) {
 	busy := ending{code: codes.Unavailable, reason: "SERVER_BUSY", retryDelay: time.Minute}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	_, err := serve(t, &scripted{endings: []ending{busy}}).Attach(ctx, "r", 0).Prediction()
+	_, err := serve(t, &scripted{endings: []ending{busy}}).Attach(ctx, "r", 0)
 
 	equal(t, errors.Is(err, context.DeadlineExceeded), true)
 	equal(t, ctx.Err(), nil)
@@ -275,7 +303,7 @@ func TestWaitingToTryAgainDoesNotPassTheDeadline(t *testing.T) {
 
 func TestAPredictionReadFromBehindItIsAskedFor(t *testing.T) {
 	service := &scripted{events: composed()}
-	run := serve(t, service).Attach(context.Background(), "r", 5)
+	run := attach(t, context.Background(), serve(t, service), 5)
 	var answer map[string]string
 
 	if err := run.Result(&answer); err != nil {

@@ -122,6 +122,8 @@ func (s *scripted) Predict(ctx context.Context, r *headracev1.PredictRequest) (*
 
 	if s.holds {
 		<-ctx.Done()
+
+		return nil, status.FromContextError(ctx.Err()).Err()
 	}
 
 	return &headracev1.PredictResponse{Prediction: s.events[len(s.events)-1].GetPrediction()}, nil
@@ -179,6 +181,8 @@ func (s *scripted) play(after int32, stream grpc.ServerStreamingServer[headracev
 		return end.err()
 	case s.holds:
 		<-stream.Context().Done()
+
+		return status.FromContextError(stream.Context().Err()).Err()
 	}
 
 	return nil

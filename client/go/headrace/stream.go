@@ -115,33 +115,56 @@ type eventStream struct {
 	resumption
 	open    openCall
 	call    grpc.ServerStreamingClient[headracev1.StreamEvent]
-	hangUp  context.CancelFunc // of the call
-	silence *time.Timer        // hangs up
-	over    bool               // a prediction came: only the OK behind it is left
+	hangUp  context.CancelFunc      // of the call
+	silence *time.Timer             // hangs up
+	over    bool                    // a prediction came: only the OK behind it is left
+	ahead   *headracev1.StreamEvent // came with the acceptance, and is still to be read
+}
+
+// accept waits until the server has taken the request, which shows in the first message it sends.
+func (s *eventStream) accept() error {
+	event, err := s.next()
+	s.ahead = event
+
+	return err
 }
 
 // recv gives the next event that was recorded; io.EOF behind the last one of a run that succeeded.
 func (s *eventStream) recv() (*headracev1.StreamEvent, error) {
+	for {
+		event := s.ahead
+		s.ahead = nil
+
+		if event == nil {
+			var err error
+
+			if event, err = s.next(); err != nil {
+				return nil, err
+			}
+		}
+
+		if event.GetHeartbeat() == nil {
+			return event, nil
+		}
+	}
+}
+
+// next gives the next message of any kind, over as many calls as it takes.
+func (s *eventStream) next() (*headracev1.StreamEvent, error) {
 	for !s.over {
 		event, err := s.receive()
 
-		if errors.Is(err, io.EOF) {
+		switch {
+		case errors.Is(err, io.EOF):
 			s.over = true
-			break
-		}
-
-		if err != nil {
+		case err != nil:
 			if err := s.waitAfter(s.ended(err)); err != nil {
 				return nil, err
 			}
+		default:
+			s.answered(event.Sequence)
+			s.over = event.GetPrediction() != nil
 
-			continue
-		}
-
-		s.answered(event.Sequence)
-		s.over = event.GetPrediction() != nil
-
-		if event.GetHeartbeat() == nil {
 			return event, nil
 		}
 	}

@@ -50,8 +50,11 @@ export class Client {
     return this.connection.stub;
   }
 
-  /** Starts a run of a program, or joins the run of the same name, and reads it. */
-  run(program: string, inputs: Inputs, options: StartOptions & ReadOptions = {}): Run {
+  /**
+   * Starts a run of a program, or joins the run of the same name, and reads it. It is there once the
+   * server has accepted the request.
+   */
+  async run(program: string, inputs: Inputs, options: StartOptions & ReadOptions = {}): Promise<Run> {
     const request = { ...startRequest(program, inputs, options), options: streamOptions(options) };
     const deadline = deadlineOf(options);
     const open: OpenCall = (afterSequence) =>
@@ -61,7 +64,7 @@ export class Client {
   }
 
   /** Reads a run that exists, live or ended. Leaving it does not stop it. */
-  attach(runId: string, options: AttachOptions = {}): Run {
+  async attach(runId: string, options: AttachOptions = {}): Promise<Run> {
     const request = { runId, options: streamOptions(options) };
     const open: OpenCall = (afterSequence) =>
       this.service.attach({ ...request, afterSequence }, this.connection.metadata());
@@ -129,18 +132,14 @@ export class Client {
       signal,
       stopsOnLeaving = false,
     }: AttachOptions & { deadline?: number; stopsOnLeaving?: boolean },
-  ): Run {
+  ): Promise<Run> {
     const closing = new AbortController();
     const either = signal ? AbortSignal.any([signal, closing.signal]) : closing.signal;
     const resumption = new Resumption(runId, this.retries, deadline, either);
     resumption.cursor = afterSequence;
     const stream = new EventStream(this.connection.address, resumption, open);
 
-    if (!either.aborted) {
-      stream.open();
-    }
-
-    return new Run(runId, this.connection, stream, closing, stopsOnLeaving);
+    return new Run(runId, this.connection, stream, closing, stopsOnLeaving).accepted();
   }
 
   private predictOnce(request: PredictRequest, resumption: Resumption): Promise<Prediction> {

@@ -45,6 +45,7 @@ export class Run implements AsyncIterable<StreamEvent>, AsyncDisposable {
   private readonly transcript = new Transcript();
   private recorded: Prediction | undefined;
   private failure: { error: unknown } | undefined;
+  private position: number;
 
   /** @internal */
   constructor(
@@ -54,11 +55,20 @@ export class Run implements AsyncIterable<StreamEvent>, AsyncDisposable {
     private readonly stream: EventStream,
     private readonly closing: AbortController,
     private stopsOnLeaving: boolean,
-  ) {}
+  ) {
+    this.position = stream.resumption.cursor;
+  }
 
   /** The last position read: `client.attach(id, { afterSequence })` goes on from it. */
   get cursor(): number {
-    return this.stream.resumption.cursor;
+    return this.position;
+  }
+
+  /** @internal Waits until the server has taken the request. */
+  async accepted(): Promise<this> {
+    await this.watched(this.stream.accepted());
+
+    return this;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<StreamEvent, void, void> {
@@ -130,11 +140,16 @@ export class Run implements AsyncIterable<StreamEvent>, AsyncDisposable {
       throw this.failure.error;
     }
 
-    try {
-      const event = await this.stream.read();
-      this.keep(event);
+    const event = await this.watched(this.stream.read());
+    this.keep(event);
 
-      return event;
+    return event;
+  }
+
+  /** Keeps the error of a step, and stops the run where that is why the step failed. */
+  private async watched<T>(step: Promise<T>): Promise<T> {
+    try {
+      return await step;
     } catch (error) {
       this.failure = { error };
 
@@ -147,6 +162,8 @@ export class Run implements AsyncIterable<StreamEvent>, AsyncDisposable {
   }
 
   private keep(event: StreamEvent | undefined): void {
+    this.position = Math.max(this.position, event?.sequence ?? 0);
+
     switch (event?.event?.$case) {
       case "token":
         this.transcript.apply(event.event.value);

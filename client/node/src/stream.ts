@@ -89,6 +89,8 @@ export class EventStream {
   /** A prediction came: only the OK behind it is left. */
   isOver = false;
   private call: EventCall | undefined;
+  /** Came with the acceptance, and is still to be read. */
+  private ahead: StreamEvent | undefined;
 
   constructor(
     private readonly address: string,
@@ -98,16 +100,31 @@ export class EventStream {
     resumption.signal.addEventListener("abort", () => this.close());
   }
 
-  /** Sends the request; `read` waits for what comes of it. */
-  open(): EventCall {
-    this.resumption.signal.throwIfAborted();
-    this.call = new EventCall(this.openCall(this.resumption.cursor));
-
-    return this.call;
+  /** Waits until the server has taken the request, which shows in the first message it sends. */
+  async accepted(): Promise<void> {
+    this.ahead = await this.next();
   }
 
   /** The next event that was recorded; undefined behind the last one of a run that succeeded. */
   async read(): Promise<StreamEvent | undefined> {
+    for (;;) {
+      const event = this.ahead ?? (await this.next());
+      this.ahead = undefined;
+
+      if (event?.event?.$case !== "heartbeat") {
+        return event;
+      }
+    }
+  }
+
+  /** Ends the stream. A reader that got its prediction stays for the OK behind it: it has not left early. */
+  close(): void {
+    this.call?.close(this.isOver ? LONGEST_FAREWELL_MS : 0);
+    this.call = undefined;
+  }
+
+  /** The next message of any kind, over as many calls as it takes. */
+  private async next(): Promise<StreamEvent | undefined> {
     while (!this.isOver) {
       let event: StreamEvent | undefined;
 
@@ -119,15 +136,11 @@ export class EventStream {
         continue;
       }
 
-      if (!event) {
-        this.isOver = true;
-        break;
-      }
+      this.isOver = !event || event.event?.$case === "prediction";
 
-      this.resumption.answered(event.sequence);
-      this.isOver = event.event?.$case === "prediction";
+      if (event) {
+        this.resumption.answered(event.sequence);
 
-      if (event.event?.$case !== "heartbeat") {
         return event;
       }
     }
@@ -135,10 +148,11 @@ export class EventStream {
     return undefined;
   }
 
-  /** Ends the stream. A reader that got its prediction stays for the OK behind it: it has not left early. */
-  close(): void {
-    this.call?.close(this.isOver ? LONGEST_FAREWELL_MS : 0);
-    this.call = undefined;
+  private open(): EventCall {
+    this.resumption.signal.throwIfAborted();
+    this.call = new EventCall(this.openCall(this.resumption.cursor));
+
+    return this.call;
   }
 
   private statusOf(error: unknown): CallStatus {

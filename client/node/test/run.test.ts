@@ -11,10 +11,10 @@ delays.longest = 5;
 const INPUTS = { question: "why?" };
 const CUT: Ending = { code: status.UNAVAILABLE };
 
-async function sequences(run: Run): Promise<number[]> {
+async function sequences(opened: Promise<Run> | Run): Promise<number[]> {
   const read: number[] = [];
 
-  for await (const event of run) {
+  for await (const event of await opened) {
     read.push(event.sequence);
   }
 
@@ -24,7 +24,7 @@ async function sequences(run: Run): Promise<number[]> {
 test("a run gives its events, text and result", async () => {
   const service = new Scripted();
   await using served = await service.serve();
-  const run = served.client.run("composer", INPUTS);
+  const run = await served.client.run("composer", INPUTS);
 
   assert.deepEqual(await sequences(run), [1, 2, 3, 4, 5]);
   assert.equal(run.text("compose", "answer"), WHOLE);
@@ -61,7 +61,7 @@ for (const code of [status.UNAVAILABLE, status.UNKNOWN, status.INTERNAL, status.
       for (const second of [0, 1]) {
         service.endings = [{ code, after: first }, { code, after: second }];
         service.cursors = [];
-        const run = served.client.run("composer", INPUTS);
+        const run = await served.client.run("composer", INPUTS);
 
         assert.deepEqual(await sequences(run), [1, 2, 3, 4, 5]);
         assert.equal(run.text("compose", "answer"), WHOLE);
@@ -81,7 +81,7 @@ test("a cut inside a merged group leaves texts whole", async () => {
   ];
   const service = new Scripted(events, [{ ...CUT, after: 3 }]);
   await using served = await service.serve();
-  const run = served.client.run("composer", INPUTS);
+  const run = await served.client.run("composer", INPUTS);
 
   assert.deepEqual(await sequences(run), [1, 0, 0, 0, 0, 5, 6]);
   assert.deepEqual(service.cursors, [0, 1]);
@@ -100,7 +100,7 @@ test("without progress the reader gives up and says where", async () => {
   const events = composed().toSpliced(2, 0, envelope(heartbeat, 2)); // alive, but nothing new
   const service = new Scripted(events, [{ ...CUT, after: 3 }, ...Array(9).fill(CUT)]);
   await using served = await service.serve({ retries: 5 });
-  const run = served.client.run("composer", INPUTS);
+  const run = await served.client.run("composer", INPUTS);
 
   await assert.rejects(run.prediction(), (error) => {
     assert(error instanceof ServerUnreachable);
@@ -117,7 +117,7 @@ test("a server that never answered is given up sooner", async () => {
   const service = new Scripted(composed(), Array(20).fill(CUT));
   await using served = await service.serve();
 
-  await assert.rejects(served.client.run("composer", INPUTS).prediction(), ServerUnreachable);
+  await assert.rejects(served.client.run("composer", INPUTS), ServerUnreachable);
   assert.equal(service.cursors.length, 5);
 });
 
@@ -125,7 +125,7 @@ test("a busy server is asked again no sooner than it said", async () => {
   const busy = { ...CUT, reason: "SERVER_BUSY", retryDelayMs: 150 };
   await using served = await new Scripted(composed(), [busy]).serve();
   const before = Date.now();
-  await served.client.run("composer", INPUTS).prediction();
+  await sequences(served.client.run("composer", INPUTS));
 
   assert(Date.now() - before >= 149);
 });
@@ -134,14 +134,14 @@ test("a server that stays busy has refused", async () => {
   const busy = { ...CUT, reason: "SERVER_BUSY", retryDelayMs: 1 };
   await using served = await new Scripted(composed(), Array(9).fill(busy)).serve({ retries: 2 });
 
-  await assert.rejects(served.client.run("composer", INPUTS).prediction(), RequestRefused);
+  await assert.rejects(served.client.run("composer", INPUTS), RequestRefused);
 });
 
 test("a failed run is not asked for again", async () => {
   const failed = { code: status.ABORTED, reason: "LM_UNAVAILABLE", runState: "FAILED", after: 2 };
   const service = new Scripted(composed(), [failed]);
   await using served = await service.serve();
-  const run = served.client.run("composer", INPUTS);
+  const run = await served.client.run("composer", INPUTS);
 
   for (let i = 0; i < 2; i++) {
     await assert.rejects(run.prediction(), (error) => {
@@ -156,27 +156,43 @@ test("a failed run is not asked for again", async () => {
   assert.deepEqual([service.cursors, service.cancelled], [[0], []]);
 });
 
+test("a refused run does not begin", async () => {
+  const service = new Scripted([], [{ code: status.NOT_FOUND, reason: "PROGRAM_NOT_FOUND" }]);
+  await using served = await service.serve();
+
+  await assert.rejects(served.client.run("compozer", INPUTS), RequestRefused);
+  assert.deepEqual(service.cancelled, []);
+});
+
+test("the cursor is what the reader has read", async () => {
+  await using served = await new Scripted().serve();
+  const run = await served.client.run("composer", INPUTS);
+  assert.equal(run.cursor, 0, "though the first event came with the acceptance");
+  await run[Symbol.asyncIterator]().next();
+  assert.equal(run.cursor, 1);
+});
+
 test("a run that the server forgot has failed", async () => {
   const gone = { code: status.NOT_FOUND, reason: "RUN_NOT_FOUND" };
   await using served = await new Scripted(composed(), [{ ...CUT, after: 2 }, gone]).serve();
 
-  await assert.rejects(served.client.run("composer", INPUTS).prediction(), RunFailed);
+  await assert.rejects(sequences(served.client.run("composer", INPUTS)), RunFailed);
 });
 
 test("leaving the loop stops the run; detaching and attaching do not", async () => {
   const service = new Scripted(composed().slice(0, 3), [], true);
   await using served = await service.serve();
-  const left = served.client.run("composer", INPUTS);
+  const left = await served.client.run("composer", INPUTS);
 
   for await (const _ of left) {
     break;
   }
 
   await left.close();
-  const detached = served.client.run("composer", INPUTS);
+  const detached = await served.client.run("composer", INPUTS);
   detached.detach();
   await detached.close();
-  await served.client.attach("r").close();
+  await (await served.client.attach("r")).close();
 
   assert.deepEqual(service.cancelled, [left.id]);
 });
@@ -185,7 +201,7 @@ test("aborting its signal ends the reading and the run", async () => {
   const service = new Scripted(composed().slice(0, 1), [], true);
   await using served = await service.serve();
   const controller = new AbortController();
-  const run = served.client.run("composer", INPUTS, { signal: controller.signal });
+  const run = await served.client.run("composer", INPUTS, { signal: controller.signal });
   const reason = new Error("enough");
 
   await assert.rejects(async () => {
@@ -199,7 +215,7 @@ test("aborting its signal ends the reading and the run", async () => {
 test("aborting while attached leaves the run alone", async () => {
   const service = new Scripted(composed().slice(0, 1), [], true);
   await using served = await service.serve();
-  const run = served.client.attach("r", { signal: AbortSignal.timeout(50) });
+  const run = await served.client.attach("r", { signal: AbortSignal.timeout(50) });
 
   await assert.rejects(run.prediction(), { name: "TimeoutError" });
   assert.deepEqual(service.cancelled, []);
@@ -208,7 +224,7 @@ test("aborting while attached leaves the run alone", async () => {
 test("closing a run ends whoever reads it", async () => {
   const service = new Scripted(composed().slice(0, 1), [], true);
   await using served = await service.serve();
-  const run = served.client.attach("r");
+  const run = await served.client.attach("r");
   const reading = assert.rejects(run.prediction(), /run r is closed/);
   await run.close();
   await reading;
@@ -217,13 +233,15 @@ test("closing a run ends whoever reads it", async () => {
 test("waiting to try again does not pass the deadline", async () => {
   const busy = { ...CUT, reason: "SERVER_BUSY", retryDelayMs: 60_000 };
   await using served = await new Scripted(composed(), [busy]).serve();
-  const run = served.client.run("composer", INPUTS, { timeoutMs: 1_000 });
+  const opened = served.client.run("composer", INPUTS, { timeoutMs: 1_000 });
 
-  await assert.rejects(run.prediction(), { name: "ServerUnreachable", code: status.DEADLINE_EXCEEDED });
+  await assert.rejects(opened, { name: "ServerUnreachable", code: status.DEADLINE_EXCEEDED });
 });
 
 test("a prediction read from behind it is asked for", async () => {
   await using served = await new Scripted().serve();
 
-  assert.deepEqual(await served.client.attach("r", { afterSequence: 5 }).result(), { answer: WHOLE });
+  const run = await served.client.attach("r", { afterSequence: 5 });
+
+  assert.deepEqual(await run.result(), { answer: WHOLE });
 });

@@ -17,18 +17,14 @@ final class EventStream {
   private final Resumption resumption;
   private final IntFunction<EventCall<?>> open;
   private EventCall<?> call;
+  private StreamEvent ahead; // came with the acceptance, and is still to be read
   private boolean over;
 
-  /** {@code open} asks for the events after a position; it is called at once. */
+  /** {@code open} asks for the events after a position. */
   EventStream(String address, Resumption resumption, IntFunction<EventCall<?>> open) {
     this.address = address;
     this.resumption = resumption;
     this.open = open;
-    this.call = open.apply(resumption.cursor());
-  }
-
-  int cursor() {
-    return resumption.cursor();
   }
 
   /** Whether all there is to know was read. */
@@ -36,35 +32,21 @@ final class EventStream {
     return over;
   }
 
+  /** Waits until the server has taken the request, which shows in the first message it sends. */
+  void accepted() throws InterruptedException {
+    ahead = next();
+  }
+
   /** The next event that was recorded; null behind the last one of a run that succeeded. */
   StreamEvent read() throws InterruptedException {
-    while (!over) {
-      StreamEvent event;
+    while (true) {
+      StreamEvent event = ahead == null ? next() : ahead;
+      ahead = null;
 
-      try {
-        event = receive();
-      } catch (StatusRuntimeException error) {
-        call.cancel();
-        call = null;
-        resumption.waitAfter(CallStatus.of(error, address, resumption.runId));
-        continue;
-      }
-
-      if (event == null) {
-        over = true;
-        call = null;
-        break;
-      }
-
-      resumption.answered(event.getSequence());
-      over = event.hasPrediction();
-
-      if (!event.hasHeartbeat()) {
+      if (event == null || !event.hasHeartbeat()) {
         return event;
       }
     }
-
-    return null;
   }
 
   /** Ends the stream. A reader that got its prediction stays for the OK behind it: it has not left early. */
@@ -85,6 +67,30 @@ final class EventStream {
       call.cancel();
       call = null;
     }
+  }
+
+  /** The next message of any kind, over as many calls as it takes. */
+  private StreamEvent next() throws InterruptedException {
+    while (!over) {
+      try {
+        StreamEvent event = receive();
+        over = event == null || event.hasPrediction();
+
+        if (event != null) {
+          resumption.answered(event.getSequence());
+
+          return event;
+        }
+
+        call = null;
+      } catch (StatusRuntimeException error) {
+        call.cancel();
+        call = null;
+        resumption.waitAfter(CallStatus.of(error, address, resumption.runId));
+      }
+    }
+
+    return null;
   }
 
   private StreamEvent receive() throws InterruptedException {

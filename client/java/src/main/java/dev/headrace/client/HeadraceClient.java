@@ -68,7 +68,10 @@ public final class HeadraceClient implements AutoCloseable {
     return run(program, inputs, new StartOptions(), new ReadOptions());
   }
 
-  /** Starts a run of a program, or joins the run of the same name, and reads it. */
+  /**
+   * Starts a run of a program, or joins the run of the same name, and reads it. It returns once the
+   * server has accepted the request.
+   */
   public RunStream run(String program, Object inputs, StartOptions start, ReadOptions read) {
     RunRequest request =
         Requests.start(program, inputs, start).toBuilder().setOptions(read.message()).build();
@@ -235,7 +238,7 @@ public final class HeadraceClient implements AutoCloseable {
     Resumption resumption = new Resumption(runId, cursor, patience(), deadline);
     EventStream stream = new EventStream(address, resumption, open);
 
-    return new RunStream(runId, this, stream, stopsOnLeaving);
+    return new RunStream(runId, this, stream, cursor, stopsOnLeaving).accepted();
   }
 
   private Patience patience() {

@@ -20,12 +20,14 @@ public final class RunStream implements Iterable<StreamEvent>, AutoCloseable {
   private final HeadraceClient client;
   private final EventStream stream;
   private final Transcript transcript = new Transcript();
+  private int cursor;
   private boolean stopsOnLeaving;
   private Prediction prediction;
   private RuntimeException failure;
 
-  RunStream(String id, HeadraceClient client, EventStream stream, boolean stopsOnLeaving) {
+  RunStream(String id, HeadraceClient client, EventStream stream, int cursor, boolean stopsOnLeaving) {
     this.id = id;
+    this.cursor = cursor;
     this.client = client;
     this.stream = stream;
     this.stopsOnLeaving = stopsOnLeaving;
@@ -38,7 +40,7 @@ public final class RunStream implements Iterable<StreamEvent>, AutoCloseable {
 
   /** The last position read: {@link HeadraceClient#attach(String, int, ReadOptions)} goes on from it. */
   public int cursor() {
-    return stream.cursor();
+    return cursor;
   }
 
   /**
@@ -127,16 +129,41 @@ public final class RunStream implements Iterable<StreamEvent>, AutoCloseable {
     stream.close();
   }
 
+  /** This run, once the server has taken the request. */
+  RunStream accepted() {
+    try {
+      watched(
+          () -> {
+            stream.accepted();
+            return null;
+          });
+    } catch (RuntimeException refused) {
+      close(); // it may have been accepted all the same
+      throw refused;
+    }
+
+    return this;
+  }
+
   private StreamEvent read() {
     if (failure != null) {
       throw failure;
     }
 
-    try {
-      StreamEvent event = stream.read();
-      keep(event);
+    StreamEvent event = watched(stream::read);
+    keep(event);
 
-      return event;
+    return event;
+  }
+
+  private interface Step {
+    StreamEvent take() throws InterruptedException;
+  }
+
+  /** Keeps the failure of a step. */
+  private StreamEvent watched(Step step) {
+    try {
+      return step.take();
     } catch (InterruptedException interrupted) {
       failure = HeadraceClient.interrupted(id);
     } catch (HeadraceException error) {
@@ -147,9 +174,15 @@ public final class RunStream implements Iterable<StreamEvent>, AutoCloseable {
   }
 
   private void keep(StreamEvent event) {
-    if (event != null && event.hasToken()) {
+    if (event == null) {
+      return;
+    }
+
+    cursor = Math.max(cursor, event.getSequence());
+
+    if (event.hasToken()) {
       transcript.apply(event.getToken());
-    } else if (event != null && event.hasPrediction()) {
+    } else if (event.hasPrediction()) {
       prediction = event.getPrediction();
     }
   }

@@ -151,9 +151,7 @@ class RunStreamTest {
     try (Scripted service = new Scripted();
         HeadraceClient client = service.client()) {
       service.endings.addAll(Collections.nCopies(20, cut(0)));
-      RunStream run = client.run("composer", INPUTS);
-
-      assertThrows(ServerUnreachableException.class, run::prediction);
+      assertThrows(ServerUnreachableException.class, () -> client.run("composer", INPUTS));
       assertEquals(5, service.cursors.size());
     }
   }
@@ -177,9 +175,8 @@ class RunStreamTest {
     Ending busy = Ending.because(Code.UNAVAILABLE, "SERVER_BUSY").retryIn(Duration.ofMillis(1));
 
     try (Scripted service = new Scripted(busy, busy, busy);
-        HeadraceClient client = service.client(2);
-        RunStream run = client.run("composer", INPUTS)) {
-      assertThrows(RequestRefusedException.class, run::prediction);
+        HeadraceClient client = service.client(2)) {
+      assertThrows(RequestRefusedException.class, () -> client.run("composer", INPUTS));
     }
   }
 
@@ -199,6 +196,26 @@ class RunStreamTest {
       run.close();
       assertEquals(List.of(0), service.cursors);
       assertEquals(List.of(), service.cancelled);
+    }
+  }
+
+  @Test
+  void aRefusedRunDoesNotBegin() throws IOException {
+    try (Scripted service = new Scripted(Ending.because(Code.NOT_FOUND, "PROGRAM_NOT_FOUND"));
+        HeadraceClient client = service.client()) {
+      assertThrows(RequestRefusedException.class, () -> client.run("compozer", INPUTS));
+      assertEquals(List.of(), service.cancelled);
+    }
+  }
+
+  @Test
+  void theCursorIsWhatTheReaderHasRead() throws IOException {
+    try (Scripted service = new Scripted();
+        HeadraceClient client = service.client();
+        RunStream run = client.run("composer", INPUTS)) {
+      assertEquals(0, run.cursor(), "though the first event came with the acceptance");
+      run.iterator().next();
+      assertEquals(1, run.cursor());
     }
   }
 
@@ -268,9 +285,10 @@ class RunStreamTest {
     Ending busy = Ending.because(Code.UNAVAILABLE, "SERVER_BUSY").retryIn(Duration.ofMinutes(1));
 
     try (Scripted service = new Scripted(busy);
-        HeadraceClient client = service.client();
-        RunStream run = client.attach("r", 0, new ReadOptions().deadline(Duration.ofSeconds(20)))) {
-      HeadraceException error = assertThrows(ServerUnreachableException.class, run::prediction);
+        HeadraceClient client = service.client()) {
+      ReadOptions read = new ReadOptions().deadline(Duration.ofSeconds(20));
+      HeadraceException error =
+          assertThrows(ServerUnreachableException.class, () -> client.attach("r", 0, read));
       assertEquals(Code.DEADLINE_EXCEEDED, error.code());
     }
   }

@@ -1,0 +1,108 @@
+"""What a driver read: one reader's view of a run, as the client of its language gave it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from conformance.invariants import (
+    calls_close,
+    fields_close,
+    final_texts,
+    nothing_secret,
+    prediction_is_text,
+    same_story,
+    same_text,
+)
+from conformance.journal import End, Journal, Message, Stream
+
+STATES = {"RUN_CANCELLED": "CANCELLED"}
+WHOLE_CHECKS = (calls_close, fields_close, prediction_is_text, nothing_secret)
+"""What must hold of any run that was read to its end, however its stream was cut."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The error that a client raised."""
+
+    kind: str
+    """RequestRefused, RunFailed, ServerUnreachable or ServerFault."""
+    code: str
+    reason: str
+    run_id: str
+    message: str = ""
+    retry_delay: float | None = None
+    violations: Sequence[str] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one reader was given."""
+
+    run_id: str
+    messages: Sequence[Message]
+    texts: Mapping[tuple[str, str], str]
+    """By predictor and field, as the client put them together."""
+    outputs: str | None
+    """JSON text; None where there was an error."""
+    error: Failure | None
+    cursor: int
+    state: str = ""
+
+    @staticmethod
+    def of(told: Mapping[str, Any]) -> Reading:
+        """A driver's JSON object."""
+        return Reading(
+            run_id=told["run_id"],
+            messages=[Message(**message) for message in told["messages"]],
+            texts={(predictor, name): text for predictor, name, text in told["texts"]},
+            outputs=told["outputs"],
+            error=Failure(**told["error"]) if told["error"] else None,
+            cursor=told["cursor"],
+            state=told.get("state") or "",
+        )
+
+    @property
+    def values(self) -> Any:
+        """The outputs, decoded."""
+        assert self.outputs is not None, self.error
+
+        return json.loads(self.outputs)
+
+    @property
+    def failure(self) -> Failure:
+        """The error there was."""
+        assert self.error is not None, "it succeeded"
+
+        return self.error
+
+    @property
+    def journal(self) -> Journal:
+        """The reading as one stream of the conformance kit's journals."""
+        end = End("OK", "SUCCEEDED")
+
+        if self.error is not None:
+            state = STATES.get(self.error.reason, "FAILED")
+            end = End(self.error.code, state, self.error.reason, self.error.message)
+
+        return Journal(self.run_id, "client", [Stream(0, list(self.messages), end)])
+
+    def breaches(self, whole: Journal | None = None) -> list[str]:
+        """What is broken in it; `whole`: the same run, read by somebody whose stream was never cut."""
+        journal = self.journal
+        broken = [breach for check in WHOLE_CHECKS for breach in check(journal)]
+        held = final_texts(journal)
+        put_together = {name: text for (_, name), text in held.items()}
+        kept = {name: text for (_, name), text in self.texts.items()}
+
+        if kept != put_together:
+            broken.append("the client's texts are not what its tokens say")
+
+        if whole is not None:
+            told = Journal(whole.run_id, "whole", whole.streams)
+            broken += [*same_story([told, journal]), *same_text([told, journal])]
+
+        return broken

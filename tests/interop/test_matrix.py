@@ -1,0 +1,229 @@
+"""Every client passes the same cases, against a real server behind a proxy that mistreats connections.
+
+A driver per language plays an order with its client and prints what it read. Here stand the cases: what
+is ordered, what happens on the road meanwhile, and what must have been read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import random
+import uuid
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
+from typing import Any
+
+import grpc
+import pytest
+from conformance.hosting import asking
+from conformance.invariants import contiguous
+from conformance.journal import Journal
+from conformance.programs import script
+from conformance.proxy import Proxy, proxied
+from conformance.reader import connected
+from conformance.reader import read as read_by_hand
+from headrace.testing import serve_programs
+from headrace_proto.v1 import headrace_pb2 as pb
+from headrace_proto.v1.headrace_pb2_grpc import HeadraceServiceStub
+from interop.programs import LINE, PROGRAMS
+from interop.reading import Reading
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # the first one of a language builds it
+
+DRIVER_SECONDS = 60.0
+"""A bound against hangs."""
+NEVER: dict[str, Any] = {"ending": "never", "pace": 0}
+BIG = "é漢😀\n" * 70_000
+"""700 KB as UTF-8; requests may have 1 MiB."""
+
+
+class Road:
+    """A server, the proxy in front of it, and the driver of one language."""
+
+    def __init__(self, address: str, proxy: Proxy, command: Sequence[str]) -> None:
+        self.address = address
+        self.proxy = proxy
+        self._command = command
+
+    async def play(self, play: str, *runs: dict[str, Any]) -> list[Reading]:
+        """Has an order played to its end; gives what was read."""
+        order = {"address": self.proxy.address, "play": play, "runs": runs}
+        driver = await asyncio.create_subprocess_exec(
+            *self._command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+
+        try:
+            async with asyncio.timeout(DRIVER_SECONDS):
+                printed, complained = await driver.communicate(json.dumps(order).encode())
+        finally:
+            if driver.returncode is None:
+                driver.kill()
+                await driver.wait()
+
+        assert driver.returncode == 0, complained.decode()[-4000:]
+
+        return [Reading.of(told) for told in json.loads(printed)]
+
+    async def whole(self, run_id: str, inputs: dict[str, Any]) -> Journal:
+        """The run as somebody reads it who sits beside the server."""
+        async with connected(self.address) as channel:
+            return await read_by_hand(channel, asking(run_id, **inputs))
+
+    async def reached(self, run_id: str, sequence: int) -> None:
+        """Waits until a run has recorded so many events."""
+        request = pb.GetRunRequest(run_id=run_id)
+        last = 0
+
+        async with connected(self.address) as channel, asyncio.timeout(DRIVER_SECONDS):
+            while last < sequence:
+                with suppress(grpc.aio.AioRpcError):  # it has not begun yet
+                    last = (await HeadraceServiceStub(channel).GetRun(request)).run.last_sequence
+
+                await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def road(command: Sequence[str]) -> AsyncGenerator[Road, None]:
+    async with serve_programs(script, *PROGRAMS) as address, proxied(address) as proxy:
+        yield Road(address, proxy, command)
+
+
+def asked(program: str = "script", /, *, timeout: float = 0.0, **inputs: Any) -> dict[str, Any]:
+    return {
+        "program": program,
+        "inputs": inputs,
+        "run_id": uuid.uuid4().hex,
+        "timeout": timeout,
+        "fields": ["*"] if program == "script" else [],
+    }
+
+
+def ended(reading: Reading) -> tuple[str, str, str]:
+    failure = reading.failure
+
+    return failure.kind, failure.code, failure.reason
+
+
+async def test_cancel_after_begin(road: Road) -> None:
+    """A run is cancelled before its reader has read one event; the reader is told who did it."""
+    (reading,) = await road.play("cancel_after_begin", asked(**NEVER))
+
+    assert ended(reading) == ("RunFailed", "CANCELLED", "RUN_CANCELLED")
+    assert reading.failure.metadata["by"] == "caller"
+    assert reading.failure.run_id == reading.run_id
+    assert reading.breaches() == []
+
+
+async def test_cancel_after_first_event(road: Road) -> None:
+    """Leaving a run early stops it on the server, at once and not when its linger is over."""
+    (attached,) = await road.play("leave_after_first_event", asked(**NEVER))
+
+    assert ended(attached) == ("RunFailed", "CANCELLED", "RUN_CANCELLED")
+    assert attached.failure.metadata["by"] == "caller"
+    assert attached.breaches() == []
+
+
+async def test_deadline(road: Road) -> None:
+    """A run's timeout fails the run; a reader's deadline ends only the reading."""
+    (failed,) = await road.play("read_each", asked(timeout=0.5, **NEVER))
+    (attached,) = await road.play("detach_and_attach_for_a_while", asked(**NEVER))
+
+    assert ended(failed) == ("RunFailed", "DEADLINE_EXCEEDED", "RUN_TIMEOUT")
+    assert failed.breaches() == []
+    assert ended(attached) == ("ServerUnreachable", "DEADLINE_EXCEEDED", "")
+    assert attached.failure.run_id == attached.run_id
+    assert attached.state == "STATE_RUNNING"
+
+
+async def test_resume_after_reset(road: Road) -> None:
+    """Connections that are reset again and again, in the middle of messages, lose nothing."""
+    budgets = iter(random.Random(7).choices(range(500, 8000), k=10))
+    road.proxy.budget = lambda: next(budgets, None)
+    order = asked(seed=1, tokens=150, pace=0.004)
+    (reading,) = await road.play("read_each", order)
+    whole = await road.whole(order["run_id"], order["inputs"])
+
+    assert reading.error is None
+    assert reading.breaches(whole) == []
+    assert reading.cursor == list(whole.messages)[-1].sequence
+    assert road.proxy.cuts == 10
+
+
+async def test_failed_run_replay(road: Road) -> None:
+    """A failed run stays failed: attaching to it and asking again give the same events and error."""
+    order = asked(seed=4, ending="error")
+    readings = await road.play("attach_and_join_again", order)
+    whole = await road.whole(order["run_id"], order["inputs"])
+
+    assert [ended(one) for one in readings] == [("RunFailed", "INTERNAL", "PROGRAM_ERROR")] * 3
+    assert [one.breaches(whole) for one in readings] == [[], [], []]
+    assert len({one.failure.message for one in readings}) == 1
+
+
+async def test_rich_error(road: Road) -> None:
+    """Errors carry reason, field violations, retry delay, run and metadata."""
+    limited = asked("limited")
+    wrong, unknown, failed = await road.play("read_each", asked(tokns=3), asked("scrip"), limited)
+
+    assert ended(wrong) == ("RequestRefused", "INVALID_ARGUMENT", "INPUT_INVALID")
+    assert wrong.failure.violations == ["inputs.tokns"]
+    assert ended(unknown) == ("RequestRefused", "NOT_FOUND", "PROGRAM_NOT_FOUND")
+    assert "script" in unknown.failure.message
+    assert ended(failed) == ("RunFailed", "RESOURCE_EXHAUSTED", "LM_RATE_LIMITED")
+    assert failed.failure.retry_delay == 7.0
+    assert failed.failure.run_id == limited["run_id"]
+    assert failed.failure.metadata["program"] == "limited"
+
+
+async def test_slow_reader(road: Road) -> None:
+    """A reader that stalls until the run is over gets all of it, merged; other calls go on meanwhile."""
+    (reading,) = await road.play("stall_until_over", asked("flood"))
+    tokens = [message for message in reading.messages if message.kind == "token"]
+
+    assert reading.values == {"text": LINE * 20_000}
+    assert reading.texts == {("flood", "text"): LINE * 20_000}
+    assert [*reading.breaches(), *contiguous(reading.journal)] == []
+    assert sum(message.count for message in tokens) == 20_000
+    assert max(message.count for message in tokens) > 100
+    assert len(tokens) < 5_000
+
+
+async def test_big_input(road: Road) -> None:
+    """Big inputs arrive whole, integers beyond 2^53 exact; too big ones are refused."""
+    big = asked("echo", text=BIG, number="9007199254740993")
+    echoed, refused = await road.play("read_each", big, asked("echo", text=BIG * 3))
+
+    assert echoed.values == {"text": BIG, "number": 9007199254740993}
+    assert refused.failure.kind == "RequestRefused"
+    assert refused.failure.code == "RESOURCE_EXHAUSTED"
+
+
+async def test_silent_connection(road: Road) -> None:
+    """A connection that falls silent without being closed is noticed, and the run goes on over another."""
+    order = asked(seed=2, tokens=400, pace=0.01)
+    opened = itertools.count()
+    again = asyncio.Event()
+
+    def note_opening() -> None:
+        if next(opened):
+            again.set()
+
+    road.proxy.budget = note_opening
+    playing = asyncio.ensure_future(road.play("read_each", order))
+    await road.reached(order["run_id"], 50)
+    road.proxy.stall()
+
+    async with asyncio.timeout(40):
+        await again.wait()
+
+    road.proxy.flow()
+    (reading,) = await playing
+    whole = await road.whole(order["run_id"], order["inputs"])
+
+    assert reading.error is None
+    assert reading.breaches(whole) == []
