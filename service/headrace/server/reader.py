@@ -94,11 +94,12 @@ class Reader:
             return
 
         something_else = self._cursor.follow(patient=True)
+        timer = self._loop.call_later(left, _release, something_else)
 
         try:
-            await asyncio.wait([something_else], timeout=left)
+            await something_else
         finally:
-            something_else.cancel()
+            timer.cancel()
 
     async def _wait(self) -> None:
         """Until there is more in the log, or the timer says that something is due."""
@@ -126,11 +127,16 @@ class Reader:
     def _wake(self) -> None:
         self._timer = None
 
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
+        if self._waiting is not None:
+            _release(self._waiting)
 
     def _age(self) -> float:
         return self._loop.time() - self._began
 
     def _silence(self) -> float:
         return self._loop.time() - self._written
+
+
+def _release(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)
