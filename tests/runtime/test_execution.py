@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Awaitable, Callable
 
 import pytest
-from headrace.context import current_run, open_call
+from headrace.context import current_run, open_call, portal
 from headrace.errors import (
     HeadraceError,
     LMRateLimitError,
@@ -200,6 +201,33 @@ async def test_a_program_that_ignores_cancellation_is_left_behind(
 
     assert story(execution) == [("program", "START", 1, 0), ("program", "CANCELLED", 1, 0)]
     assert execution.log.closed
+
+
+async def test_sync_code_that_does_not_return_is_left_behind_before_its_program_is(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(portal, "GRACE", 0.01)
+    entered, release = threading.Event(), threading.Event()
+
+    def stubborn() -> None:
+        with open_call(Kind.MODULE, "stubborn", None, {}):
+            entered.set()
+            release.wait(10)
+
+    execution = Execution(Work(lambda: portal.in_thread(stubborn), name="program"))
+    execution.start()
+    await asyncio.to_thread(entered.wait, 10)
+    execution.cancel("caller")
+    await execution.ended()
+    release.set()
+
+    assert story(execution) == [
+        ("program", "START", 1, 0),
+        ("stubborn", "START", 2, 1),
+        ("stubborn", "CANCELLED", 2, 1),
+        ("program", "CANCELLED", 1, 0),
+    ]
+    assert [record.name for record in caplog.records] == ["headrace.portal"]
 
 
 async def test_the_run_has_a_time_budget() -> None:

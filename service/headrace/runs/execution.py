@@ -14,15 +14,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from headrace.context import CallMessages, RunScope, enter_run, open_call
+from headrace.context import CallMessages, RunScope, enter_run, open_call, portal
 from headrace.errors import HeadraceError, ProgramError, RunCancelled, RunError, RunTimeout
 from headrace.events import Kind, Result, Usage
 from headrace.log import RunLog
 
 logger = logging.getLogger("headrace.runs")
 
-GRACE = 5.0
-"""Seconds a cancelled program gets to unwind before its run is closed without it."""
+GRACE = portal.GRACE + 1.0
+"""Seconds a cancelled program gets to unwind before its run is closed without it.
+
+A second more than its sync code gets, whose thread is left behind in good order first.
+"""
 
 
 def no_outputs(value: object) -> Mapping[str, object]:
