@@ -38,7 +38,7 @@ def create_app(setup: Setup | None = None, waiting: OpenRequests | None = None) 
 
     return Starlette(
         routes=[
-            *Calls(setup, upstream, waiting).routes(),
+            Mount("/v1", routes=Calls(setup, upstream, waiting).routes()),
             Route("/openapi.json", openapi.get_document),
             Mount("/", Page()),
         ],

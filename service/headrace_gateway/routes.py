@@ -34,16 +34,16 @@ class Calls:
     waiting: OpenRequests
 
     def routes(self) -> list[BaseRoute]:
-        """Where they are found."""
+        """Where they are found, below /v1."""
         return [
-            Route("/v1/programs", self.list_programs),
-            Route("/v1/programs/{name}", self.get_program),
-            Route("/v1/programs/{name}/stream", self.stream, methods=["POST"]),
-            Route("/v1/programs/{name}/predict", self.predict, methods=["POST"]),
-            Route("/v1/runs/{run_id}", self.get_run),
-            Route("/v1/runs/{run_id}/events", self.events),
-            Route("/v1/runs/{run_id}/cancel", self.cancel, methods=["POST"]),
-            Route("/v1/server", self.get_server),
+            Route("/programs", self.list_programs),
+            Route("/programs/{name}", self.get_program),
+            Route("/programs/{name}/stream", self.stream, methods=["POST"]),
+            Route("/programs/{name}/predict", self.predict, methods=["POST"]),
+            Route("/runs/{run_id}", self.get_run),
+            Route("/runs/{run_id}/events", self.events),
+            Route("/runs/{run_id}/cancel", self.cancel, methods=["POST"]),
+            Route("/server", self.get_server),
         ]
 
     async def list_programs(self, request: Request) -> Response:

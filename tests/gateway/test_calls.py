@@ -219,6 +219,13 @@ async def test_what_is_wrong_with_which_input_is_told_by_its_path(edge: Gateway)
     assert fields == ["inputs.tone", "inputs.words", "inputs.points"]
 
 
+async def test_a_method_that_is_none_says_which_there_are(edge: Gateway) -> None:
+    answer = await edge.http.get(PREDICT)
+
+    assert (answer.status_code, answer.json()["reason"]) == (405, "METHOD_UNKNOWN")
+    assert answer.headers["allow"] == "POST"
+
+
 async def test_a_path_that_is_nothing_says_where_to_look(edge: Gateway) -> None:
     answer = await edge.http.get("/v1/program")
 

@@ -6,6 +6,7 @@ import { Course } from "./course.js";
 import { element, seconds } from "./dom.js";
 import { Transcript } from "./transcript.js";
 
+const ROOT = ["self", "predict"]; // addresses of a program that is one predictor
 const NEAR_THE_END = 24; // pixels: a reader this close to the end of a text wants to follow it
 
 export class Board {
@@ -96,9 +97,9 @@ export class Board {
 
   /** `ideas.brainstorm.reasoning` is `brainstorm.reasoning` in the lane `ideas`. */
   #labelOf({ predictor, field }, lane) {
-    const inside = predictor === lane.name ? "" : predictor.replace(`${lane.name}.`, "");
+    const isWhole = ROOT.includes(predictor) || predictor === lane.name;
 
-    return inside && inside !== "self" ? `${inside}.${field}` : field;
+    return isWhole ? field : `${predictor.replace(`${lane.name}.`, "")}.${field}`;
   }
 
   #later(part) {

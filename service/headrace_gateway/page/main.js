@@ -198,7 +198,7 @@ function show(program) {
 }
 
 function partsOf(program) {
-  const predictors = program.predictors.map((one) => part(one.name === "self" ? program.name : one.name, one.signature));
+  const predictors = program.predictors.map((one) => part(program.predictors.length > 1 ? one.name : program.name, one.signature));
   const tools = program.tools.map((one) => part(one.name, one.description));
 
   return [...predictors, ...tools, part("revision", program.revision)].flat();
