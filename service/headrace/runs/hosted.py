@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
-from headrace.errors import FieldViolation, RequestInvalid
+from headrace.errors import FieldViolation, OutputUnserialisable, RequestInvalid
 from headrace.runs.execution import Work
+from headrace.values import to_jsonable
+
+RUN_ID_RULE = 'must be 1 to 64 letters, digits, "_" or "-", and begin with a letter or digit'
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -59,10 +62,15 @@ class Order:
 
     @cached_property
     def digest(self) -> str:
-        """Equal for orders of the same program with the same inputs."""
-        text = json.dumps([self.program.name, self.inputs], sort_keys=True, default=str)
+        """Equal for orders of the same program with the same inputs, in their JSON form."""
+        inputs = {name: _canonical(value) for name, value in self.inputs.items()}
+        text = json.dumps([self.program.name, inputs], sort_keys=True)
 
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
-RUN_ID_RULE = 'must be 1 to 64 letters, digits, "_" or "-", and begin with a letter or digit'
+def _canonical(value: object) -> object:
+    try:
+        return to_jsonable(value)
+    except OutputUnserialisable:  # a program's own kind of input: what it says of itself must do
+        return str(value)

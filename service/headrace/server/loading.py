@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import logging
 import sys
@@ -83,8 +84,8 @@ def _attribute(path: str) -> object:
 
 def _hosted(found: object, name: str, path: str) -> Program:
     if isinstance(found, Program):
-        if name:
-            found.name = name
+        found = copy.copy(found)  # it may be served under several names
+        found.name = name or found.name
 
         return found
 

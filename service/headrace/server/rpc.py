@@ -31,9 +31,6 @@ Context: TypeAlias = "ServicerContext[bytes, bytes]"
 Method: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Req = TypeVar("Req", bound=Message)
 
-CLIENT_GONE = (asyncio.CancelledError, grpc.aio.InternalError)
-"""What an await on the context raises when the client has left; a deadline that passes is the same."""
-
 
 @dataclass(slots=True)
 class Call(Generic[Req]):
@@ -128,6 +125,8 @@ class Gate:
 
         try:
             return await self._guard(kind, data, context, answer)
+        except grpc.aio.InternalError:  # the client left, or its deadline passed, in mid-sending
+            raise asyncio.CancelledError from None
         finally:
             self._inside -= 1
 
@@ -149,8 +148,12 @@ class Gate:
             principal = self._identify(context)
             about.set(ChainMap(facts, {"principal": principal.name}))
             return await answer(Call(parse(kind, data), context, principal, facts, trailers))
-        except (*CLIENT_GONE, AbortError):
+        except (AbortError, grpc.aio.InternalError):
             raise
+        except (
+            grpc.aio.InternalError
+        ):  # the client left, or its deadline passed, while a write was blocked
+            raise asyncio.CancelledError from None
         except RunOver as over:
             await _abort(context, status_of(over.failure, facts, trailers))
         except HeadraceError as error:

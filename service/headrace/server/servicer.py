@@ -6,7 +6,6 @@ and then the run's events. The run is never touched by how its readers end, but 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -17,7 +16,6 @@ from headrace.errors import (
     FieldViolation,
     InputInvalid,
     PermissionRefused,
-    ProgramNotFound,
     RequestInvalid,
     RevisionMismatch,
 )
@@ -25,6 +23,7 @@ from headrace.program import Program
 from headrace.runs.hosted import Order
 from headrace.runs.registry import Registry
 from headrace.runs.run import Run
+from headrace.server.catalog import Catalog
 from headrace.server.faults import StreamAged
 from headrace.server.reader import Reader
 from headrace.server.rpc import Call, Gate, RunOver
@@ -34,9 +33,6 @@ from headrace.server.wire.events import prediction_message
 from headrace.server.wire.options import ReaderOptions, check_selectors, reader_options
 
 SERVICE = pb.DESCRIPTOR.services_by_name["HeadraceService"].full_name
-
-PAGE_SIZE = 100
-MAX_PAGE_SIZE = 1000
 
 MAX_STREAM_AGE = 1800.0
 """Seconds after which a stream is ended so that its reader may be moved."""
@@ -52,7 +48,7 @@ class Servicer:
         *,
         max_stream_age: float = MAX_STREAM_AGE,
     ) -> None:
-        self._programs = {program.name: program for program in programs}
+        self._catalog = Catalog(programs)
         self._registry = registry
         self._limits = registry.limits
         self._max_stream_age = max_stream_age
@@ -77,8 +73,8 @@ class Servicer:
         """Starts or joins a run and streams it."""
         request = call.request
         options = self._options(call, request.options)
-        program = self._program(call, request.program)
-        check_selectors(options, records.streamable_fields(program))
+        program = self._catalog.find(call.principal, request.program)
+        _check_fields(options, program)
         requests.check_not_negative(request.after_sequence)
         resumes = request.after_sequence > 0
         run = await self._registry.start(self._order(call, program, resumes=resumes))
@@ -90,11 +86,12 @@ class Servicer:
         options = self._options(call, request.options)
         requests.check_not_negative(request.after_sequence)
         run = await self._find(call, request.run_id)
+        _check_fields(options, self._catalog.find(call.principal, run.program))
         await self._stream(call, run, request.after_sequence, options)
 
     async def predict(self, call: Call[pb.PredictRequest]) -> pb.PredictResponse:
         """Runs a program, or joins its run, and gives the prediction."""
-        program = self._program(call, call.request.program)
+        program = self._catalog.find(call.principal, call.request.program)
         run = await self._registry.start(self._order(call, program))
         _name(call, run)
         cursor = run.join()
@@ -129,24 +126,18 @@ class Servicer:
         return pb.CancelRunResponse(run=records.run_message(run))
 
     async def list_programs(self, call: Call[pb.ListProgramsRequest]) -> pb.ListProgramsResponse:
-        """A page of the programs. The token of a page is the last name of the page before."""
+        """A page of the programs."""
         request = call.request
-
-        if not 0 <= request.page_size <= MAX_PAGE_SIZE:
-            raise RequestInvalid([FieldViolation("page_size", f"must be 0 to {MAX_PAGE_SIZE}")])
-
-        programs = self._open_to(call)
-        names = sorted(name for name in programs if name > request.page_token)
-        page = names[: request.page_size or PAGE_SIZE]
+        programs, token = self._catalog.page(call.principal, request.page_size, request.page_token)
 
         return pb.ListProgramsResponse(
-            programs=[records.program_message(programs[name]) for name in page],
-            next_page_token=page[-1] if len(page) < len(names) else "",
+            programs=[records.program_message(program) for program in programs],
+            next_page_token=token,
         )
 
     async def get_program(self, call: Call[pb.GetProgramRequest]) -> pb.GetProgramResponse:
         """One program."""
-        program = self._program(call, call.request.name, field="name")
+        program = self._catalog.find(call.principal, call.request.name, field="name")
 
         return pb.GetProgramResponse(program=records.program_message(program))
 
@@ -190,29 +181,6 @@ class Servicer:
             return program.check(inputs)
         except InputInvalid as error:
             raise requests.explain_empty(request, error) from None
-
-    def _open_to(self, call: Call[Any]) -> dict[str, Program]:
-        """The programs that the caller may run; others do not exist for it."""
-        return {
-            name: program
-            for name, program in self._programs.items()
-            if call.principal.may_run(name)
-        }
-
-    def _program(self, call: Call[Any], name: str, field: str = "program") -> Program:
-        if not name:
-            raise RequestInvalid([FieldViolation(field, "is required")])
-
-        programs = self._open_to(call)
-
-        if name not in programs:
-            near = difflib.get_close_matches(name[:100], programs, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise ProgramNotFound(
-                f"no program {name[:100]!r}; {hint}there are {', '.join(sorted(programs)) or 'none'}"
-            )
-
-        return programs[name]
 
     def _options(self, call: Call[Any], options: pb.StreamOptions) -> ReaderOptions:
         if options.include_data and not call.principal.include_data:
@@ -259,6 +227,11 @@ class Servicer:
             call.trailers["headrace-last-sequence"] = str(delivery.position)
 
         _conclude(call, run)
+
+
+def _check_fields(options: ReaderOptions, program: Program) -> None:
+    if options.fields:
+        check_selectors(options, records.streamable_fields(program))
 
 
 def _require_run_id(run_id: str) -> None:

@@ -1,0 +1,50 @@
+"""Catalog: the hosted programs, as each caller may see them. Others do not exist for it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+
+from headrace.errors import FieldViolation, ProgramNotFound, RequestInvalid
+from headrace.program import Program
+from headrace.server.config import Principal
+
+PAGE_SIZE = 100
+MAX_PAGE_SIZE = 1000
+
+
+class Catalog:
+    """Programs by name."""
+
+    def __init__(self, programs: Iterable[Program]) -> None:
+        self._programs = {program.name: program for program in programs}
+
+    def find(self, principal: Principal, name: str, field: str = "program") -> Program:
+        """A program; `field` is what the request calls its name. Raises ProgramNotFound."""
+        if not name:
+            raise RequestInvalid([FieldViolation(field, "is required")])
+
+        programs = self._open_to(principal)
+
+        if name not in programs:
+            near = difflib.get_close_matches(name[:100], programs, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise ProgramNotFound(
+                f"no program {name[:100]!r}; {hint}there are {', '.join(sorted(programs)) or 'none'}"
+            )
+
+        return programs[name]
+
+    def page(self, principal: Principal, size: int, token: str) -> tuple[list[Program], str]:
+        """Programs by name, and the token of the next page: the last name of this one."""
+        if not 0 <= size <= MAX_PAGE_SIZE:
+            raise RequestInvalid([FieldViolation("page_size", f"must be 0 to {MAX_PAGE_SIZE}")])
+
+        programs = self._open_to(principal)
+        names = sorted(name for name in programs if name > token)
+        page = names[: size or PAGE_SIZE]
+
+        return [programs[name] for name in page], page[-1] if len(page) < len(names) else ""
+
+    def _open_to(self, principal: Principal) -> Mapping[str, Program]:
+        return {name: one for name, one in self._programs.items() if principal.may_run(name)}
