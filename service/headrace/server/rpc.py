@@ -150,10 +150,6 @@ class Gate:
             return await answer(Call(parse(kind, data), context, principal, facts, trailers))
         except (AbortError, grpc.aio.InternalError):
             raise
-        except (
-            grpc.aio.InternalError
-        ):  # the client left, or its deadline passed, while a write was blocked
-            raise asyncio.CancelledError from None
         except RunOver as over:
             await _abort(context, status_of(over.failure, facts, trailers))
         except HeadraceError as error:
