@@ -54,15 +54,16 @@ class Module:
 
     def forward(self, /, *args: Any, **kwargs: Any) -> Any:
         """The module's work, for sync callers; unless overridden, `aforward` through the portal."""
-        self._demand_work()
+        self.demand_work()
         return portal.run(self.aforward, *args, **kwargs)
 
     async def aforward(self, /, *args: Any, **kwargs: Any) -> Any:
         """The module's work, for async callers; unless overridden, `forward` in a worker thread."""
-        self._demand_work()
+        self.demand_work()
         return await portal.in_thread(self.forward, *args, **kwargs)
 
-    def _demand_work(self) -> None:
+    def demand_work(self) -> None:
+        """Raises UsageError for a module that defines neither `forward` nor `aforward`."""
         if self.works_sync and self.works_async and type(self).forward is Module.forward:
             raise UsageError(f"{type(self).__name__} defines neither forward nor aforward")
 

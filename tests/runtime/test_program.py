@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 import pytest
+from headrace.adapters import JSONAdapter
 from headrace.chain_of_thought import ChainOfThought
 from headrace.context import context
 from headrace.errors import (
@@ -15,6 +16,7 @@ from headrace.errors import (
     InputInvalid,
     OutputUnserialisable,
     ProgramResultInvalid,
+    SignatureError,
     UsageError,
 )
 from headrace.module import Module
@@ -22,6 +24,7 @@ from headrace.predict import Predict
 from headrace.program import Program
 from headrace.react import ReAct
 from headrace.runs.execution import Execution
+from headrace.streaming import StatusMessageProvider
 from headrace.values import Prediction
 from pydantic import BaseModel
 from scripted_lm import ScriptedLM, chat
@@ -117,6 +120,15 @@ def test_name_and_description_come_from_the_class_unless_given() -> None:
 
     assert (program.name, program.description) == ("router", "Finds a way.")
     assert Program(Router(), name="way", description="A way.").name == "way"
+
+
+@pytest.mark.parametrize(
+    ("class_name", "name"), [("QA", "qa"), ("HTTPFetch2", "http_fetch2"), ("ToDo", "to_do")]
+)
+def test_a_class_name_becomes_words(class_name: str, name: str) -> None:
+    made: type[Router] = type(class_name, (Router,), {})
+
+    assert Program(made()).name == name
 
 
 def test_example_inputs_are_the_authors_or_made_from_the_schema() -> None:
@@ -219,6 +231,65 @@ def test_the_revision_is_the_same_in_another_process() -> None:
     assert printed[0] == printed[1] != b""
 
 
-def test_what_is_no_module_cannot_be_hosted() -> None:
-    with pytest.raises(UsageError, match="needs a Module, not str"):
-        Program("question -> answer")  # type: ignore[arg-type]
+untyped: Any = Program
+"""Type checkers would refuse most of what follows."""
+
+
+@pytest.mark.parametrize(
+    ("options", "way_out"),
+    [
+        ({"lm": "openai/x"}, r"lm=headrace\.LM\("),
+        ({"adapter": JSONAdapter}, r"adapter=headrace\.JSONAdapter\(\)"),
+        ({"status": StatusMessageProvider}, "an instance of a StatusMessageProvider subclass"),
+        ({"examples": {"question": "?"}}, r"examples=\[\{'question'"),
+        ({"outputs": "inputs -> answer"}, "write the outputs alone"),
+        ({"outputs": 5}, "give a string or a Signature class"),
+        ({"name": "a/b c"}, "use letters, digits"),
+    ],
+)
+def test_what_does_not_fit_is_refused_when_the_program_is_made(
+    options: dict[str, Any], way_out: str
+) -> None:
+    with pytest.raises((UsageError, SignatureError), match=way_out):
+        untyped(Predict("question -> answer"), **options)
+
+
+class Positional(Module):
+    def forward(self, question: str, /) -> str:
+        return question
+
+
+class Idle(Module):
+    """Does nothing."""
+
+
+@pytest.mark.parametrize(
+    ("module", "way_out"),
+    [
+        (Predict, "needs a Module, not type"),
+        (print, "needs a Module, not builtin_function_or_method"),
+        (Positional(), "inputs have names: take out the /"),
+        (Idle(), "Idle defines neither forward nor aforward"),
+    ],
+)
+def test_what_cannot_be_called_with_named_inputs_cannot_be_hosted(
+    module: Any, way_out: str
+) -> None:
+    with pytest.raises(UsageError, match=way_out):
+        untyped(module)
+
+
+def test_a_subclass_of_a_built_in_module_may_name_its_own_inputs() -> None:
+    class Own(ChainOfThought):
+        async def aforward(self, topic: str, words: int = 9) -> Prediction:  # pyright: ignore[reportIncompatibleMethodOverride] - callers name inputs
+            return await super().aforward(question=f"{topic} in {words} words")
+
+    class Same(ChainOfThought):
+        async def aforward(self, /, *args: Any, **kwargs: Any) -> Prediction:
+            return await super().aforward(*args, **kwargs)
+
+    assert facts(Program(Own("question -> answer"))) == [
+        ("topic", "str", True),
+        ("words", "int", False),
+    ]
+    assert facts(Program(Same("question -> answer"))) == [("question", "str", True)]

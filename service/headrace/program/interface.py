@@ -18,7 +18,14 @@ from headrace.errors import UsageError
 from headrace.module import Module
 from headrace.predict import Predict
 from headrace.react import ReAct
-from headrace.signatures import Field, InputField, OutputField, Signature, make_signature
+from headrace.signatures import (
+    Field,
+    InputField,
+    OutputField,
+    Signature,
+    ensure_signature,
+    make_signature,
+)
 from headrace.values import Prediction
 
 Outputs = type[Signature] | str | None
@@ -28,22 +35,36 @@ NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
 
 
 def input_fields(module: Module) -> Sequence[Field]:
-    """The program's inputs. Raises UsageError for annotations that cannot be resolved."""
+    """The program's inputs.
+
+    Raises UsageError for a module without work, annotations that cannot be resolved, and parameters
+    that cannot be given by name.
+    """
+    work = _work_of(module)
+    parameters = inspect.signature(work).parameters.values()
+    named = [parameter for parameter in parameters if parameter.kind in NAMED]
+
+    for parameter in parameters:
+        if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
+            raise UsageError(
+                f"{work.__qualname__} takes {parameter.name!r} by position, and inputs have names: "
+                "take out the /"
+            )
+
     built_in = _signature_of(module)
 
-    if built_in is not None:
+    if built_in is not None and not named:  # a subclass of a built-in may name its own
         return list(built_in.input_fields.values())
 
-    work = _work_of(module)
     hints = _hints(work)
-    fields: list[Field] = []
 
-    for name, parameter in inspect.signature(work).parameters.items():
-        if parameter.kind in NAMED:
-            default = ... if parameter.default is parameter.empty else parameter.default
-            fields.append(InputField(default).named(name, hints.get(name)))
+    return [_input(parameter, hints.get(parameter.name)) for parameter in named]
 
-    return fields
+
+def _input(parameter: inspect.Parameter, annotation: Any) -> Field:
+    default = ... if parameter.default is parameter.empty else parameter.default
+
+    return InputField(default).named(parameter.name, annotation)  # type: ignore[no-any-return]  # typed Any for class bodies
 
 
 def output_fields(module: Module, declared: Outputs) -> Sequence[Field]:
@@ -59,6 +80,8 @@ def output_fields(module: Module, declared: Outputs) -> Sequence[Field]:
 
 
 def _work_of(module: Module) -> Callable[..., Any]:
+    module.demand_work()
+
     return module.aforward if module.works_async else module.forward
 
 
@@ -77,7 +100,7 @@ def _signature_of(module: Module) -> type[Signature] | None:
 
 def _declared(outputs: type[Signature] | str) -> type[Signature]:
     if not isinstance(outputs, str):
-        return outputs
+        return ensure_signature(outputs)
 
     if "->" in outputs:
         raise UsageError(

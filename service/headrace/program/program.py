@@ -7,6 +7,7 @@ the work of a run out of them.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -25,6 +26,9 @@ from headrace.signatures import Field, make_signature
 from headrace.streaming.status import ProviderMessages, StatusMessageProvider
 from headrace.tools import Tool
 from headrace.values import to_jsonable
+
+_NAME = re.compile(r"\w[\w.-]*")
+_BEFORE_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +68,10 @@ class Program:
         if not isinstance(module, Module):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
             raise UsageError(f"a program needs a Module, not {type(module).__name__}")
 
+        _demand(lm, BaseLM, "lm=headrace.LM('openai/gpt-4o-mini')")
+        _demand(adapter, Adapter, "adapter=headrace.JSONAdapter()")
         self.module = module
-        self.name = name or _snake_case(type(module).__name__)
+        self.name = _checked_name(name or _snake_case(type(module).__name__))
         self.description = description or _first_paragraph(type(module).__doc__)
         self.lm = lm
         self.adapter = adapter
@@ -164,6 +170,9 @@ class Program:
             return await self.module.acall(**inputs)
 
     def _checked(self, examples: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+        if isinstance(examples, Mapping):
+            raise UsageError("examples are a list of inputs, as in examples=[{'question': '...'}]")
+
         for number, example in enumerate(examples):
             try:
                 self.check(example)
@@ -182,11 +191,22 @@ def _tools(module: Module) -> Iterator[Tool]:
             yield part
 
 
+def _demand(given: object, kind: type, as_in: str) -> None:
+    if given is not None and not isinstance(given, kind):
+        raise UsageError(f"a program takes {as_in}, not {given!r}")
+
+
+def _checked_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} is no name for a program; use letters, digits, '_', '-' and '.'"
+        )
+
+    return name
+
+
 def _snake_case(name: str) -> str:
-    return "".join(
-        f"_{letter.lower()}" if letter.isupper() and at else letter.lower()
-        for at, letter in enumerate(name)
-    )
+    return _BEFORE_WORD.sub("_", name).lower()
 
 
 def _first_paragraph(text: str | None) -> str:
