@@ -33,6 +33,10 @@ serve: .venv/run.stamp ## Serve the demo programs on LISTEN (127.0.0.1:50051) un
 test: .venv/dev.stamp ## Run the tests. PYTEST_ARGS= runs the slow ones too.
 	@$(BIN)/pytest $(PYTEST_ARGS)
 
+.PHONY: interop
+interop: .venv/dev.stamp ## Run every client, in four languages, through the same cases; write docs/interop.md.
+	@HEADRACE_INTEROP_PAGE=docs/interop.md $(BIN)/pytest tests/interop/test_matrix.py
+
 .PHONY: check
 check: lint types check-proto ## Run everything that checks without running: lint, types, check-proto.
 
@@ -60,8 +64,10 @@ PROTOC := PATH="$(CURDIR)/$(BIN):$$PATH" python -m grpc_tools.protoc -Iheadrace_
 PROTO_FILES := headrace_proto/v1/headrace.proto
 
 .PHONY: proto
-proto: .venv/dev.stamp ## Generate the Python stubs from the contract; commit both together.
+proto: .venv/dev.stamp ## Generate the stubs from the contract; commit both together.
 	@$(call generate,proto)
+	! command -v go >/dev/null || client/go/generate.sh
+	! command -v npm >/dev/null || client/node/generate.sh
 
 .PHONY: check-proto
 check-proto: .venv/dev.stamp ## Check that the committed stubs are what the contract generates.
@@ -133,4 +139,5 @@ show_packages := sed -un 's/^Collecting \([A-Za-z0-9._-]*\).*/  \1/p'
 .PHONY: clean
 clean: ## Remove everything that make made, .venv included.
 	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf client/node/{node_modules,dist,build} client/java/{,example/}target
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -65,5 +65,5 @@ def pytest_terminal_summary(
         terminalreporter.section("interop")
         terminalreporter.write_line(table.drawn(outcomes))
 
-    if outcomes and PAGE:
+    if outcomes and PAGE and table.is_green(outcomes):
         Path(PAGE).write_text(table.page(outcomes), encoding="utf-8")

@@ -77,6 +77,13 @@ def drawn(outcomes: Outcomes) -> str:
     )
 
 
+def is_green(outcomes: Outcomes) -> bool:
+    """Whether every language passed every case."""
+    everything = [["passed"] * len(LANGUAGES)] * len(outcomes)
+
+    return [list(case.outcomes.values()) for case in outcomes.values()] == everything
+
+
 def page(outcomes: Outcomes) -> str:
     """The page of the documentation."""
     return PAGE.format(

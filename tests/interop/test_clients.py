@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-
 from interop.languages import LANGUAGES, ROOT, install_node, require, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # downloads and compiles, the first time
