@@ -15,6 +15,8 @@ from pages.shell import PATIENCE, Shell
 
 ADDRESS = "127.0.0.1:50051"
 """What pages write. The server listens on another port, which takes its place."""
+GATEWAY = "127.0.0.1:8080"
+"""The same, for a gateway that the page has started."""
 PROGRAMS = "headrace.demo:composer headrace.demo:qa"
 SERVES = re.compile(r"^(headrace (serve|gateway|mock-lm)|make serve)\b")
 CALLS = re.compile(r"\bheadrace (run|attach|cancel|programs|describe)\b")
@@ -33,6 +35,7 @@ class Story:
         self._shell = Shell(folder, environment)
         self._prompt = Prompt(folder, environment)
         self._address = ""
+        self._gateway = GATEWAY
 
     def run_up_to(self, block: Block) -> None:
         """Runs the block, and before it those that have not been run. AssertionError where one fails."""
@@ -92,15 +95,21 @@ class Story:
 
     def _serve(self, command: str) -> str:
         anywhere = "LISTEN=127.0.0.1:0" if command.startswith("make") else "--listen 127.0.0.1:0"
-        address = self._shell.serve(f"{command.strip()} {anywhere}")
+        serving = f"{command.strip()} {anywhere}"
 
-        if not command.startswith("headrace mock-lm"):
-            self._address = address
+        if command.startswith("headrace gateway"):
+            self._gateway = self._shell.serve(self._placed(f"{serving} --server {ADDRESS}"))
+        elif command.startswith("headrace mock-lm"):
+            self._shell.serve(serving)
+        else:
+            self._address = self._shell.serve(serving)
 
         return ""
 
     def _placed(self, text: str) -> str:
         """The text with the address of the page's server, which is started when first spoken of."""
+        text = text.replace(GATEWAY, self._gateway)
+
         if ADDRESS not in text:
             return text
 
