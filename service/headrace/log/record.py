@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from headrace.events import Event, Token
 from headrace.log.merging import Entry, merge
 
-BLOCK = 1024
+BLOCK = 128
 """Entries that a merging log merges at a time; the newest block stays as it was recorded."""
 
 EVENT_BYTES = 256
