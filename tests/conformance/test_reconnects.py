@@ -47,7 +47,9 @@ async def test_nothing_is_lost_however_often_connections_are_killed(cycles: int)
 
             return journals
 
-        followed = await asyncio.gather(*(follow(number) for number in range(min(cycles // PER_RUN, 24))))
+        followed = await asyncio.gather(
+            *(follow(number) for number in range(min(cycles // PER_RUN, 24)))
+        )
 
     assert validate([journal for journals in followed for journal in journals]) == []
     assert proxy.cuts >= cycles

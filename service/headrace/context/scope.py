@@ -35,6 +35,8 @@ class Call:
     usage: Usage | None = None
     lm: LmCall | None = None
     started: float = field(default_factory=time.monotonic)
+    task: asyncio.Task[Any] | None = None
+    """The task it runs in, where it is one of the run's loop."""
 
     def update(self, *, failure: HeadraceError | None = None, lm: LmCall | None = None) -> None:
         """Records an UPDATE in the current run, such as an LM attempt that will be retried."""
@@ -71,6 +73,7 @@ class RunScope:
 
     def begin(self, call: Call) -> None:
         """Records the START of a call."""
+        call.task = _task_here()
         self._calls[call.call_id] = call
         self.emit(self._status(call, Phase.START))
 
@@ -104,13 +107,17 @@ class RunScope:
             writer.close()
 
     def end_left_behind(self) -> None:
-        """Ends what tasks and threads the program left behind still have open, newest first."""
+        """Ends what tasks and threads the program left behind still have open, newest first.
+
+        Their tasks are cancelled, so that nobody goes on asking providers for a run that is over.
+        """
         for writer in tuple(self._writers.values()):
             writer.close()
 
         for call in sorted(self._calls.values(), key=lambda call: -call.call_id):
             if call.parent_call_id:
                 self.end(call, asyncio.CancelledError())
+                _cancel(call.task)
 
     def close(self, error: BaseException | None) -> None:
         """Ends all that is open; the run itself as `error` says, unless it has ended."""
@@ -143,6 +150,19 @@ class RunScope:
             data=_data(call, phase),
             lm=call.lm,
         )
+
+
+def _task_here() -> asyncio.Task[Any] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # no loop runs in this thread
+        return None
+
+
+def _cancel(task: asyncio.Task[Any] | None) -> None:
+    """Cancels a task from whatever thread, unless it is the one that runs here."""
+    if task is not None and task is not _task_here() and not task.get_loop().is_closed():
+        task.get_loop().call_soon_threadsafe(task.cancel)
 
 
 def outcome_of(error: BaseException | None) -> Outcome:
