@@ -14,7 +14,7 @@ import pytest
 from headrace.adapters import ChatAdapter, JSONAdapter, XMLAdapter
 from headrace.asyncify import asyncify
 from headrace.chain_of_thought import ChainOfThought
-from headrace.context import configure, context, settings
+from headrace.context import configure, context, portal, settings
 from headrace.errors import (
     AdapterParseError,
     LMStreamBrokenError,
@@ -440,6 +440,65 @@ def test_closing_a_sync_stream_closes_the_lm() -> None:
         stream.close()
 
     assert lm.closed == 1
+    assert list(stream) == []
+
+
+def test_an_exception_thrown_into_a_sync_stream_closes_it() -> None:
+    lm = Endless()
+
+    with context(lm=lm):
+        stream = streamify(Predict("question -> answer"), async_streaming=False)(question="?")
+        next(stream)
+
+    with pytest.raises(KeyError):
+        stream.throw(KeyError)
+
+    assert lm.closed == 1
+
+
+def test_a_sync_stream_that_is_dropped_closes_the_lm_whoever_collects_it() -> None:
+    lm = Endless()
+
+    async def collect() -> None:
+        gc.collect()
+
+        for _ in range(1000):
+            if lm.closed:
+                break
+
+            await asyncio.sleep(0.01)
+
+    def drop() -> None:
+        with context(lm=lm):
+            stream = streamify(Predict("question -> answer"), async_streaming=False)(question="?")
+
+        next(stream)
+        cycle: list[Any] = [stream]
+        cycle.append(cycle)
+
+    gc.disable()
+
+    try:
+        drop()
+        portal.run(
+            collect
+        )  # on the loop that the stream ran on: waiting for itself would never end
+    finally:
+        gc.enable()
+
+    assert lm.closed == 1
+
+
+async def test_a_sync_stream_on_its_own_loop_is_refused_and_does_not_wait_for_ever() -> None:
+    with context(lm=Endless()):
+        stream = streamify(Predict("question -> answer"), async_streaming=False)(question="?")
+
+    await portal.in_thread(next, stream)
+
+    with pytest.raises(UsageError, match="use await"):
+        next(stream)
+
+    await portal.in_thread(stream.close)
 
 
 async def test_a_stream_that_nobody_reads_starts_nothing() -> None:

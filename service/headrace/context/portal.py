@@ -23,6 +23,8 @@ from concurrent.futures import Future
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
+from headrace.errors import UsageError
+
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -139,9 +141,29 @@ def run(function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwarg
     Raises CancelledError when the run around the caller is cancelled. An exception in the waiting
     thread itself (KeyboardInterrupt) cancels the coroutine before it propagates.
     """
+    return run_on(loop_from_here(), function, *args, **kwargs)
+
+
+def loop_from_here() -> asyncio.AbstractEventLoop:
+    """The loop on which `run`, called here, runs a coroutine."""
+    hop, running = _hop.get(), _running()
+
+    return hop.loop if hop is not None and hop.loop is not running else _background_loop(running)
+
+
+def run_on(
+    loop: asyncio.AbstractEventLoop,
+    function: Callable[P, Awaitable[T]],
+    /,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """`run` on a chosen loop. Raises UsageError on that loop's own thread, which would wait for itself."""
+    if loop is _running():
+        raise UsageError("sync code on an event loop's thread cannot wait for that loop; use await")
+
     hop = _hop.get()
-    running = _running()
-    loop = hop.loop if hop is not None and hop.loop is not running else _background_loop(running)
+    hop = hop if hop is not None and hop.loop is loop else None
     context = contextvars.copy_context()
     context.run(_hop.set, None)
     outcome: Future[T] = Future()

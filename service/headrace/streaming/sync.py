@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
+import asyncio
 from collections.abc import AsyncGenerator, Generator
-from typing import TypeVar
+from types import TracebackType
+from typing import NoReturn, TypeVar
 
 from headrace.context import portal
 from headrace.errors import UsageError
@@ -15,7 +16,7 @@ T = TypeVar("T")
 def apply_sync_streaming(async_generator: AsyncGenerator[T, None]) -> Generator[T, None, None]:
     """Gives a sync generator over an async one, which runs on a background loop.
 
-    Closing it, or breaking off a loop over it, closes the async one before it returns. Raises
+    Breaking off a loop over it closes the async one, and `close` returns once that is done. Raises
     UsageError for what is no async generator.
     """
     if not isinstance(async_generator, AsyncGenerator):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
@@ -24,18 +25,46 @@ def apply_sync_streaming(async_generator: AsyncGenerator[T, None]) -> Generator[
             f"{async_generator!r}"
         )
 
-    return _items(async_generator)
+    return SyncStream(async_generator)
 
 
-def _items(async_generator: AsyncGenerator[T, None]) -> Generator[T, None, None]:
-    try:
-        while True:
-            try:
-                item = portal.run(async_generator.__anext__)
-            except StopAsyncIteration:
-                return
+class SyncStream(Generator[T, None, None]):
+    """An async generator, read step by step on one loop.
 
-            yield item
-    finally:
-        if not sys.is_finalizing():  # at exit the background loop's thread is gone already
-            portal.run(async_generator.aclose)
+    A class and not a generator function, because a generator that is dropped runs its `finally`
+    wherever the collector happens to be, on a loop's own thread too, and must not wait there. When this
+    is dropped, the async generator is, and its loop closes it.
+    """
+
+    def __init__(self, stream: AsyncGenerator[T, None]) -> None:
+        self._stream = stream
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def send(self, value: None, /) -> T:
+        """The next item."""
+        try:
+            return portal.run_on(self._own_loop(), self._stream.__anext__)
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    def throw(
+        self,
+        kind: type[BaseException] | BaseException,
+        value: object = None,
+        traceback: TracebackType | None = None,
+        /,
+    ) -> NoReturn:
+        """Closes the stream and raises the exception."""
+        self.close()
+
+        raise kind
+
+    def close(self) -> None:
+        """Closes the stream, and waits until its run is over."""
+        portal.run_on(self._own_loop(), self._stream.aclose)
+
+    def _own_loop(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            self._loop = portal.loop_from_here()
+
+        return self._loop
