@@ -147,6 +147,10 @@ def _options(config: Mapping[str, Any], of_the_call: object) -> dict[str, Any]:
 
     options: dict[str, Any] = {**config, **of_the_call}
 
+    for name in ("n", "temperature"):
+        if not isinstance(options.get(name) or 0, int | float):
+            raise UsageError(f"{name} is a number, not {options[name]!r}")
+
     if (options.get("n") or 1) > 1 and (options.get("temperature") or 0.0) <= 0.15:
         options["temperature"] = SEVERAL_NEED_TEMPERATURE
 

@@ -74,6 +74,7 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "demos that are no mappings": (called(demos=[("why?", "because")]), "a list of Examples"),
     "one demo that is no list": (called(demos={"question": "why?"}), "a list of Examples"),
     "options that are no dict": (called(config=3), r"config is a dict .* \{'n': 3\}"),
+    "a number that is none": (called(config={"n": "3"}), "n is a number, not '3'"),
     "turns that are none": (
         lambda: untyped.Predict("question, history: headrace.History -> answer")(
             question="?", history=["hello"]
