@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -351,6 +352,26 @@ async def test_draining_stops_what_does_not_end_in_time(registry: Registry) -> N
     assert await soon(registry.drain(0.01)) == 1
     assert run.failure is not None
     assert run.failure.metadata == {"by": "drain"}
+
+
+async def test_draining_does_not_wait_for_a_program_that_will_not_stop(registry: Registry) -> None:
+    entered, released = asyncio.Event(), asyncio.Event()
+
+    async def stubborn(question: str) -> object:
+        entered.set()
+
+        while not released.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await released.wait()
+
+        return "never mind"
+
+    run = await started(registry, order(stubborn))
+    await soon(entered.wait())
+
+    assert await soon(registry.drain(0.01, unwind=0.01)) == 1
+    assert run.state is RunState.CANCELLED
+    released.set()
 
 
 async def test_nothing_is_left_behind(registry: Registry) -> None:

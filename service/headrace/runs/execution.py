@@ -98,15 +98,17 @@ class Execution:
 
         self.error = error
         self._task.cancel()
-        self._timers.append(self._task.get_loop().call_later(GRACE, self._leave_behind))
+        self._timers.append(self._task.get_loop().call_later(GRACE, self.abandon))
 
     async def ended(self) -> None:
         """Waits until the run is over."""
         await self._ended.wait()
 
-    def _leave_behind(self) -> None:
-        logger.warning("a program did not stop %g s after its cancellation", GRACE)
-        self._close()
+    def abandon(self) -> None:
+        """Closes the run without a program that did not stop when it was told to."""
+        if not self.over:
+            logger.warning("a program did not stop when its run was stopped")
+            self._close()
 
     async def _run(self) -> None:
         try:

@@ -99,16 +99,13 @@ class Registry:
 
         return run
 
-    def refuse_new(self) -> None:
-        """From now on runs can be joined but not started."""
-        self._admission.draining = True
-
     async def drain(self, timeout: float, unwind: float = STOP_WAIT) -> int:
         """Takes no new runs, lets those there are end within `timeout` seconds, then stops them.
 
-        Stopped programs get `unwind` seconds to end. Gives how many runs had to be stopped.
+        Stopped programs get `unwind` seconds to end; after that all runs are over. Gives how many had
+        to be stopped.
         """
-        self.refuse_new()
+        self._admission.draining = True
         await _over(list(self._live), timeout)
         rest = [run for run in self._live if not run.over]
 
@@ -117,11 +114,14 @@ class Registry:
 
         await _over(rest, unwind)
 
+        for run in rest:
+            run.abandon()
+
         return len(rest)
 
     async def close(self) -> None:
-        """Stops everything and forgets it."""
-        await self.drain(0.0)
+        """Stops everything at once and forgets it."""
+        await self.drain(0.0, unwind=0.0)
         watchers = list(self._live.values())
 
         for watcher in watchers:

@@ -161,6 +161,11 @@ class Run:
             self._refused = error
             self.log.close()
 
+    def abandon(self) -> None:
+        """Ends it, once it was stopped, without waiting any longer for its program."""
+        if self._execution is not None:
+            self._execution.abandon()
+
     def join(self, after: int = 0) -> Cursor:
         """A reader comes: a place in the log, to be given to `leave`."""
         self.reader_count += 1
