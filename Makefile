@@ -58,6 +58,27 @@ types: .venv/dev.stamp ## Check types, strictly, with mypy and pyright.
 	@$(BIN)/mypy service client/headrace_client tests
 	$(BIN)/pyright
 
+# Measuring
+
+.PHONY: bench
+bench: .venv/run.stamp ## Measure every figure of docs/performance.md beside peers and limits: half an hour.
+	@$(call check_loop)
+	$(BIN)/python -m bench.report
+
+.PHONY: bench-quick
+bench-quick: .venv/run.stamp ## The same, small, in five minutes. Fails when text is lost, never on time.
+	@$(call check_loop)
+	$(BIN)/python -m bench.report --quick
+
+# The bench compares both event loops.
+define check_loop
+$(BIN)/python -c 'import uvloop' 2>/dev/null || if command -v uv >/dev/null; then
+  uv pip install --python $(BIN)/python -e '.[service,cli,uvloop]'
+else
+  $(BIN)/python -m pip install --quiet -e '.[service,cli,uvloop]'
+fi
+endef
+
 # The contract
 
 PROTOC := PATH="$(CURDIR)/$(BIN):$$PATH" python -m grpc_tools.protoc -Iheadrace_proto=proto/headrace

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import subprocess
 
 from bench.children import upstream
 from bench.load import flood, paced
@@ -35,9 +34,12 @@ async def record(name: str, load: str, seconds: int) -> None:
         client = TARGETS[name].client(child.address)
         await client.ask(Question("play:20"))
         options = ["-o", str(picture), "-d", str(seconds), "-r", str(RATE), "-p", str(child.pid)]
-        spy = subprocess.Popen([str(py_spy), "record", *options], stderr=subprocess.DEVNULL)
+        spy = await asyncio.create_subprocess_exec(
+            str(py_spy), "record", *options, stderr=asyncio.subprocess.DEVNULL
+        )
+        watching = asyncio.ensure_future(spy.wait())
 
-        while spy.poll() is None:
+        while not watching.done():
             if load == "paced":
                 await paced(child, client, question, streams=50)
             else:

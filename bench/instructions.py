@@ -38,8 +38,9 @@ def counted(valgrind: str, dialect: str, count: int) -> int:
     options = ["--tool=callgrind", f"--callgrind-out-file={out}"]
     python = [sys.executable, "-m", "bench.instructions", dialect, str(count)]
     environment = {**os.environ, "PYTHONHASHSEED": "0"}  # the same dictionaries every time
+    command = [valgrind, *options, *python]
     said = subprocess.run(
-        [valgrind, *options, *python], cwd=ROOT, env=environment, capture_output=True, text=True
+        command, check=True, cwd=ROOT, env=environment, capture_output=True, text=True
     ).stderr
     found = _COUNT.search(said)
 

@@ -11,6 +11,7 @@ import asyncio
 import gc
 import os
 import sys
+import time
 
 from bench.children import upstream
 from bench.load import percentile
@@ -49,12 +50,11 @@ async def watch(streams: int, seconds: int, *, settled: bool) -> None:
         process = await asyncio.create_subprocess_exec(sys.executable, *arguments)
         ended = asyncio.ensure_future(process.wait())
         late: list[float] = []
-        loop = asyncio.get_running_loop()
 
         while not ended.done():
-            due = loop.time() + EVERY
+            due = time.monotonic() + EVERY
             await asyncio.sleep(EVERY)
-            late.append((loop.time() - due) * 1000)
+            late.append((time.monotonic() - due) * 1000)
 
     late.sort()
     shares = [percentile(late, share) for share in (0.5, 0.99, 0.999)]

@@ -22,7 +22,7 @@ matplotlib.rcParams.update(
     }
 )
 
-from matplotlib import pyplot  # type: ignore[import-not-found]
+from matplotlib import pyplot  # noqa: E402 - after the choice above
 
 COLOURS = {
     "headrace": "#0b6e99",
