@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from headrace.lm import LM
 from headrace.module import Module
@@ -31,7 +32,18 @@ class Sleeper(Module):
         return Prediction(answer="awake")
 
 
+class Stuck(Module):
+    """Sync code that does not return."""
+
+    def forward(self, question: str) -> Prediction:
+        write("answer", question)
+        time.sleep(120)
+
+        return Prediction(answer=question)
+
+
 echo = Echo()
+stuck = Stuck()
 sleeper = Program(Sleeper(), name="sleeper")
 nothing = 3
 

@@ -87,6 +87,18 @@ async def test_what_still_runs_at_the_drain_timeout_is_stopped() -> None:
         assert await soon(process.ended()) == 0
 
 
+async def test_sync_code_that_does_not_return_cannot_hold_it_up() -> None:
+    async with serving("server.hosted:stuck", "--drain-timeout", "0.2") as process:
+        async with grpc.aio.insecure_channel(await soon(process.address())) as channel:
+            request = pb.RunRequest(program="stuck", inputs_json='{"question": "why?"}')
+            running = await begun(stub_of(channel).Run(request))
+            process.signal(signal.SIGTERM)
+            ended = await soon(running)
+
+        assert ended.trailers["headrace-run-state"] == "CANCELLED"
+        assert await soon(process.ended()) == 0
+
+
 async def test_told_twice_it_ends_at_once() -> None:
     async with (
         serving(SLEEPER, "--drain-timeout", "60") as process,
