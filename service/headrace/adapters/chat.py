@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from headrace.adapters.fallback import FallbackAdapter
-from headrace.adapters.prompt import outputs_present, placeholder
+from headrace.adapters.prompt import STRUCTURE, outputs_present
 from headrace.adapters.wording import asked_type, type_note, value_text
 from headrace.parsing import ChatParser, FieldParser
 from headrace.signatures import Signature
@@ -26,17 +26,10 @@ class ChatAdapter(FallbackAdapter):
 
     def format_field_structure(self, signature: type[Signature]) -> str:
         """The headers of all fields, in order."""
-        inputs = [
-            self.format_field(name, placeholder(field))
-            for name, field in signature.input_fields.items()
-        ]
-        outputs = [
-            self.format_field(name, placeholder(field, type_note(field)))
-            for name, field in signature.output_fields.items()
-        ]
-        opening = "Every interaction has this structure, with values in place of the {names}."
+        inputs = self.format_placeholders(signature.input_fields.values())
+        outputs = self.format_placeholders(signature.output_fields.values(), type_note)
 
-        return "\n\n".join([opening, *inputs, *outputs, END])
+        return "\n\n".join([STRUCTURE, *inputs, *outputs, END])
 
     def format_assistant_message_content(
         self,

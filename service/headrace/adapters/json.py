@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from headrace.adapters.base import Adapter
-from headrace.adapters.prompt import outputs_present, placeholder
+from headrace.adapters.prompt import outputs_present
 from headrace.adapters.repair import mended
 from headrace.adapters.strict_schema import strict_schema
 from headrace.adapters.wording import asked_type, json_text, shown_value, type_note
@@ -55,10 +55,7 @@ class JSONAdapter(Adapter):
 
     def format_field_structure(self, signature: type[Signature]) -> str:
         """The headers of the inputs, and the object of the outputs."""
-        inputs = [
-            self.format_field(name, placeholder(field))
-            for name, field in signature.input_fields.items()
-        ]
+        inputs = self.format_placeholders(signature.input_fields.values())
         outputs = ",\n".join(
             f'  "{name}": "{{{name}}}"' if field.streams_text else f'  "{name}": {{{name}}}'
             for name, field in signature.output_fields.items()

@@ -8,13 +8,25 @@ from __future__ import annotations
 
 import abc
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from headrace.adapters.history import history_field, turns_of
 from headrace.adapters.wording import INCOMPLETE, NOT_SUPPLIED, field_list, value_text
 from headrace.lm.base import Message
 from headrace.signatures import Field, Signature
+
+STRUCTURE = "Every interaction has this structure, with values in place of the {names}."
+
+
+def no_note(field: Field) -> str:
+    """For fields of which nothing is to be said."""
+    return ""
+
+
+def placeholder(field: Field, note: str) -> str:
+    """What stands for a value where the structure of an interaction is shown."""
+    return f"{{{field.name}}}" + (f"        # note: the value {note}" if note else "")
 
 
 class PromptWriter(abc.ABC):
@@ -43,6 +55,12 @@ class PromptWriter(abc.ABC):
     def format_field(self, name: str, text: str) -> str:
         """A field with its value as text."""
         return f"[[ ## {name} ## ]]\n{text}"
+
+    def format_placeholders(
+        self, fields: Iterable[Field], note: Callable[[Field], str] = no_note
+    ) -> list[str]:
+        """Fields with placeholders for their values, and what `note` says the values must be."""
+        return [self.format_field(one.name, placeholder(one, note(one))) for one in fields]
 
     def format(
         self, signature: type[Signature], demos: Sequence[Any], inputs: Mapping[str, Any]
@@ -158,8 +176,3 @@ def outputs_present(
     stated = {name: outputs.get(name, missing) for name in signature.output_fields}
 
     return {name: value for name, value in stated.items() if name in outputs or value is not None}
-
-
-def placeholder(field: Field, note: str = "") -> str:
-    """What stands for a value where the structure of an interaction is shown."""
-    return f"{{{field.name}}}" + (f"        # note: the value {note}" if note else "")

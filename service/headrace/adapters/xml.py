@@ -11,7 +11,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from headrace.adapters.fallback import FallbackAdapter
-from headrace.adapters.prompt import outputs_present, placeholder
+from headrace.adapters.prompt import STRUCTURE, outputs_present
 from headrace.adapters.wording import asked_type, type_note, value_text
 from headrace.parsing import FieldParser, XMLParser
 from headrace.signatures import Signature
@@ -30,17 +30,10 @@ class XMLAdapter(FallbackAdapter):
 
     def format_field_structure(self, signature: type[Signature]) -> str:
         """The tags of all fields, in order."""
-        inputs = [
-            self.format_field(name, placeholder(field))
-            for name, field in signature.input_fields.items()
-        ]
-        outputs = [
-            self.format_field(name, placeholder(field, type_note(field)))
-            for name, field in signature.output_fields.items()
-        ]
-        opening = "Every interaction has this structure, with values in place of the {names}."
+        inputs = self.format_placeholders(signature.input_fields.values())
+        outputs = self.format_placeholders(signature.output_fields.values(), type_note)
 
-        return "\n\n".join([opening, *inputs, *outputs])
+        return "\n\n".join([STRUCTURE, *inputs, *outputs])
 
     def format_assistant_message_content(
         self,
