@@ -12,6 +12,7 @@ import logging
 import uuid
 from collections.abc import Callable
 
+from headrace.context.portal import zombie_threads
 from headrace.errors import RunCancelled, RunIdReused, RunNotFound
 from headrace.lm import set_cache_scope
 from headrace.runs.about import about
@@ -184,3 +185,6 @@ def _report(run: Run) -> None:
     else:
         cause = run.failure.__cause__
         logger.error("run failed: %s", run.failure.message, exc_info=cause)
+
+    if zombies := zombie_threads():
+        logger.warning("zombie_threads: %d, of sync code that has outlived its run", zombies)
