@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
@@ -72,6 +75,33 @@ async def test_threads_that_a_blocking_coroutine_starts_can_call_the_core() -> N
 
     assert fan_out() == [0, 2, 4]  # blocks this very loop
     assert await portal.in_thread(fan_out) == [0, 2, 4]
+
+
+FORKS = """
+import asyncio, os, signal
+from headrace.context import portal
+
+async def double(number):
+    await asyncio.sleep(0)
+    return 2 * number
+
+portal.run(double, 1)
+
+if child := os.fork():
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+else:
+    signal.alarm(10)
+    os._exit(portal.run(double, 21))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_has_loops_of_its_own() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", FORKS], capture_output=True, check=True, text=True
+    )
+
+    assert ended.stdout == "42\n"
 
 
 async def test_context_goes_along_in_both_directions() -> None:

@@ -23,6 +23,7 @@ from concurrent.futures import Future
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
+from headrace.context.background import background_loop, running_loop
 from headrace.errors import UsageError
 
 T = TypeVar("T")
@@ -146,9 +147,9 @@ def run(function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwarg
 
 def loop_from_here() -> asyncio.AbstractEventLoop:
     """The loop on which `run`, called here, runs a coroutine."""
-    hop, running = _hop.get(), _running()
+    hop, running = _hop.get(), running_loop()
 
-    return hop.loop if hop is not None and hop.loop is not running else _background_loop(running)
+    return hop.loop if hop is not None and hop.loop is not running else background_loop(running)
 
 
 def run_on(
@@ -159,7 +160,7 @@ def run_on(
     **kwargs: P.kwargs,
 ) -> T:
     """`run` on a chosen loop. Raises UsageError on that loop's own thread, which would wait for itself."""
-    if loop is _running():
+    if loop is running_loop():
         raise UsageError("sync code on an event loop's thread cannot wait for that loop; use await")
 
     hop = _hop.get()
@@ -229,32 +230,3 @@ class _Started:
 def _settle_cancelled(outcome: Future[Any]) -> None:
     if not outcome.done():
         outcome.set_exception(asyncio.CancelledError())
-
-
-def _running() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
-
-
-_lock = threading.Lock()
-_loops: list[asyncio.AbstractEventLoop] = []
-
-
-def _background_loop(blocked: asyncio.AbstractEventLoop | None) -> asyncio.AbstractEventLoop:
-    """The background loop to use when the calling thread's own loop is `blocked` by waiting.
-
-    There is one, plus one for each level at which coroutines on a background loop themselves call
-    sync code that calls back: never the blocked one, so such nesting cannot wait for itself.
-    """
-    with _lock:
-        level = _loops.index(blocked) + 1 if blocked in _loops else 0
-
-        if level == len(_loops):
-            loop = asyncio.new_event_loop()
-            name = f"headrace-portal-{level}"
-            threading.Thread(target=loop.run_forever, name=name, daemon=True).start()
-            _loops.append(loop)
-
-        return _loops[level]
