@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -166,6 +166,11 @@ def test_declared_arguments_of_such_a_function_are_all_it_takes() -> None:
     assert tool(q="x") == {"q": "x"}
 
 
+def pieces(query: str) -> Iterator[str]:
+    """Yield."""
+    yield query
+
+
 def unresolved(x: Missing) -> None:  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable, reportUnknownParameterType]
     """Take what nobody knows."""
 
@@ -176,6 +181,7 @@ def unresolved(x: Missing) -> None:  # type: ignore[name-defined]  # noqa: F821 
         (lambda: Tool(lambda: 1), "a lambda has no name"),
         (lambda: Tool(positional), "takes 'args' by position"),
         (lambda: Tool(math.sqrt), "sqrt takes 'x' by position"),
+        (lambda: Tool(pieces), "pieces yields; a tool returns"),
         (lambda: Tool(type), "type does not say what it takes"),
         (
             lambda: Tool(search, arg_desc={"querry": "x"}),

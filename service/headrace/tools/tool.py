@@ -23,8 +23,8 @@ class Tool:
     `idempotent` says that calling it twice does no harm. A call's arguments are held to the schema
     and become what the parameters' types ask for, such as a model where a dict came.
 
-    Raises UsageError for a function without a name, one that cannot be called by names, and types
-    that are unknown.
+    Raises UsageError for a function without a name, one that yields or cannot be called by names, and
+    for types that are unknown.
     """
 
     silent: ClassVar[bool] = False
@@ -40,6 +40,11 @@ class Tool:
         arg_desc: Mapping[str, str] | None = None,
         idempotent: bool = False,
     ) -> None:
+        if inspect.isgeneratorfunction(func) or inspect.isasyncgenfunction(func):
+            raise UsageError(
+                f"{_name(func)} yields; a tool returns what it has to say, all at once"
+            )
+
         parameters = read_parameters(func, arg_types or {})
         parameters.require([*(args or ()), *(arg_types or ()), *(arg_desc or ())], func)
         self.func = func
