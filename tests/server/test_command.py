@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import socket
 from pathlib import Path
@@ -46,6 +47,25 @@ async def test_it_serves_what_it_is_told_and_says_where() -> None:
             assert (await run(channel, request)).text == "why?"
 
     assert f"serving echo, renamed, sleeper on {address}" in process.said
+
+
+async def test_each_line_of_its_log_says_which_run_it_is_about() -> None:
+    async with serving(ECHO, "--log-format", "json") as process:
+        async with grpc.aio.insecure_channel(await soon(process.address())) as channel:
+            request = pb.RunRequest(program="echo", run_id="r1", inputs_json='{"question": "why?"}')
+            await run(channel, request)
+
+        await soon(process.says("run succeeded"))
+
+    [line] = [line for line in process.said if "run succeeded" in line]
+    told = json.loads(line)
+    assert {name: told[name] for name in ("run_id", "program", "attempt", "level")} == {
+        "run_id": "r1",
+        "program": "echo",
+        "attempt": "1",
+        "level": "info",
+    }
+    assert not any("why?" in line for line in process.said)
 
 
 async def test_told_to_end_it_is_gone_at_once_when_nothing_runs() -> None:

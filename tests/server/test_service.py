@@ -222,6 +222,45 @@ async def test_a_reader_that_leaves_stops_a_run_without_linger(
     await channel.close()
 
 
+async def test_the_deadline_of_an_rpc_bounds_its_stream_and_not_a_lingering_run(
+    gated: Served, gate: Gate
+) -> None:
+    request = asking(run_id="r1", linger=Duration(seconds=30), timeout=Duration(seconds=30))
+    cut = await soon(heard(gated.stub.Run(request, timeout=0.2)))
+    assert cut.code is StatusCode.DEADLINE_EXCEEDED
+
+    gate.opened.set()
+    rest = await soon(heard(gated.stub.Attach(pb.AttachRequest(run_id="r1"))))
+    assert rest.code is StatusCode.OK
+
+
+async def test_the_timeout_of_a_run_ends_it_for_every_reader(gated: Served) -> None:
+    ended = await soon(heard(gated.stub.Run(asking(timeout=Duration(nanos=50_000_000)))))
+
+    assert ended.code is StatusCode.DEADLINE_EXCEEDED
+    assert ended.trailers["headrace-run-state"] == "FAILED"
+    assert ended.trailers["headrace-error-reason"] == "RUN_TIMEOUT"
+
+
+async def test_a_queued_run_is_accepted_and_its_reader_kept_alive(gate: Gate) -> None:
+    limits = Limits(max_running_count=1)
+
+    async with served(program(gate.play), limits=limits) as service:
+        running = service.stub.Run(asking())
+        await soon(gate.entered.wait())
+        queued = service.stub.Run(asking(run_id="r2"))
+        [event] = await first(queued, 1)
+        record = (await soon(service.stub.GetRun(pb.GetRunRequest(run_id="r2")))).run
+
+        assert event.HasField("heartbeat")
+        assert record.state == pb.Run.STATE_QUEUED
+
+        gate.opened.set()
+        assert (await soon(heard(running))).code is StatusCode.OK
+        events = [await soon(queued.read()) for _ in range(len(WHOLE))]
+        assert outlined(events[-1]) == "prediction"  # type: ignore[arg-type]  # not the end yet
+
+
 async def test_cancelling_a_run_tells_all_its_readers(gated: Served, gate: Gate) -> None:
     starter = asyncio.ensure_future(heard(gated.stub.Run(asking(run_id="r1"))))
     await soon(gate.entered.wait())
