@@ -17,7 +17,7 @@ LINE = "the quick brown föx jumps over ninety 漢字\n"
 class Flood(Module):
     """Writes far more text than a reader that has stalled can be sent."""
 
-    async def aforward(self, lines: int = 20_000) -> Prediction:
+    async def aforward(self, lines: int = 1_500) -> Prediction:
         """lines: one token each."""
         with open_call(Kind.MODULE, "flood", None, {}):
             run, call = current_run(), current_call()
@@ -28,8 +28,7 @@ class Flood(Module):
                 for number in range(lines):
                     writer.write("text", LINE, number == lines - 1)
 
-                    if number % 100 == 0:
-                        await asyncio.sleep(0)
+                    await asyncio.sleep(0.001)  # slow enough for each to be sent by itself
 
         return Prediction(text=LINE * lines)
 

@@ -185,12 +185,12 @@ async def test_slow_reader(road: Road) -> None:
     (reading,) = await road.play("stall_until_over", asked("flood"))
     tokens = [message for message in reading.messages if message.kind == "token"]
 
-    assert reading.values == {"text": LINE * 20_000}
-    assert reading.texts == {("flood", "text"): LINE * 20_000}
+    assert reading.values == {"text": LINE * 1_500}
+    assert reading.texts == {("flood", "text"): LINE * 1_500}
     assert [*reading.breaches(), *contiguous(reading.journal)] == []
-    assert sum(message.count for message in tokens) == 20_000
+    assert sum(message.count for message in tokens) == 1_500
     assert max(message.count for message in tokens) > 100
-    assert len(tokens) < 5_000
+    assert len(tokens) < 1_000  # those sent before its window of 64 KiB was full
 
 
 async def test_big_input(road: Road) -> None:

@@ -19,6 +19,8 @@ ADDRESS = "127.0.0.1:50051"
 """What pages write; the server listens on another port, which takes its place."""
 NAME = re.compile(r"^(?://|<!--) ([\w./]+\.\w+)")
 """The first line of a block that is a file."""
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+"""What Maven leaves behind even where nobody sees it."""
 QUESTION = "Why do rivers meander?"
 
 
@@ -64,7 +66,7 @@ def check(printed: str) -> None:
     assert "ideas.brainstorm.brainstorm: " in printed
     assert "evidence.probe.evidence: " in printed
     assert "compose.answer: " in printed
-    assert len(printed.strip().splitlines()[-1]) > 20
+    assert len(COLOUR.sub("", printed).strip().splitlines()[-1]) > 20
 
 
 def test_the_quickstart_of_go(tmp_path: Path, address: str) -> None:

@@ -9,7 +9,7 @@ const interrupted = new AbortController();
 process.once("SIGINT", () => interrupted.abort()); // Ctrl-C stops the run, too
 
 const client = new Client(address);
-const run = client.run("composer", { question }, { signal: interrupted.signal });
+const run = await client.run("composer", { question }, { signal: interrupted.signal });
 
 for await (const { event } of run) {
   switch (event?.$case) {
