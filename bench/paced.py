@@ -12,7 +12,6 @@ from bench.streams import Question
 OWN = ("headrace", "headrace-uvloop")
 LIMITS = ("limit-each", "limit-each-uvloop", "grpc-alone")
 PEERS = ("dspy-sse", "dspy-grpc")
-SLOW = ("dspy-sse-litellm", "dspy-grpc-litellm")
 
 SPEED = 50
 STREAMS = 50
@@ -22,7 +21,7 @@ MERGED = "CPU per token, merged for 50 ms"
 
 async def measure(bench: Bench) -> None:
     """One message per token; and headrace once more with a merge interval."""
-    seconds = bench.scale.pick(8, 3)
+    seconds = bench.scale.pick(5, 3)
     question = Question(f"play:{SPEED * seconds}:{SPEED}", fields=("answer",), statuses=False)
 
     async def once(server: Running) -> None:
@@ -35,8 +34,7 @@ async def measure(bench: Bench) -> None:
 
         bench.rounds.note(server.name, MERGED, "us", cost.per_token)
 
-    names = OWN + LIMITS + PEERS + (() if bench.scale.quick else SLOW)
-    await bench.in_turn(names, [Question("play:20")], once)
+    await bench.in_turn(OWN + LIMITS + PEERS, [Question("play:20")], once)
 
 
 def _note(bench: Bench, server: Running, cost: Cost) -> None:

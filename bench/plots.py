@@ -22,7 +22,7 @@ matplotlib.rcParams.update(
     }
 )
 
-from matplotlib import pyplot  # noqa: E402 - after the choice above
+from matplotlib import pyplot
 
 COLOURS = {
     "headrace": "#0b6e99",

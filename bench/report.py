@@ -41,7 +41,7 @@ FIGURES: Sequence[Figure] = (
     MEMORY,
     START,
 )
-QUICK_FIGURES = (SATURATED, PARALLEL, PACED, LENGTH, READERS)
+QUICK_FIGURES = (SATURATED, PARALLEL, PACED, READERS)
 PARTS = ("bench/parsers.py", "bench/lm.py")
 """Tables of single rooms, of those who keep them."""
 
