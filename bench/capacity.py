@@ -63,10 +63,10 @@ async def _search(bears: Bears, start: int) -> int:
     step = 2.0 if start == START else PRECISION**2
 
     while high < TOO_MANY and await bears(high):
-        low, high = high, round(high * step)
+        low, high = high, int(high * step) + 1
 
     while low == high and low > 1:
-        high, low = low, max(round(low / step), 1)
+        high, low = low, max(int(low / step), 1)
 
         if not await bears(low):
             high = low
