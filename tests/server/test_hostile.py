@@ -65,11 +65,11 @@ class FakeContext:
         raise AbortError
 
 
-def handlers() -> tuple[Registry, Mapping[str, Any]]:
+def methods_by_name() -> tuple[Registry, Mapping[str, Any]]:
     """The methods as a server has them, by name."""
     registry = Registry(FORGETFUL)
     gate = Gate(lambda context: Principal.model_construct(name=""))
-    generic: Any = Servicer([program()], registry).handlers(gate)
+    generic: Any = Servicer([program()], registry).methods(gate)
     found: dict[str, Any] = {}
 
     for name in METHODS:
@@ -85,7 +85,7 @@ def handlers() -> tuple[Registry, Mapping[str, Any]]:
 async def test_damaged_requests_end_in_a_status_that_says_so(
     cases: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    registry, methods = handlers()
+    registry, methods = methods_by_name()
     mutator = Mutator(seed=cases)
     names = random.Random(0).choices(list(METHODS), [8, 3, 3, 1, 1, 1, 1, 1], k=1000)
     codes: Counter[str] = Counter()

@@ -41,7 +41,7 @@ class Server:
             interceptors=[Refusal(self.directory, open_services=[HEALTH])],
         )
         servicer = Servicer(programs, self.registry, max_stream_age=self.config.connections.max_age)
-        self._server.add_generic_rpc_handlers((servicer.handlers(self._gate),))
+        self._server.add_generic_rpc_handlers((servicer.methods(self._gate),))
         self._health = Health(self._server, [SERVICE])
 
         if self.config.reflects:

@@ -96,8 +96,8 @@ class Gate:
 
             return message.SerializeToString()
 
-        async def serve(data: bytes, context: Context) -> bytes:
-            return await self._pass(kind, data, context, answer)
+        async def serve(payload: bytes, context: Context) -> bytes:
+            return await self._pass(kind, payload, context, answer)
 
         return grpc.unary_unary_rpc_method_handler(serve)
 
@@ -108,15 +108,15 @@ class Gate:
             await method(call)
             call.send_trailers()
 
-        async def serve(data: bytes, context: Context) -> None:
-            await self._pass(kind, data, context, answer)
+        async def serve(payload: bytes, context: Context) -> None:
+            await self._pass(kind, payload, context, answer)
 
         return grpc.unary_stream_rpc_method_handler(serve)
 
     async def _pass(
         self,
         kind: type[Message],
-        data: bytes,
+        payload: bytes,
         context: Context,
         answer: Callable[[Call[Any]], Awaitable[T]],
     ) -> T:
@@ -124,7 +124,7 @@ class Gate:
         self._emptied.clear()
 
         try:
-            return await self._guard(kind, data, context, answer)
+            return await self._guard(kind, payload, context, answer)
         except grpc.aio.InternalError:  # the client left, or its deadline passed, in mid-sending
             raise asyncio.CancelledError from None
         finally:
@@ -136,7 +136,7 @@ class Gate:
     async def _guard(
         self,
         kind: type[Message],
-        data: bytes,
+        payload: bytes,
         context: Context,
         answer: Callable[[Call[Any]], Awaitable[T]],
     ) -> T:
@@ -147,7 +147,7 @@ class Gate:
         try:
             principal = self._identify(context)
             about.set(ChainMap(facts, {"principal": principal.name}))
-            return await answer(Call(parse(kind, data), context, principal, facts, trailers))
+            return await answer(Call(parse(kind, payload), context, principal, facts, trailers))
         except (AbortError, grpc.aio.InternalError):
             raise
         except RunOver as over:

@@ -53,7 +53,7 @@ class Servicer:
         self._limits = registry.limits
         self._max_stream_age = max_stream_age
 
-    def handlers(self, gate: Gate) -> grpc.GenericRpcHandler:
+    def methods(self, gate: Gate) -> grpc.GenericRpcHandler:
         """The methods, for a grpc.aio server."""
         return grpc.method_handlers_generic_handler(
             SERVICE,

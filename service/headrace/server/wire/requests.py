@@ -27,10 +27,10 @@ PROTO_LOADER_HINT = (
 )
 
 
-def parse(kind: type[M], data: bytes) -> M:
+def parse(kind: type[M], payload: bytes) -> M:
     """A request message. Raises RequestInvalid for bytes that are none."""
     try:
-        return kind.FromString(data)
+        return kind.FromString(payload)
     except (DecodeError, RecursionError):
         violation = FieldViolation("request", f"is no {kind.DESCRIPTOR.full_name} message")
         raise RequestInvalid([violation]) from None
