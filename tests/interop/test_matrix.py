@@ -165,6 +165,15 @@ async def test_failed_run_replay(road: Road) -> None:
     assert len({one.failure.message for one in readings}) == 1
 
 
+async def test_attach_behind_the_end(road: Road) -> None:
+    """A run can be read from behind its last event: nothing is left to read but its prediction."""
+    whole, late = await road.play("attach_behind_the_end", asked("echo", text="é", number=3))
+
+    assert whole.values == late.values == {"text": "é", "number": 3}
+    assert list(late.messages) == []
+    assert late.cursor == whole.cursor == whole.messages[-1].sequence
+
+
 async def test_rich_error(road: Road) -> None:
     """Errors carry reason, field violations, retry delay, run and metadata."""
     limited = asked("limited")

@@ -204,7 +204,7 @@ func (c *Client) reader(ctx context.Context, runID string, after int32, open ope
 }
 
 func (c *Client) resumption(ctx context.Context, runID string) resumption {
-	return resumption{ctx: ctx, address: c.address, runID: runID, patience: patience{retries: c.retries}}
+	return resumption{client: c, ctx: ctx, runID: runID, patience: patience{retries: c.retries}}
 }
 
 // ask makes a call with one answer.

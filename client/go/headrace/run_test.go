@@ -278,6 +278,19 @@ func TestAContextThatIsCancelledEndsTheReadingAndTheRun(t *testing.T) {
 	equal(t, service.cancelled, []string{run.ID()})
 }
 
+func TestClosingTheClientEndsItsReaders(t *testing.T) {
+	client := serve(t, &scripted{events: composed()[:1], holds: true})
+	run := start(t, client)
+	_, _ = run.Recv()
+	_ = client.Close()
+	before := time.Now()
+	_, err := run.Recv()
+
+	equal(t, errors.Is(err, ErrUnreachable), true)
+	equal(t, failure(t, err).Message, "the client is closed")
+	equal(t, time.Since(before) < 5*time.Second, true)
+}
+
 func TestADeadlineEndsTheReadingAndAttachingLeavesTheRunAlone(t *testing.T) {
 	service := &scripted{events: composed()[:1], holds: true}
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
@@ -310,7 +323,7 @@ func TestAPredictionReadFromBehindItIsAskedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	equal(t, answer, map[string]string{"answer": whole})
+	equal(t, answer, map[string]string{"answer": "as recorded"})
 	_, err := run.Recv()
 	equal(t, err, io.EOF)
 }

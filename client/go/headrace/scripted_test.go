@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	headracev1 "headrace.dev/go/headrace/v1"
 )
@@ -135,8 +136,10 @@ func (s *scripted) GetRun(ctx context.Context, r *headracev1.GetRunRequest) (*he
 		return nil, end.err()
 	}
 
+	outputs, _ := structpb.NewStruct(map[string]any{"answer": "as recorded"}) // a record has no JSON text
+
 	return &headracev1.GetRunResponse{Run: &headracev1.Run{
-		RunId: r.RunId, Prediction: s.events[len(s.events)-1].GetPrediction(),
+		RunId: r.RunId, Prediction: &headracev1.Prediction{Outputs: outputs},
 	}}, nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 
 	headracev1 "headrace.dev/go/headrace/v1"
 )
@@ -21,8 +22,8 @@ type openCall func(ctx context.Context, after int32) (grpc.ServerStreamingClient
 
 // resumption is what reading one run needs beyond a single call: how far it got, and how patient to be.
 type resumption struct {
+	client   *Client
 	ctx      context.Context // of the reader: when it is done, so is the reading
-	address  string
 	runID    string
 	cursor   int32 // the last position seen: what is recorded after it is still to come
 	patience patience
@@ -41,6 +42,12 @@ func (r *resumption) answered(sequence int32) {
 func (r *resumption) waitAfter(status *callStatus) error {
 	if r.ctx.Err() != nil {
 		return r.stopped()
+	}
+
+	if r.client.connection.GetState() == connectivity.Shutdown {
+		status.Message, status.kind = "the client is closed", ErrUnreachable
+
+		return &status.Error
 	}
 
 	if !status.cut() {
@@ -203,10 +210,10 @@ func (s *eventStream) start() error {
 // ended reads the status of the call, which is over.
 func (s *eventStream) ended(err error) *callStatus {
 	if s.call == nil {
-		return statusOf(err, nil, s.address, s.runID)
+		return statusOf(err, nil, s.client.address, s.runID)
 	}
 
-	status := statusOf(err, s.call.Trailer(), s.address, s.runID)
+	status := statusOf(err, s.call.Trailer(), s.client.address, s.runID)
 	s.hangUp()
 	s.call = nil
 

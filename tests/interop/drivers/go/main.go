@@ -34,6 +34,7 @@ var plays = map[string]play{
 	"leave_after_first_event":       leaveAfterFirstEvent,
 	"detach_and_attach_for_a_while": detachAndAttachForAWhile,
 	"attach_and_join_again":         attachAndJoinAgain,
+	"attach_behind_the_end":         attachBehindTheEnd,
 	"stall_until_over":              stallUntilOver,
 }
 
@@ -99,6 +100,12 @@ func attachAndJoinAgain(ctx context.Context, client *headrace.Client, runs []ask
 		read(attach(ctx, client, runs[0])),
 		read(begin(ctx, client, runs[0])),
 	}
+}
+
+func attachBehindTheEnd(ctx context.Context, client *headrace.Client, runs []asked) []reading {
+	whole := read(begin(ctx, client, runs[0]))
+
+	return []reading{whole, read(client.Attach(ctx, runs[0].RunID, whole.Cursor))}
 }
 
 func stallUntilOver(ctx context.Context, client *headrace.Client, runs []asked) []reading {

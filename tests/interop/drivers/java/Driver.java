@@ -53,6 +53,7 @@ public final class Driver {
       case "detach_and_attach_for_a_while" -> detachAndAttachForAWhile();
       case "attach_and_join_again" ->
           List.of(read(() -> begin(first)), read(this::attach), read(() -> begin(first)));
+      case "attach_behind_the_end" -> attachBehindTheEnd();
       case "stall_until_over" -> stallUntilOver();
       default -> throw new IllegalArgumentException(order.play);
     };
@@ -83,6 +84,13 @@ public final class Driver {
     client.cancel(run.id(), "");
 
     return List.of(reading);
+  }
+
+  private List<JsonObject> attachBehindTheEnd() {
+    JsonObject whole = read(() -> begin(first));
+    int cursor = whole.get("cursor").getAsInt();
+
+    return List.of(whole, read(() -> client.attach(first.run_id, cursor, new ReadOptions())));
   }
 
   private List<JsonObject> stallUntilOver() throws InterruptedException {

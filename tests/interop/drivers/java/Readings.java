@@ -29,7 +29,8 @@ final class Readings {
 
     try {
       left.forEachRemaining(events::add);
-      reading.addProperty("outputs", run.prediction().getOutputsJson());
+      String exact = run.prediction().getOutputsJson();
+      reading.addProperty("outputs", exact.isEmpty() ? GSON.toJson(run.outputs()) : exact);
     } catch (HeadraceException error) {
       reading.add("error", told(error));
     }

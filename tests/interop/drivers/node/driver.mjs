@@ -53,6 +53,12 @@ const PLAYS = {
     yield await read(begin(client, runs[0]));
   },
 
+  async *attach_behind_the_end(client, { runs }) {
+    const whole = await read(begin(client, runs[0]));
+    yield whole;
+    yield await read(client.attach(runs[0].run_id, { afterSequence: whole.cursor }));
+  },
+
   async *stall_until_over(client, { runs }) {
     const run = await begin(client, runs[0]);
     const events = run[Symbol.asyncIterator]();
@@ -87,7 +93,8 @@ async function read(opened, left = undefined, events = []) {
       events.push(event);
     }
 
-    reading.outputs = (await run.prediction()).outputsJson;
+    const prediction = await run.prediction();
+    reading.outputs = prediction.outputsJson || JSON.stringify(outputs(prediction));
   } catch (error) {
     reading.error = told(error, run);
   }

@@ -12,12 +12,14 @@ from conformance.journal import message_of
 from headrace_client import (
     Client,
     HeadraceError,
+    Prediction,
     RequestRefused,
     Run,
     RunFailed,
     RunStream,
     ServerUnreachable,
     StreamEvent,
+    outputs,
 )
 
 Json = dict[str, Any]
@@ -75,6 +77,13 @@ async def attach_and_join_again(client: Client, runs: list[Json]) -> list[Json]:
     ]
 
 
+async def attach_behind_the_end(client: Client, runs: list[Json]) -> list[Json]:
+    whole = await read(begin(client, runs[0]))
+    late = client.attach(runs[0]["run_id"], after_sequence=whole["cursor"])
+
+    return [whole, await read(late)]
+
+
 async def stall_until_over(client: Client, runs: list[Json]) -> list[Json]:
     async with begin(client, runs[0]) as run:
         events = aiter(run)
@@ -102,6 +111,7 @@ PLAYS: dict[str, Play] = {
         leave_after_first_event,
         detach_and_attach_for_a_while,
         attach_and_join_again,
+        attach_behind_the_end,
         stall_until_over,
     )
 }
@@ -143,7 +153,7 @@ async def read_open(
             assert run.last_event is not None
             messages.append(message(run.last_event))
 
-        return reading_of(run, messages, outputs=(await run.prediction()).outputs_json)
+        return reading_of(run, messages, outputs=text_of(await run.prediction()))
     except HeadraceError as error:
         return reading_of(run, messages, error=told(error))
 
@@ -161,6 +171,10 @@ def reading_of(run: RunStream, messages: list[Json], **end: Any) -> Json:
         "error": None,
         **end,
     }
+
+
+def text_of(prediction: Prediction) -> str:
+    return prediction.outputs_json or json.dumps(outputs(prediction))
 
 
 def message(event: StreamEvent) -> Json:

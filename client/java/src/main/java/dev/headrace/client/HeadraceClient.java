@@ -105,7 +105,7 @@ public final class HeadraceClient implements AutoCloseable {
     return reader(runId, afterSequence, deadline, open, false);
   }
 
-  /** Runs a program and gives its prediction. */
+  /** Runs a program and gives its prediction; {@link Outputs} reads it. */
   public Prediction predict(String program, Object inputs) {
     return predict(program, inputs, new StartOptions());
   }
@@ -114,7 +114,7 @@ public final class HeadraceClient implements AutoCloseable {
   public Prediction predict(String program, Object inputs, StartOptions start) {
     PredictRequest request = Requests.predict(Requests.start(program, inputs, start));
     Deadline deadline = deadlineOf(start);
-    Resumption resumption = new Resumption(request.getRunId(), 0, patience(), deadline);
+    Resumption resumption = resumption(request.getRunId(), 0, deadline);
 
     while (true) {
       AtomicReference<Metadata> headers = new AtomicReference<>();
@@ -235,14 +235,13 @@ public final class HeadraceClient implements AutoCloseable {
 
   private RunStream reader(
       String runId, int cursor, Deadline deadline, IntFunction<EventCall<?>> open, boolean stopsOnLeaving) {
-    Resumption resumption = new Resumption(runId, cursor, patience(), deadline);
-    EventStream stream = new EventStream(address, resumption, open);
+    EventStream stream = new EventStream(address, resumption(runId, cursor, deadline), open);
 
     return new RunStream(runId, this, stream, cursor, stopsOnLeaving).accepted();
   }
 
-  private Patience patience() {
-    return new Patience(retries, delays);
+  private Resumption resumption(String runId, int cursor, Deadline deadline) {
+    return new Resumption(runId, cursor, new Patience(retries, delays), deadline, channel::isShutdown);
   }
 
   private HeadraceServiceBlockingStub blocking(Deadline deadline) {

@@ -11,7 +11,7 @@ final class Requests {
   /** A request with a run id, so that it can be made again. */
   static RunRequest start(String program, Object inputs, StartOptions options) {
     RunRequest.Builder request =
-        options.request().toBuilder().setProgram(program).setInputsJson(Json.object(inputs));
+        options.request().toBuilder().setProgram(program).setInputsJson(Outputs.inputsJson(inputs));
 
     if (request.getRunId().isEmpty()) {
       request.setRunId(UUID.randomUUID().toString());

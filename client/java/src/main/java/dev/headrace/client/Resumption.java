@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 
 /**
  * What to do when a call for a run ends badly: throw, or wait and make the same call again.
@@ -22,13 +23,16 @@ final class Resumption {
   final Deadline deadline;
 
   private final Patience patience;
+  private final BooleanSupplier isClosed;
   private int cursor;
 
-  Resumption(String runId, int cursor, Patience patience, Deadline deadline) {
+  /** {@code isClosed}: whether the client is. */
+  Resumption(String runId, int cursor, Patience patience, Deadline deadline, BooleanSupplier isClosed) {
     this.runId = runId;
     this.cursor = cursor;
     this.patience = patience;
     this.deadline = deadline;
+    this.isClosed = isClosed;
   }
 
   /** The last position seen: what is recorded after it is still to come. */
@@ -48,6 +52,10 @@ final class Resumption {
 
   /** Returns when the call may be made again; throws what its status stands for when it may not. */
   void waitAfter(CallStatus status) throws InterruptedException {
+    if (isClosed.getAsBoolean()) {
+      throw new ServerUnreachableException("the client is closed", status);
+    }
+
     if (!status.isCut()) {
       throw last(status);
     }

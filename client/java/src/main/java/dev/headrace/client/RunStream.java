@@ -90,12 +90,12 @@ public final class RunStream implements Iterable<StreamEvent>, AutoCloseable {
 
   /** Reads to the end and gives the outputs as plain values; whole numbers are Long. */
   public Map<String, Object> outputs() {
-    return Json.map(prediction().getOutputsJson());
+    return Outputs.of(prediction());
   }
 
   /** Reads to the end and gives the outputs as a record or class with fields of their names. */
   public <T> T outputs(Class<T> kind) {
-    return Json.as(prediction().getOutputsJson(), kind);
+    return Outputs.as(prediction(), kind);
   }
 
   /** The text of a predictor's field as read so far, of its latest call; empty before it began. */

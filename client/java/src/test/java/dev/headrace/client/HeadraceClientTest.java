@@ -4,9 +4,14 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.google.protobuf.ListValue;
+import com.google.protobuf.NullValue;
+import com.google.protobuf.Struct;
+import com.google.protobuf.Value;
 import dev.headrace.client.HeadraceException.Violation;
 import dev.headrace.client.Scripted.Ending;
 import dev.headrace.client.Transcript.FieldText;
+import dev.headrace.v1.Prediction;
 import dev.headrace.v1.Program;
 import dev.headrace.v1.Token;
 import io.grpc.Status.Code;
@@ -28,9 +33,9 @@ class HeadraceClientTest {
   void predictIsMadeAgainWithTheSameRunId() throws IOException {
     try (Scripted service = new Scripted(Ending.cut(Code.UNAVAILABLE, 0), Ending.cut(Code.INTERNAL, 0));
         HeadraceClient client = service.client()) {
-      String outputs = client.predict("composer", INPUTS).getOutputsJson();
+      Map<String, Object> outputs = Outputs.of(client.predict("composer", INPUTS));
 
-      assertEquals(Scripted.WHOLE, Json.map(outputs).get("answer"));
+      assertEquals(Map.of("answer", Scripted.WHOLE, "count", 9007199254740993L), outputs);
       assertEquals(3, service.predicts.size());
       assertEquals(1, service.predicts.stream().map(request -> request.getRunId()).distinct().count());
       assertTrue(service.predicts.get(0).getOutputsJson());
@@ -129,10 +134,29 @@ class HeadraceClientTest {
   void inputsAreAnyObject() {
     record Question(String question, int size) {}
 
-    assertEquals("{\"question\":\"<why?>\",\"size\":3}", Json.object(new Question("<why?>", 3)));
-    assertThrows(IllegalArgumentException.class, () -> Json.object("text"));
-    assertThrows(IllegalArgumentException.class, () -> Json.object(List.of(1)));
-    assertThrows(IllegalArgumentException.class, () -> Json.object(null));
+    assertEquals("{\"question\":\"<why?>\",\"size\":3}", Outputs.inputsJson(new Question("<why?>", 3)));
+    assertThrows(IllegalArgumentException.class, () -> Outputs.inputsJson("text"));
+    assertThrows(IllegalArgumentException.class, () -> Outputs.inputsJson(List.of(1)));
+    assertThrows(IllegalArgumentException.class, () -> Outputs.inputsJson(null));
+  }
+
+  @Test
+  void outputsOfARecordAreTheSamePlainValues() {
+    Value list = Value.newBuilder().setListValue(ListValue.newBuilder().addValues(number(1.5))).build();
+    Value nothing = Value.newBuilder().setNullValue(NullValue.NULL_VALUE).build();
+    Struct inner = Struct.newBuilder().putFields("size", number(3)).putFields("empty", nothing).build();
+    Struct outer =
+        Struct.newBuilder()
+            .putFields("list", list)
+            .putFields("inner", Value.newBuilder().setStructValue(inner).build())
+            .build();
+    Map<String, Object> outputs = Outputs.of(Prediction.newBuilder().setOutputs(outer).build());
+
+    assertEquals("{list=[1.5], inner={size=3, empty=null}}", outputs.toString());
+  }
+
+  private static Value number(double value) {
+    return Value.newBuilder().setNumberValue(value).build();
   }
 
   @Test

@@ -266,6 +266,21 @@ class RunStreamTest {
   }
 
   @Test
+  void closingTheClientEndsItsReaders() throws IOException {
+    try (Scripted service = new Scripted()) {
+      service.holds = true;
+      service.events = Scripted.composed().subList(0, 1);
+      HeadraceClient client = service.client();
+      RunStream run = client.run("composer", INPUTS);
+      run.iterator().next();
+      client.close();
+
+      HeadraceException error = assertThrows(ServerUnreachableException.class, run::prediction);
+      assertEquals("the client is closed", error.getMessage());
+    }
+  }
+
+  @Test
   void aDeadlineEndsTheReadingAndLeavesARunThatIsAttachedAlone() throws IOException {
     try (Scripted service = new Scripted();
         HeadraceClient client = service.client()) {
@@ -298,7 +313,7 @@ class RunStreamTest {
     try (Scripted service = new Scripted();
         HeadraceClient client = service.client();
         RunStream run = client.attach("r", 5, new ReadOptions())) {
-      assertEquals(Scripted.WHOLE, run.outputs().get("answer"));
+      assertEquals(Map.of("answer", "as recorded"), run.outputs());
       assertFalse(run.iterator().hasNext());
     }
   }
