@@ -27,7 +27,10 @@ _ids_outside_runs = itertools.count(1)
 def open_call(
     kind: Kind, name: str, instance: Any, inputs: Mapping[str, Any], lm: LmCall | None = None
 ) -> Generator[Call, None, None]:
-    """Opens a call around a `with` block: START on entry, one END on exit, however it ends."""
+    """Opens a call around a `with` block: START on entry, one END on exit, however it ends.
+
+    Raises CancelledError in a run whose program has ended.
+    """
     run, parent = current_run(), current_call()
     call_id = next(run.call_ids if run else _ids_outside_runs)
     parent_id = parent.call_id if parent else 0
@@ -37,11 +40,11 @@ def open_call(
     error: BaseException | None = None
 
     with enter_call(call):
-        if callbacks:
-            tell(callbacks, f"{hook}_start", call_id, instance, dict(inputs))
-
         if run:
             run.begin(call)
+
+        if callbacks:
+            tell(callbacks, f"{hook}_start", call_id, instance, dict(inputs))
 
         try:
             yield call

@@ -69,20 +69,37 @@ class RunScope:
     call_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _calls: dict[int, Call] = field(default_factory=dict[int, Call])
     _writers: dict[int, FieldWriter] = field(default_factory=dict[int, FieldWriter])
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _over: bool = False
+    _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def begin(self, call: Call) -> None:
-        """Records the START of a call."""
+        """Records the START of a call. Raises CancelledError once the program has ended."""
         call.task = _task_here()
-        self._calls[call.call_id] = call
-        self.emit(self._status(call, Phase.START))
+        status = self._status(call, Phase.START)
+
+        with self._lock:
+            if self._over:
+                raise asyncio.CancelledError("the run is over")
+
+            self._calls[call.call_id] = call
+            self.emit(status)
 
     def update(self, call: Call, failure: HeadraceError | None = None) -> None:
-        """Records that a call moved."""
-        self.emit(self._status(call, Phase.UPDATE, failure=failure))
+        """Records that an open call moved."""
+        status = self._status(call, Phase.UPDATE, failure=failure)
+
+        with self._lock:
+            if call.call_id in self._calls:
+                self.emit(status)
 
     def end(self, call: Call, error: BaseException | None) -> None:
-        """Records the END of a call, unless `close` has."""
+        """Records the END of a call, unless it has ended."""
+        if call.call_id not in self._calls:
+            return
+
+        outcome, failure = outcome_of(error), failure_of(error)
+        status = self._status(call, Phase.END, outcome=outcome, failure=failure)
+
         with self._lock:
             if self._calls.pop(call.call_id, None) is None:
                 return
@@ -90,15 +107,20 @@ class RunScope:
             if call.kind is Kind.LM and call.usage is not None:
                 self.usage += call.usage
 
-        outcome, failure = outcome_of(error), failure_of(error)
-        self.emit(self._status(call, Phase.END, outcome=outcome, failure=failure))
+            self.emit(status)
 
     @contextmanager
     def fields(
         self, predictor: str, call_id: int, typed: Container[str]
     ) -> Generator[FieldWriter, None, None]:
         """Writes the output fields of one predictor call; those still open at the end are ended."""
-        writer = self._writers[call_id] = FieldWriter(self.emit, predictor, call_id, typed)
+        writer = FieldWriter(self.emit, predictor, call_id, typed)
+
+        with self._lock:
+            self._writers[call_id] = writer
+
+            if self._over:
+                writer.close()
 
         try:
             yield writer
@@ -109,12 +131,17 @@ class RunScope:
     def end_left_behind(self) -> None:
         """Ends what tasks and threads the program left behind still have open, newest first.
 
-        Their tasks are cancelled, so that nobody goes on asking providers for a run that is over.
+        Their tasks are cancelled, so that nobody goes on asking providers for a run that is over, and
+        they can begin nothing more.
         """
-        for writer in tuple(self._writers.values()):
+        with self._lock:
+            self._over = True
+            calls, writers = [*self._calls.values()], [*self._writers.values()]
+
+        for writer in writers:
             writer.close()
 
-        for call in sorted(self._calls.values(), key=lambda call: -call.call_id):
+        for call in sorted(calls, key=lambda call: -call.call_id):
             if call.parent_call_id:
                 self.end(call, asyncio.CancelledError())
                 _cancel(call.task)
@@ -123,7 +150,7 @@ class RunScope:
         """Ends all that is open; the run itself as `error` says, unless it has ended."""
         self.end_left_behind()
 
-        for call in tuple(self._calls.values()):
+        for call in [*self._calls.values()]:
             self.end(call, error)
 
     def _status(

@@ -1,10 +1,12 @@
 """FieldWriter: turns a predictor call's field deltas into tokens.
 
 It counts offsets, and sees to it that every field that started has exactly one `is_last` token.
+Writing and closing may happen in different threads: what a run leaves behind is ended by its loop.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Container
 
 from headrace.events import Event, Token
@@ -26,12 +28,24 @@ class FieldWriter:
         self._typed = typed
         self._offsets: dict[str, int] = {}
         self._ended: set[str] = set()
+        self._closed = False
+        self._lock = threading.RLock()
 
     def write(self, field: str, chunk: str, is_last: bool, cached: bool = False) -> None:
         """Records more text of a field."""
-        if field in self._ended:
-            return
+        with self._lock:
+            if not self._closed and field not in self._ended:
+                self._write(field, chunk, is_last, cached)
 
+    def close(self) -> None:
+        """Ends the fields that started and have not ended; whatever comes later is dropped."""
+        with self._lock:
+            self._closed = True
+
+            for field in [one for one in self._offsets if one not in self._ended]:
+                self._write(field, "", True, False)
+
+    def _write(self, field: str, chunk: str, is_last: bool, cached: bool) -> None:
         offset = self._offsets.get(field, 0)
         self._offsets[field] = offset + len(chunk)
 
@@ -50,8 +64,3 @@ class FieldWriter:
                 field in self._typed,
             )
         )
-
-    def close(self) -> None:
-        """Ends the fields that started and have not ended; later text of theirs is dropped."""
-        for field in self._offsets:
-            self.write(field, "", True)
