@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import deepcopy
 from types import FrameType
 from typing import Any
 
@@ -77,6 +78,16 @@ def given_after_each(make: Make, text: str, field: str) -> Iterator[tuple[str, s
         given += "".join(delta.text for delta in parser.feed(character) if delta.field == field)
 
         yield text[:at], given
+
+
+def held_after_each(make: Make, text: str) -> Iterator[str]:
+    """Fed by character: what the parser holds back each time, as it would give it if the text ended."""
+    parser = make()
+
+    for character in text:
+        parser.feed(character)
+
+        yield "".join(delta.text for delta in deepcopy(parser).close())
 
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -15,6 +15,7 @@ from runtime.parsing_cases import (
     assert_reads,
     cut_up,
     given_after_each,
+    held_after_each,
     parse,
     unhurried,
     values,
@@ -133,6 +134,13 @@ def test_what_waits_is_trailing_whitespace_and_what_may_become_markup(text: str)
 
         assert len(content) - len(known) <= len("answer") + 18
         assert seen == decoded(known).strip()
+
+
+@unhurried
+@given(text=values())
+def test_besides_whitespace_no_more_waits_than_a_tag_with_its_spaces(text: str) -> None:
+    for held in held_after_each(make, OPENING + text):
+        assert len(held.strip()) <= len("answer") + 18
 
 
 def decoded(text: str) -> str:
