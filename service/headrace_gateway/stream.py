@@ -31,29 +31,25 @@ class Reader:
         self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
         self._opening = opening
         self._loop = asyncio.get_running_loop()
-        self._is_writing = False
+        self._turn = asyncio.Lock()
         self._written = self._loop.time()
         self.has_begun = False
 
     async def begin(self) -> None:
         """Sends status 200 and the opening; does nothing the second time."""
-        if not self.has_begun:
-            self.has_begun = True
-            start = {"type": "http.response.start", "status": 200, "headers": self._headers}
-            await self._send(start)
-            await self.write(self._opening)
+        async with self._turn:
+            await self._begin()
 
     async def write(self, data: bytes) -> None:
         """Returns when the socket has taken it."""
-        await self.begin()
-        self._is_writing = True
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
-        self._is_writing = False
-        self._written = self._loop.time()
+        async with self._turn:
+            await self._begin()
+            await self._send_body(data)
+            self._written = self._loop.time()
 
     async def end(self) -> None:
         """Ends the response, so that the connection can serve another."""
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        await self._send_body(b"", more=False)
 
     async def gone(self, heartbeat_interval: float) -> None:
         """Returns once the reader has left."""
@@ -68,8 +64,18 @@ class Reader:
     async def _keep_awake(self, heartbeat_interval: float) -> None:
         if not self.has_begun:
             await self.begin()
-        elif not self._is_writing and self._loop.time() - self._written >= heartbeat_interval:
+        elif not self._turn.locked() and self._loop.time() - self._written >= heartbeat_interval:
             await self.write(sse.COMMENT)
+
+    async def _begin(self) -> None:
+        if not self.has_begun:
+            self.has_begun = True
+            start = {"type": "http.response.start", "status": 200, "headers": self._headers}
+            await self._send(start)
+            await self._send_body(self._opening)
+
+    async def _send_body(self, data: bytes, *, more: bool = True) -> None:
+        await self._send({"type": "http.response.body", "body": data, "more_body": more})
 
 
 class RunResponse(Response):

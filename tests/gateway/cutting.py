@@ -12,7 +12,8 @@ class Cutting:
     """Passes bytes between whoever connects and a port of loopback."""
 
     def __init__(self, port: int) -> None:
-        self._target = port
+        self.target = port
+        """Where new connections go."""
         self._writers: set[asyncio.StreamWriter] = set()
         self.is_down = False
         """Connections are refused while it is."""
@@ -33,7 +34,7 @@ class Cutting:
         self.accepted += 1
 
         with contextlib.suppress(OSError):
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target)
             self._writers |= {writer, far_writer}
             await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
             self._writers -= {writer, far_writer}

@@ -20,7 +20,7 @@ from headrace_gateway import Setup, create_app
 from headrace_gateway.presence import OpenRequests
 from headrace_gateway.serving import listen
 
-BOUND = 10.0
+BOUND = 20.0
 """Seconds after which a test gives up waiting."""
 
 
@@ -80,7 +80,7 @@ class Event:
 
 @dataclass
 class Events:
-    """The events of a response, in order; iterate once."""
+    """The events of a response, in order; iterating again goes on."""
 
     response: httpx.Response
     comments: int = 0
@@ -89,7 +89,13 @@ class Events:
     retry: str = ""
     seen: list[Event] = field(default_factory=list[Event])
 
-    async def __aiter__(self) -> AsyncIterator[Event]:
+    def __post_init__(self) -> None:
+        self._coming = self._read()
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return self._coming
+
+    async def _read(self) -> AsyncIterator[Event]:
         event = Event()
 
         async for line in self.response.aiter_lines():

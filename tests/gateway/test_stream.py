@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from typing import Any
 
+import httpx
 import pytest
 from gateway.cutting import cutting
 from gateway.faucet import Faucet
@@ -239,6 +241,20 @@ async def test_a_position_beyond_the_run_is_refused(edge: Gateway, lm: Faucet) -
     assert (events.response.status_code, body["reason"]) == (400, "CURSOR_AHEAD")
 
 
+@pytest.mark.parametrize("last", ["other:3", "mine:x", "mine:-1", "mine:99999999999", "mine:"])
+async def test_a_position_that_is_none_is_refused(edge: Gateway, lm: Faucet, last: str) -> None:
+    lm.open()
+
+    async with edge.stream("composer", INPUTS, run_id="mine") as events:
+        await events.to_the_end()
+
+    async with edge.events("mine", last) as events:
+        body = json.loads(await events.response.aread())
+
+    assert (events.response.status_code, body["reason"]) == (400, "REQUEST_INVALID")
+    assert body["violations"][0]["field"] == "Last-Event-ID"
+
+
 async def test_a_run_nobody_knows_is_not_found(edge: Gateway) -> None:
     async with edge.events("nobodys") as events:
         body = json.loads(await events.response.aread())
@@ -312,25 +328,28 @@ async def test_a_response_begins_before_a_slow_run_has_said_anything(
 
 
 async def test_a_slow_reader_gets_merged_text_and_loses_none() -> None:
-    long = "".join(f"{number} drops fall. " for number in range(50_000)).strip()
+    long = "".join(f"{number} drops fall. " for number in range(20_000)).strip()
     lm = Faucet({"answer": {"answer": long}}, size=12)
     lm.open()
+    small = httpx.AsyncHTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)])
+    path = "/v1/programs/one"
 
     async with (
         hosted(lm, one) as address,
         gateway(address) as edge,
-        edge.stream("one", INPUTS, run_id="mine") as events,
+        httpx.AsyncClient(base_url=edge.url, transport=small, timeout=BOUND) as http,
+        http.stream("POST", f"{path}/stream", json=INPUTS, params={"run_id": "mine"}) as response,
     ):
-        await edge.http.post("/v1/programs/one/predict", params={"run_id": "mine"}, json=INPUTS)
-        seen = await events.to_the_end()
+        await edge.http.post(f"{path}/predict", json=INPUTS, params={"run_id": "mine"})
+        seen = await Events(response).to_the_end()
 
     assert texts_of(seen) == {"self.answer": long}
-    assert len(seen) < len(long) / 12 / 3  # what sockets hold came as it was
+    assert len(seen) < len(long) / 12 / 6  # what sockets hold came as it was
 
 
 async def test_the_way_to_the_server_may_break(server: str, lm: Faucet) -> None:
     async with (
-        cutting(int(server.rpartition(":")[2])) as way,
+        cutting(port_of(server)) as way,
         gateway(f"127.0.0.1:{way.port}") as edge,
         edge.stream("composer", INPUTS) as events,
     ):
@@ -346,6 +365,26 @@ async def test_the_way_to_the_server_may_break(server: str, lm: Faucet) -> None:
 
     assert texts_of(seen) == WHOLE
     assert way.accepted > 1
+
+
+async def test_a_server_that_has_forgotten_the_run_is_said_in_an_event(
+    server: str, lm: Faucet
+) -> None:
+    async with (
+        hosted(lm, composer) as another,
+        cutting(port_of(server)) as way,
+        gateway(f"127.0.0.1:{way.port}") as edge,
+        edge.stream("composer", INPUTS, run_id="mine") as events,
+    ):
+        lm.let(40)
+        await up_to_text(events)
+        way.target = port_of(another)
+        way.cut()
+        error = (await events.to_the_end())[-1]
+
+    assert error.id == "mine:end"
+    assert error.payload["reason"] == "RUN_NOT_FOUND"
+    assert "run_state" not in error.payload  # nobody knows how far it got
 
 
 async def test_a_server_out_of_reach_is_said_in_a_status() -> None:
@@ -384,6 +423,10 @@ async def test_a_gateway_that_ends_cuts_its_streams_and_the_runs_go_on(
         rest = await events.to_the_end()
 
     assert texts_of(first + rest[1:]) == WHOLE
+
+
+def port_of(address: str) -> int:
+    return int(address.rpartition(":")[2])
 
 
 def messages(seen: list[Event]) -> list[str]:

@@ -222,6 +222,8 @@ async function load() {
 
   at("programs").replaceChildren(...programs.map(programLink));
   at("ask").hidden = !programs.length;
+  at("trouble").hidden = programs.length > 0;
+  at("trouble-words").textContent = "There are no programs here that you may run.";
   route();
 }
 
