@@ -189,6 +189,16 @@ async def test_a_result_that_comes_after_the_cancellation_does_not_count() -> No
     assert execution.result is None
 
 
+async def test_a_program_that_cancels_itself_has_failed() -> None:
+    async def program() -> None:
+        raise asyncio.CancelledError
+
+    execution = await run(program)
+
+    assert isinstance(execution.error, ProgramError)
+    assert story(execution) == [("program", "START", 1, 0), ("program", "ERROR", 1, 0)]
+
+
 async def test_a_program_that_ignores_cancellation_is_left_behind(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -138,10 +138,7 @@ class Execution:
         try:
             value = await self._work.call()
         except asyncio.CancelledError:
-            if self.error is None:
-                raise
-
-            raise self.error from None
+            raise self.error or ProgramError("the program was cancelled from inside") from None
 
         if self.error is not None:
             raise self.error
