@@ -17,7 +17,7 @@ INPUTS: tuple[Mapping[str, Any], ...] = (
     {"seed": 2, "branches": 1, "tokens": 60},
     {"seed": 3, "tokens": 5, "whole": 100_000},
     {"seed": 4, "ending": "error"},
-    {"seed": 5, "branches": 8, "tokens": 10, "pace": 0},
+    {"seed": 5, "branches": 4, "tokens": 10, "pace": 0},
 )
 """Runs of every kind."""
 

@@ -44,7 +44,7 @@ async def test_connections_reset_in_the_middle_of_messages_lose_nothing() -> Non
 
 async def test_a_merging_log_read_late_is_the_same_run() -> None:
     """Long enough that the log merges behind the readers: positions inside merged groups are left."""
-    inputs = {"branches": 4, "tokens": 1500, "pace": 0.0001}
+    inputs = {"branches": 4, "tokens": 400, "pace": 0.0005}
 
     async with hosted() as server:
         readers = (read_cut(server.address, "r1", inputs, place) for place in (100_000, 5, 50, 500))

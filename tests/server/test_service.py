@@ -346,24 +346,41 @@ async def test_a_reader_that_wants_no_heartbeats_gets_none(gated: Served, gate: 
     assert not any(event.HasField("heartbeat") for event in run.events)
 
 
-async def test_tokens_gather_for_the_merge_interval(gate: Gate) -> None:
+async def test_tokens_gather_for_the_merge_interval_or_until_something_else_happens() -> None:
     async def slow(question: str) -> object:
         with open_call(Kind.MODULE, "self", None, {}):
             for place in range(20):
                 write_token(str(place % 10), place)
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.005)
 
         return question
 
-    options = pb.StreamOptions(merge_interval=Duration(nanos=100_000_000))
+    options = pb.StreamOptions(merge_interval=Duration(seconds=50))
 
     async with served(program(slow)) as service:
         run = await soon(heard(service.stub.Run(asking(options=options))))
 
-    tokens = [event for event in run.events if event.HasField("token")]
-    assert run.text == "01234567890123456789"
-    assert len(tokens) < 10
-    assert tokens[-1].event_count > 1
+    [token] = [event for event in run.events if event.HasField("token")]
+    assert (token.token.chunk, token.event_count) == ("01234567890123456789", 20)
+
+
+async def test_gathered_tokens_are_sent_when_the_interval_has_passed(gate: Gate) -> None:
+    async def waits(question: str) -> object:
+        with open_call(Kind.MODULE, "self", None, {}):
+            write_token("a", 0)
+            write_token("b", 1)
+            await gate.opened.wait()
+
+        return question
+
+    options = pb.StreamOptions(merge_interval=Duration(nanos=50_000_000))
+
+    async with served(program(waits)) as service:
+        call = service.stub.Run(asking(options=options))
+        events = await first(call, 4)
+        gate.opened.set()
+
+    assert outlined(events[-1]) == "token ab"
 
 
 async def test_a_status_does_not_wait_for_the_merge_interval(gated: Served, gate: Gate) -> None:
