@@ -100,15 +100,22 @@ async def test_other_errors_are_wrapped_and_say_nothing_of_their_text() -> None:
     assert isinstance(error.__cause__, KeyError)
 
 
-async def test_the_first_real_error_of_a_task_group_counts() -> None:
-    async def fail() -> None:
-        raise LMRateLimitError("slow down")
+async def test_the_first_real_error_of_a_task_group_counts_and_notes_the_others() -> None:
+    async def fail(error: Exception) -> None:
+        raise error
 
     async def program() -> None:
         async with asyncio.TaskGroup() as outer:
-            outer.create_task(fail())
+            outer.create_task(fail(LMRateLimitError("slow down")))
+            outer.create_task(fail(KeyError("too")))
 
-    assert isinstance((await run(program)).error, LMRateLimitError)
+    execution = await run(program)
+    end = execution.log.read()[-1].event
+
+    assert isinstance(execution.error, LMRateLimitError)
+    assert execution.error.__notes__ == ["also raised: KeyError: 'too'"]
+    assert isinstance(end, Status)
+    assert end.failure is execution.error
 
 
 async def start_and_hang() -> Execution:

@@ -2,7 +2,14 @@
 
 from headrace.context.callbacks import BaseCallback
 from headrace.context.calls import Call, open_call, track_usage
-from headrace.context.scope import CallMessages, RunScope, current_call, current_run, enter_run
+from headrace.context.scope import (
+    CallMessages,
+    RunScope,
+    current_call,
+    current_run,
+    enter_run,
+    told_of,
+)
 from headrace.context.settings import captured_context, configure, context, settings
 
 __all__ = [
@@ -18,5 +25,6 @@ __all__ = [
     "enter_run",
     "open_call",
     "settings",
+    "told_of",
     "track_usage",
 ]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Container, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from headrace.context.tokens import FieldWriter
 from headrace.errors import HeadraceError, ProgramError, RunCancelled
@@ -204,9 +204,18 @@ def outcome_of(error: BaseException | None) -> Outcome:
 
 
 def failure_of(error: BaseException | None) -> HeadraceError | None:
-    """What a status may say of `error`: ours as it is, others as a ProgramError with a safe text."""
-    if outcome_of(error) is not Outcome.ERROR:
-        return None
+    """What a status may say of `error`; None where it is no failure."""
+    return told_of(error) if error and outcome_of(error) is Outcome.ERROR else None
+
+
+def told_of(error: BaseException) -> HeadraceError:
+    """What may be told of an error: ours as it is, others as a ProgramError with a safe text.
+
+    Of a group, its first error counts.
+    """
+    while isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        error = group.exceptions[0]
 
     if isinstance(error, HeadraceError):
         return error

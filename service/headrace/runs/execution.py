@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from headrace.context import CallMessages, RunScope, enter_run, open_call, portal
+from headrace.context import CallMessages, RunScope, enter_run, open_call, portal, told_of
 from headrace.errors import HeadraceError, ProgramError, RunCancelled, RunError, RunTimeout
 from headrace.events import Kind, Result, Usage
 from headrace.log import RunLog
@@ -119,7 +119,8 @@ class Execution:
         except (asyncio.CancelledError, GeneratorExit):
             self.error = self.error or RunCancelled("caller")
         except BaseException as error:  # noqa: BLE001 - the run's error, whatever the program raised
-            self.error = self.error or _program_error(error)
+            _note_others(error)
+            self.error = self.error or told_of(error)
 
     async def _call_program(self) -> Result:
         work = self._work
@@ -161,16 +162,18 @@ class Execution:
         self._ended.set()
 
 
-def _program_error(error: BaseException) -> HeadraceError:
-    """The first real error of a group, as it is when it is ours, else as a ProgramError around it."""
-    while isinstance(error, BaseExceptionGroup):
-        group = cast("BaseExceptionGroup[BaseException]", error)
-        error = group.exceptions[0]
+def _note_others(error: BaseException) -> None:
+    """Writes what else a group holds on its first error, which stands for it."""
+    first, *others = _leaves(error)
 
-    if isinstance(error, HeadraceError):
-        return error
+    for other in others:
+        first.add_note(f"also raised: {type(other).__name__}: {other}")
 
-    failure = ProgramError(f"the program raised {type(error).__name__}")
-    failure.__cause__ = error
 
-    return failure
+def _leaves(error: BaseException) -> list[BaseException]:
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+
+    group = cast("BaseExceptionGroup[BaseException]", error)
+
+    return [leaf for one in group.exceptions for leaf in _leaves(one)]
