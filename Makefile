@@ -55,7 +55,7 @@ lint: .venv/dev.stamp ## Check style, the floors of the architecture, and the co
 
 .PHONY: types
 types: .venv/dev.stamp ## Check types, strictly, with mypy and pyright.
-	@$(BIN)/mypy service client/headrace_client tests
+	@$(BIN)/mypy service client/headrace_client tests bench
 	$(BIN)/pyright
 
 # Measuring
