@@ -34,33 +34,32 @@ class FieldWriter:
     def write(self, field: str, chunk: str, is_last: bool, cached: bool = False) -> None:
         """Records more text of a field."""
         with self._lock:
-            if not self._closed and field not in self._ended:
-                self._write(field, chunk, is_last, cached)
+            if self._closed or field in self._ended:
+                return
+
+            offset = self._offsets.get(field, 0)
+            self._offsets[field] = offset + len(chunk)
+
+            if is_last:
+                self._ended.add(field)
+
+            self._emit(
+                Token(
+                    self._predictor,
+                    field,
+                    chunk,
+                    is_last,
+                    offset,
+                    self._call_id,
+                    cached,
+                    field in self._typed,
+                )
+            )
 
     def close(self) -> None:
         """Ends the fields that started and have not ended; whatever comes later is dropped."""
         with self._lock:
+            for field in self._offsets:
+                self.write(field, "", True)
+
             self._closed = True
-
-            for field in [one for one in self._offsets if one not in self._ended]:
-                self._write(field, "", True, False)
-
-    def _write(self, field: str, chunk: str, is_last: bool, cached: bool) -> None:
-        offset = self._offsets.get(field, 0)
-        self._offsets[field] = offset + len(chunk)
-
-        if is_last:
-            self._ended.add(field)
-
-        self._emit(
-            Token(
-                self._predictor,
-                field,
-                chunk,
-                is_last,
-                offset,
-                self._call_id,
-                cached,
-                field in self._typed,
-            )
-        )
