@@ -243,6 +243,7 @@ def test_a_constraint_that_cannot_apply_is_refused() -> None:
             b: int = OutputField(discriminator="kind")
 
 
-def test_a_signature_has_no_instances() -> None:
+@pytest.mark.parametrize("arguments", [{}, {"text": "a"}, {"signature": "text -> summary"}])
+def test_a_signature_has_no_instances(arguments: dict[str, Any]) -> None:
     with pytest.raises(SignatureError, match=r"Summary has no instances.*Predict\(Summary\)"):
-        Summary("text -> summary")
+        Summary(**arguments)

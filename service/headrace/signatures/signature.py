@@ -34,13 +34,14 @@ class Signature(metaclass=SignatureMeta):
 
     def __new__(  # type: ignore[misc]  # calling it makes a class, not an instance
         cls,
-        signature: str | Fields,
+        signature: str | Fields = "",
         instructions: str | None = None,
         *,
         name: str = "StringSignature",
         custom_types: Mapping[str, Any] | None = None,
+        **inputs: object,
     ) -> type[Signature]:
-        if cls is not Signature:
+        if cls is not Signature or inputs:
             raise SignatureError(
                 f"{cls.__name__} has no instances; give it to a predictor: Predict({cls.__name__})"
             )
