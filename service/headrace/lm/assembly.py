@@ -68,7 +68,11 @@ class Assembly:
     @property
     def finished(self) -> bool:
         """Whether every completion that began has its finish reason."""
-        return bool(self._drafts) and all(draft.finish_reason for draft in self._drafts.values())
+        for draft in self._drafts.values():
+            if not draft.finish_reason:
+                return False
+
+        return bool(self._drafts)
 
     def feed(self, chunk: Chunk) -> None:
         """Takes a chunk, or a whole response."""

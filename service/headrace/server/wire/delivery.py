@@ -72,13 +72,13 @@ class Delivery:
 
     def _parts(self, entry: Entry, count: int, ends_group: bool) -> Iterator[pb.StreamEvent]:
         """One message, or several where the text is long; the last one has the count."""
-        sequence = entry.sequence if ends_group else 0
+        event, sequence = entry.event, entry.sequence if ends_group else 0
 
-        if not isinstance(entry.event, Token):
-            yield self._message(entry.event, entry.time, sequence, count)
+        if not isinstance(event, Token) or len(event.chunk) * 4 <= self._max_token_bytes:
+            yield self._message(event, entry.time, sequence, count)
             return
 
-        parts = list(split(entry.event, self._max_token_bytes))
+        parts = list(split(event, self._max_token_bytes))
 
         for part in parts[:-1]:
             yield self._message(part, entry.time, 0, 0)
