@@ -293,7 +293,7 @@ func TestClosingTheClientEndsItsReaders(t *testing.T) {
 
 func TestADeadlineEndsTheReadingAndAttachingLeavesTheRunAlone(t *testing.T) {
 	service := &scripted{events: composed()[:1], holds: true}
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
 	defer cancel()
 	run := attach(t, ctx, serve(t, service), 0)
 	_, err := run.Prediction()

@@ -90,7 +90,8 @@ type scripted struct {
 	mu        sync.Mutex
 	events    []*headracev1.StreamEvent
 	endings   []ending
-	holds     bool // streams stay open behind their last event
+	holds     bool   // calls stay open behind their last event
+	asked     func() // called at every predict that stays open
 	runs      []*headracev1.RunRequest
 	predicts  []*headracev1.PredictRequest
 	cursors   []int32
@@ -122,6 +123,7 @@ func (s *scripted) Predict(ctx context.Context, r *headracev1.PredictRequest) (*
 	}
 
 	if s.holds {
+		s.asked()
 		<-ctx.Done()
 
 		return nil, status.FromContextError(ctx.Err()).Err()

@@ -50,6 +50,8 @@ export class Scripted {
   cursors: number[] = [];
   cancelled: string[] = [];
   authorization: unknown[] = [];
+  /** Called at every predict that stays open. */
+  asked: () => void = () => {};
   private readonly server = new Server();
 
   constructor(
@@ -91,7 +93,9 @@ export class Scripted {
 
         if (ending) {
           answer(errorOf(ending));
-        } else if (!this.holds) {
+        } else if (this.holds) {
+          this.asked();
+        } else {
           answer(null, { runId: call.request.runId, prediction: this.prediction() });
         }
       },

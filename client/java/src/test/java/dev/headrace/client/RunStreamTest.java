@@ -286,7 +286,7 @@ class RunStreamTest {
         HeadraceClient client = service.client()) {
       service.holds = true;
       service.events = Scripted.composed().subList(0, 1);
-      RunStream run = client.attach("r", 0, new ReadOptions().deadline(Duration.ofMillis(50)));
+      RunStream run = client.attach("r", 0, new ReadOptions().deadline(Duration.ofMillis(500)));
       HeadraceException error = assertThrows(ServerUnreachableException.class, run::prediction);
       run.close();
 
