@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import table
-from bench.children import Child, upstream
+from bench.children import Child, leave_nothing_behind, upstream
 from bench.compare import Finding, Goal, Rounds, Series, as_json, judge
 from bench.load import PATIENCE
 from bench.machine import describe
@@ -144,6 +144,7 @@ def command(figure: Figure) -> None:
     parser.add_argument("--rounds", type=int, help="how often everything is measured")
     parser.add_argument("--json", type=Path, help="write the measurements to this file")
     given = parser.parse_args()
+    leave_nothing_behind()
     scale = QUICK if given.quick else FULL
     set_up("peers")
     result = figure.run(Scale(given.rounds or scale.rounds, scale.quick))

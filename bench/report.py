@@ -17,6 +17,7 @@ from typing import Any
 
 from bench import growth
 from bench.capacity import CAPACITY
+from bench.children import leave_nothing_behind
 from bench.figure import FULL, QUICK, Figure, Scale
 from bench.first_token import FIRST_TOKEN
 from bench.length import LENGTH
@@ -101,6 +102,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", metavar="FIGURE", help="these figures alone")
     parser.add_argument("--plots", type=Path, default=PLOTS)
     given = parser.parse_args()
+    leave_nothing_behind()
     scale = QUICK if given.quick else FULL
     scale = Scale(given.rounds or scale.rounds, scale.quick)
     set_up("peers")
