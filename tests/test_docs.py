@@ -21,6 +21,14 @@ BLOCKS = [block for page in PAGES for block in blocks_of(page) if not block.not_
 pytestmark = pytest.mark.timeout(120)
 
 
+def lacks_grpcurl(block: Block) -> bool:
+    return "grpcurl " in block.text and shutil.which("grpcurl") is None
+
+
+def runnable(page: Path) -> list[Block]:
+    return [block for block in blocks_of(page) if not lacks_grpcurl(block)]
+
+
 def name_of(block: Block) -> str:
     return f"{block.page.relative_to(ROOT)}:{block.line}"
 
@@ -51,7 +59,7 @@ def story_of(
     @cache
     def opened(page: Path) -> Story:
         return stack.enter_context(
-            closing(Story(blocks_of(page), tmp_path_factory.mktemp(page.stem), environment))
+            closing(Story(runnable(page), tmp_path_factory.mktemp(page.stem), environment))
         )
 
     with ExitStack() as stack:
@@ -60,7 +68,7 @@ def story_of(
 
 @pytest.mark.parametrize("block", BLOCKS, ids=name_of)
 def test_a_block_of_the_documentation_runs(block: Block, story_of: Callable[[Path], Story]) -> None:
-    if "grpcurl " in block.text and shutil.which("grpcurl") is None:
+    if lacks_grpcurl(block):
         pytest.skip("grpcurl is not installed; .ci/run shows how to install it")
 
     story_of(block.page).run_up_to(block)
