@@ -46,9 +46,9 @@ class Child:
 def child(
     name: str, command: Sequence[str], environment: Mapping[str, str] | None = None
 ) -> Generator[Child, None, None]:
-    """A process for the length of a `with` block. What it prints goes to a log in build/."""
+    """A process for the length of a `with` block. What it prints stays in build/ if that fails."""
     LOGS.mkdir(parents=True, exist_ok=True)
-    log = LOGS / f"{name}.log"
+    log = LOGS / f"{name}-{os.getpid()}.log"
     began = time.monotonic()
 
     with log.open("wb") as out:
@@ -64,6 +64,7 @@ def child(
     try:
         address = _address(process, log)
         yield Child(address, process.pid, time.monotonic() - began)
+        log.unlink()
     finally:
         _stop(process)
 
