@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Generator
@@ -72,3 +73,10 @@ def test_a_block_of_the_documentation_runs(block: Block, story_of: Callable[[Pat
         pytest.skip("grpcurl is not installed; .ci/run shows how to install it")
 
     story_of(block.page).run_up_to(block)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_inside_the_repository_leads_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text(encoding="utf-8"))
+
+    assert [target for target in targets if not (page.parent / target).exists()] == []
