@@ -75,7 +75,7 @@ class Predict(PredictingModule):
         refuse_positional(args, self.signature)
         ask = self._settle(kwargs)
 
-        return Prediction.from_completions(await self._generate(ask))
+        return Prediction.from_completions(await self._generate(ask), ask.signature)
 
     async def _generate(self, ask: _Ask) -> list[dict[str, Any]]:
         run, call = current_run(), current_call()

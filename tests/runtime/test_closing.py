@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
+import os
+import threading
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import pytest
-from headrace import LM, Module, Predict, Prediction, context, streamify
+from headrace import LM, Module, Predict, Prediction, context, streamify, streaming_response
 from headrace.mock_lm import MockLM, Reply
 
 
@@ -49,3 +54,71 @@ async def test_leaving_a_stream_closes_the_providers_connection(
     await asyncio.wait_for(request.over.wait(), 5)
 
     assert request.left is not None
+
+
+async def by_break(stream: AsyncGenerator[Any, None]) -> None:
+    async for _ in stream:
+        break
+
+
+async def by_aclose(stream: AsyncGenerator[Any, None]) -> None:
+    await anext(stream)
+    await stream.aclose()
+
+
+async def by_timeout(stream: AsyncGenerator[Any, None]) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(0.02):
+            async for _ in stream:
+                pass
+
+
+async def by_leaving_the_response(stream: AsyncGenerator[Any, None]) -> None:
+    async for _ in streaming_response(stream):
+        break
+
+
+LEAVE = [by_break, by_aclose, by_timeout, by_leaving_the_response]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="open files are counted in /proc")
+async def test_hundreds_of_streams_that_were_left_leave_nothing(mock: MockLM) -> None:
+    lm = LM("openai/endless", api_base=mock.base_url, api_key="any", cache=False)
+    programs = [streamify(Predict("question -> answer")), streamify(Sync())]
+
+    async def leave_some(count: int) -> None:
+        with context(lm=lm):
+            streams = [programs[number % 2](question=str(number)) for number in range(count)]
+
+        await asyncio.gather(*(LEAVE[at // 2 % 4](stream) for at, stream in enumerate(streams)))
+
+    await leave_some(24)
+    before = await held(mock)
+
+    for _ in range(4):
+        await leave_some(48)
+
+    assert await held(mock) == before
+
+
+async def held(mock: MockLM) -> tuple[int, int]:
+    """Threads and open files, once no task but the test's own is left."""
+    gc.collect()
+    await asyncio.wait_for(mock.quiet(), 10)
+
+    for _ in range(1000):
+        if asyncio.all_tasks() == {asyncio.current_task()} and not any(
+            map(works, threading.enumerate())
+        ):
+            break
+
+        await asyncio.sleep(0.01)
+
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    return threading.active_count(), len(os.listdir("/proc/self/fd"))
+
+
+def works(thread: threading.Thread) -> bool:
+    """Whether a thread runs a program's sync code."""
+    return thread.name.startswith("headrace-") and "portal" not in thread.name
