@@ -29,13 +29,7 @@ pytestmark = pytest.mark.skipif(
 reads_json_names = pytest.mark.parametrize(
     "contract",
     [
-        pytest.param(
-            [],
-            id="reflected",
-            marks=pytest.mark.xfail(
-                strict=True, reason="reflection sends no JSON names: is_last for isLast"
-            ),
-        ),
+        pytest.param([], id="reflected"),
         pytest.param(["-protoset", str(PROTOSET)], id="from-the-descriptor-set"),
     ],
 )

@@ -12,6 +12,8 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
 
+from headrace.server.manual import Pool
+
 HEALTH: str = health.SERVICE_NAME
 
 _SERVING: int = health_pb2.HealthCheckResponse.SERVING
@@ -38,4 +40,4 @@ class Health:
 def enable_reflection(server: grpc.aio.Server, services: Sequence[str]) -> None:
     """Lets clients ask what the services look like."""
     names = (*services, HEALTH, str(reflection.SERVICE_NAME))
-    cast("Any", reflection).enable_server_reflection(names, server)
+    cast("Any", reflection).enable_server_reflection(names, server, Pool())
