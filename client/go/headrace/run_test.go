@@ -149,6 +149,25 @@ func TestACutInsideAMergedGroupLeavesTextsWhole(t *testing.T) {
 	equal(t, run.Text("compose", "other"), "uno")
 }
 
+func TestSilenceCountsAsACut(t *testing.T) {
+	usual := longestSilence
+	longestSilence = 200 * time.Millisecond
+	defer func() { longestSilence = usual }()
+
+	service := &scripted{events: composed()[:3], holds: true}
+	run := start(t, serve(t, service))
+
+	for range 3 {
+		_, _ = run.Recv()
+	}
+
+	service.mu.Lock()
+	service.events, service.holds = composed(), false
+	service.mu.Unlock()
+	equal(t, sequences(t, run), []int32{4, 5})
+	equal(t, service.cursors, []int32{0, 3})
+}
+
 func TestProgressRenewsThePatience(t *testing.T) {
 	service := &scripted{events: composed()}
 

@@ -167,7 +167,7 @@ func (s *scripted) play(after int32, stream grpc.ServerStreamingServer[headracev
 	end := s.next()
 	s.mu.Lock()
 	s.cursors = append(s.cursors, after)
-	events := s.behind(after)
+	events, holds := s.behind(after), s.holds
 	s.mu.Unlock()
 
 	if end != nil {
@@ -184,7 +184,7 @@ func (s *scripted) play(after int32, stream grpc.ServerStreamingServer[headracev
 	case end != nil:
 		stream.SetTrailer(end.trailer())
 		return end.err()
-	case s.holds:
+	case holds:
 		<-stream.Context().Done()
 
 		return status.FromContextError(stream.Context().Err()).Err()

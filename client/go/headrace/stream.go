@@ -15,7 +15,7 @@ import (
 )
 
 // longestSilence is three heartbeats: after it the stream is dead, whatever the connection says.
-const longestSilence = 3 * heartbeatInterval
+var longestSilence = 3 * heartbeatInterval // shorter in tests
 
 // openCall asks for the events after a position.
 type openCall func(ctx context.Context, after int32) (grpc.ServerStreamingClient[headracev1.StreamEvent], error)

@@ -1,6 +1,6 @@
 /** How long to go on trying: a count of tries without progress, and growing delays between them. */
 
-/** Times in milliseconds; shorter in tests. */
+/** Between tries, in milliseconds; shorter in tests. */
 export const delays = { first: 100, longest: 5_000 };
 
 /** A server that never answered is given up sooner: after about a second. */

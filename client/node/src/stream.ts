@@ -7,11 +7,13 @@ import { HEARTBEAT_MS } from "./requests.js";
 import type { Resumption } from "./resume.js";
 import { type CallStatus, statusOf } from "./status.js";
 
-/** Three heartbeats: after that the stream is dead, whatever the connection says. */
-const LONGEST_SILENCE_MS = 3 * HEARTBEAT_MS;
-
-/** To wait for the OK behind a prediction. */
-const LONGEST_FAREWELL_MS = 2_000;
+/** The longest silences, in milliseconds; shorter in tests. */
+export const silences = {
+  /** Three heartbeats: after that the stream is dead, whatever the connection says. */
+  stream: 3 * HEARTBEAT_MS,
+  /** To wait for the OK behind a prediction. */
+  farewell: 2_000,
+};
 
 /** Asks for the events after a position. */
 export type OpenCall = (afterSequence: number) => ClientReadableStream<StreamEvent>;
@@ -32,7 +34,7 @@ class EventCall {
     call.on("readable", () => this.wake());
     call.on("end", () => this.end());
     call.on("error", (error: ServiceError) => this.end(error));
-    this.watch = setInterval(() => this.checkSilence(), LONGEST_SILENCE_MS / 3).unref();
+    this.watch = setInterval(() => this.checkSilence(), silences.stream / 3).unref();
   }
 
   /** The next event; undefined behind the last one. Throws a ServiceError. */
@@ -67,7 +69,6 @@ class EventCall {
     } else if (!this.isOver) {
       const late = setTimeout(() => this.call.cancel(), inMs).unref();
       this.call.on("status", () => clearTimeout(late));
-      this.call.resume();
     }
   }
 
@@ -79,7 +80,7 @@ class EventCall {
   }
 
   private checkSilence(): void {
-    if (Date.now() - this.waitingSince > LONGEST_SILENCE_MS) {
+    if (Date.now() - this.waitingSince > silences.stream) {
       this.call.cancel();
     }
   }
@@ -119,7 +120,7 @@ export class EventStream {
 
   /** Ends the stream. A reader that got its prediction stays for the OK behind it: it has not left early. */
   close(): void {
-    this.call?.close(this.isOver ? LONGEST_FAREWELL_MS : 0);
+    this.call?.close(this.isOver ? silences.farewell : 0);
     this.call = undefined;
   }
 

@@ -3,6 +3,7 @@ import { test } from "node:test";
 
 import { RequestRefused, type Run, RunFailed, ServerUnreachable, status } from "../src/index.js";
 import { delays } from "../src/patience.js";
+import { silences } from "../src/stream.js";
 import { composed, type Ending, envelope, heartbeat, prediction, Scripted, token, WHOLE } from "./scripted.js";
 
 delays.first = 1;
@@ -87,6 +88,27 @@ test("a cut inside a merged group leaves texts whole", async () => {
   assert.deepEqual(service.cursors, [0, 1]);
   assert.equal(run.text("compose", "answer"), "one two three");
   assert.equal(run.text("compose", "other"), "uno");
+});
+
+test("silence counts as a cut", async (context) => {
+  const usual = silences.stream;
+  silences.stream = 200;
+  context.after(() => (silences.stream = usual));
+  const service = new Scripted(composed().slice(0, 3), [], true);
+  await using served = await service.serve();
+  const read: number[] = [];
+
+  for await (const { sequence } of await served.client.run("composer", INPUTS)) {
+    read.push(sequence);
+
+    if (sequence === 3) {
+      service.events = composed();
+      service.holds = false;
+    }
+  }
+
+  assert.deepEqual(read, [1, 2, 3, 4, 5]);
+  assert.deepEqual(service.cursors, [0, 3]);
 });
 
 test("progress renews the patience", async () => {

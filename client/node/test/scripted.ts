@@ -58,7 +58,7 @@ export class Scripted {
     public events: StreamEvent[] = composed(),
     public endings: Ending[] = [],
     /** Calls stay open behind the last event. */
-    private readonly holds = false,
+    public holds = false,
   ) {}
 
   async serve(options: ClientOptions = {}): Promise<{ client: Client } & AsyncDisposable> {

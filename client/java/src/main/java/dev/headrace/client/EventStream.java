@@ -7,23 +7,23 @@ import java.util.function.IntFunction;
 
 /** The events of one run in order, across as many gRPC streams as it takes. For one thread at a time. */
 final class EventStream {
-  /** Three heartbeats: after that the stream is dead, whatever the connection says. */
-  private static final Duration LONGEST_SILENCE = ReadOptions.HEARTBEAT.multipliedBy(3);
-
   /** To wait for the OK behind a prediction. */
   private static final Duration LONGEST_FAREWELL = Duration.ofSeconds(2);
 
   private final String address;
   private final Resumption resumption;
+  private final Duration longestSilence;
   private final IntFunction<EventCall<?>> open;
   private EventCall<?> call;
   private StreamEvent ahead; // came with the acceptance, and is still to be read
   private boolean over;
 
   /** {@code open} asks for the events after a position. */
-  EventStream(String address, Resumption resumption, IntFunction<EventCall<?>> open) {
+  EventStream(
+      String address, Resumption resumption, Duration longestSilence, IntFunction<EventCall<?>> open) {
     this.address = address;
     this.resumption = resumption;
+    this.longestSilence = longestSilence;
     this.open = open;
   }
 
@@ -98,6 +98,6 @@ final class EventStream {
       call = open.apply(resumption.cursor());
     }
 
-    return call.read(LONGEST_SILENCE);
+    return call.read(longestSilence);
   }
 }

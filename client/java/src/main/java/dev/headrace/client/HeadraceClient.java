@@ -235,7 +235,8 @@ public final class HeadraceClient implements AutoCloseable {
 
   private RunStream reader(
       String runId, int cursor, Deadline deadline, IntFunction<EventCall<?>> open, boolean stopsOnLeaving) {
-    EventStream stream = new EventStream(address, resumption(runId, cursor, deadline), open);
+    Resumption resumption = resumption(runId, cursor, deadline);
+    EventStream stream = new EventStream(address, resumption, delays.silence(), open);
 
     return new RunStream(runId, this, stream, cursor, stopsOnLeaving).accepted();
   }

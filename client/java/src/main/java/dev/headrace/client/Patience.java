@@ -9,9 +9,13 @@ final class Patience {
   /** A server that never answered is given up sooner: after about a second. */
   private static final int TRIES_TO_REACH = 4;
 
-  /** The delays; shorter in tests. */
-  record Delays(Duration first, Duration longest) {
-    static final Delays USUAL = new Delays(Duration.ofMillis(100), Duration.ofSeconds(5));
+  /**
+   * The delays between tries; and the silence after which a stream is dead, whatever its connection
+   * says. Shorter in tests.
+   */
+  record Delays(Duration first, Duration longest, Duration silence) {
+    static final Delays USUAL =
+        new Delays(Duration.ofMillis(100), Duration.ofSeconds(5), ReadOptions.HEARTBEAT.multipliedBy(3));
   }
 
   private final int retries;

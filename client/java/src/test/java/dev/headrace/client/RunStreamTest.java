@@ -118,6 +118,27 @@ class RunStreamTest {
   }
 
   @Test
+  void silenceCountsAsACut() throws IOException {
+    try (Scripted service = new Scripted()) {
+      service.silence = Duration.ofMillis(200);
+      service.holds = true;
+      service.events = Scripted.composed().subList(0, 3);
+
+      try (HeadraceClient client = service.client();
+          RunStream run = client.run("composer", INPUTS)) {
+        run.iterator().next();
+        run.iterator().next();
+        run.iterator().next();
+        service.holds = false;
+        service.events = Scripted.composed();
+
+        assertEquals(List.of(4, 5), sequences(run));
+        assertEquals(List.of(0, 3), service.cursors);
+      }
+    }
+  }
+
+  @Test
   void progressRenewsThePatience() throws IOException {
     try (Scripted service = new Scripted(cut(1), cut(1), cut(1), cut(1));
         HeadraceClient client = service.client(1);

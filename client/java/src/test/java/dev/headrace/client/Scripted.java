@@ -76,10 +76,13 @@ final class Scripted extends HeadraceServiceGrpc.HeadraceServiceImplBase impleme
   final List<Integer> cursors = Collections.synchronizedList(new ArrayList<>());
   final List<String> cancelled = Collections.synchronizedList(new ArrayList<>());
   final Queue<Ending> endings = new ArrayDeque<>();
-  List<StreamEvent> events = composed();
+  volatile List<StreamEvent> events = composed();
 
   /** Calls stay open behind the last event. */
-  boolean holds;
+  volatile boolean holds;
+
+  /** After which clients think that a stream is dead. */
+  Duration silence = Patience.Delays.USUAL.silence();
 
   /** Called at every predict that stays open. */
   Runnable asked = () -> {};
@@ -107,7 +110,7 @@ final class Scripted extends HeadraceServiceGrpc.HeadraceServiceImplBase impleme
         Channels.open(address, InsecureChannelCredentials.create()),
         null,
         retries,
-        new Patience.Delays(Duration.ofMillis(1), Duration.ofMillis(5)));
+        new Patience.Delays(Duration.ofMillis(1), Duration.ofMillis(5), silence));
   }
 
   @Override
