@@ -7,7 +7,7 @@ of ours, which stops pages that rebind theirs; and one that changes something, f
 from __future__ import annotations
 
 import hmac
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from headrace_client import HeadraceError
 from starlette.datastructures import Headers
@@ -53,7 +53,7 @@ class Guard:
         if not self._setup.local or ANYWHERE in self._setup.origins:
             return
 
-        name = urlsplit(f"//{host}").hostname or ""
+        name = _parts(f"//{host}").hostname or ""
 
         if not is_loopback(name) and name not in self._hosts:
             raise refusal(
@@ -63,7 +63,7 @@ class Guard:
 
     def _check_origin(self, origin: str, host: str) -> None:
         """Only browsers send one, and always where it matters."""
-        ours = not origin or urlsplit(origin).netloc == host
+        ours = not origin or _parts(origin).netloc == host
 
         if not ours and not {origin, ANYWHERE} & {*self._setup.origins}:
             raise refusal(
@@ -72,8 +72,7 @@ class Guard:
             )
 
     def _check_token(self, authorization: str) -> None:
-        scheme, _, token = authorization.partition(" ")
-        token = token.strip() if scheme.lower() == "bearer" else ""
+        token = _bearer(authorization)
         own = self._setup.token
 
         if own is not None and not hmac.compare_digest(own.encode(), token.encode()):
@@ -83,3 +82,18 @@ class Guard:
 
         if self._setup.passes_tokens:
             caller_token.set(token)
+
+
+def _parts(address: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")  # malformed, and so nobody's
+
+
+def _bearer(authorization: str) -> str:
+    """The bearer token; empty where there is none, or none that could travel on."""
+    scheme, _, token = authorization.partition(" ")
+    token = token.strip()
+
+    return token if scheme.lower() == "bearer" and token.isascii() and token.isprintable() else ""

@@ -41,9 +41,6 @@ class OpenRequests:
         for watch in self._watches:
             watch.cancel()
 
-    def __len__(self) -> int:
-        return len(self._watches)
-
 
 async def left(receive: Receive) -> None:
     """Returns once whoever sent the request has gone."""

@@ -1,4 +1,4 @@
-"""Setup: how a gateway is run. What would be unsafe is refused here, before anything listens."""
+"""Setup: what a gateway serves, to whom, and how."""
 
 from __future__ import annotations
 

@@ -31,7 +31,6 @@ class Gateway:
     url: str
     http: httpx.AsyncClient
     waiting: OpenRequests
-    server: uvicorn.Server
 
     @asynccontextmanager
     async def stream(
@@ -167,7 +166,7 @@ async def gateway(server: str, **setup: Any) -> AsyncGenerator[Gateway, None]:
 
     try:
         async with httpx.AsyncClient(base_url=url, timeout=BOUND, trust_env=False) as http:
-            yield Gateway(url, http, waiting, serving)
+            yield Gateway(url, http, waiting)
     finally:
         waiting.end()
         serving.should_exit = True

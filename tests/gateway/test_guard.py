@@ -24,7 +24,9 @@ async def test_this_machine_goes_by_its_names(edge: Gateway, host: str) -> None:
     assert await reason_of(edge, "GET", "/v1/programs", headers={"host": host}) == (200, "")
 
 
-@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil", "[::", ""]
+)
 async def test_a_name_that_was_rebound_to_this_machine_is_refused(edge: Gateway, host: str) -> None:
     refused = await reason_of(edge, "GET", "/v1/programs", headers={"host": host})
 
@@ -44,7 +46,9 @@ async def test_beyond_this_machine_names_are_not_ours_to_know(server: str) -> No
 
 
 @pytest.mark.parametrize("path", [PREDICT, "/v1/runs/mine/cancel"])
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://127.0.0.1:1", "http://[::"]
+)
 async def test_pages_from_elsewhere_start_and_stop_nothing(
     edge: Gateway, path: str, origin: str
 ) -> None:
@@ -99,10 +103,10 @@ async def test_without_allowed_origins_there_is_no_cors(edge: Gateway) -> None:
     assert "access-control-allow-origin" not in answer.headers
 
 
-@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}, {"authorization": "x"}])
-async def test_a_gateway_with_a_token_wants_it(server: str, headers: dict[str, str]) -> None:
+@pytest.mark.parametrize("said", [b"", b"Bearer wrong", b"Basic sesame", b"x", b"Bearer \xe9"])
+async def test_a_gateway_with_a_token_wants_it(server: str, said: bytes) -> None:
     async with gateway(server, token="sesame") as edge:
-        answer = await edge.http.get("/v1/programs", headers=headers)
+        answer = await edge.http.get("/v1/programs", headers={b"authorization": said})
 
     assert (answer.status_code, answer.json()["reason"]) == (401, "UNAUTHENTICATED")
     assert answer.headers["www-authenticate"] == "Bearer"
@@ -123,6 +127,8 @@ async def test_a_caller_s_token_goes_on_to_the_server(lm: Faucet) -> None:
 
         assert await reason_of(edge, "GET", "/v1/programs", headers=ann) == (200, "")
         assert await reason_of(edge, "GET", "/v1/programs", headers=bob) == (401, "UNAUTHENTICATED")
+        bad = {"authorization": b"Bearer \xe9"}
+        assert await reason_of(edge, "GET", "/v1/programs", headers=bad) == (401, "UNAUTHENTICATED")
         assert await reason_of(edge, "GET", "/v1/programs") == (401, "UNAUTHENTICATED")
 
 

@@ -85,7 +85,7 @@ async def test_a_broken_connection_is_mended_and_nothing_is_lost(
         lm.open()
         await expect(state(page)).to_have_text("Done")
         assert await shown_texts(page) == WHOLE
-        noted = await page.locator("#timeline li.link .what").all_text_contents()
+        noted = await page.locator("#timeline li:is(.lost, .mended) .what").all_text_contents()
         assert noted[:2] == ["Connection lost", "Connected again, nothing missed"]
 
 

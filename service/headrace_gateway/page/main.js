@@ -109,12 +109,12 @@ class Run {
 
   #linked({ is, delay }) {
     if (is === "lost" && !this.#isLost) {
-      this.timeline.note("link", "Connection lost");
+      this.timeline.note("lost", "Connection lost");
       say("Connection lost. Trying again.");
     }
 
     if (is === "open" && this.#isLost) {
-      this.timeline.note("link", "Connected again, nothing missed");
+      this.timeline.note("mended", "Connected again, nothing missed");
       say("Connected again.");
     }
 
