@@ -166,7 +166,7 @@ def _without_paths(error: Exception) -> str:
 
 
 class Finish(Tool):
-    """The tool that ends the turns. No status speaks of it unless a program's provider does."""
+    """The tool that ends the turns, of which no status speaks."""
 
     silent = True
 

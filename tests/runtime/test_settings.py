@@ -92,6 +92,12 @@ def test_an_unknown_setting_is_refused_with_the_nearest_name() -> None:
         _ = settings.num_thread
 
 
+@pytest.mark.parametrize("name", ["num_threads", "async_max_workers"])
+def test_a_limit_that_lets_nobody_in_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name} is at least 1, not 0"):
+        configure(**{name: 0})
+
+
 @pytest.mark.parametrize("callbacks", [BaseCallback(), [BaseCallback], [print]], ids=repr)
 def test_what_are_no_callbacks_is_refused(callbacks: Any) -> None:
     with pytest.raises(UsageError, match="callback"):

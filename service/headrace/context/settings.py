@@ -53,7 +53,7 @@ class Settings:
         self.configure(**{name: value})
 
     def configure(self, **values: Any) -> None:
-        """Sets process-wide defaults. Raises UsageError for unknown names and unfit callbacks.
+        """Sets process-wide defaults. Raises UsageError for unknown names and values that do not fit.
 
         What runs already keeps its own, save for the program that calls this.
         """
@@ -86,6 +86,12 @@ def _check(values: Mapping[str, Any]) -> None:
             raise UsageError(f"unknown setting {name!r}{hint}")
 
     checked(values.get("callbacks"))
+
+    for name in ("async_max_workers", "num_threads"):
+        size = values.get(name, DEFAULTS[name])
+
+        if size is not None and size < 1:  # or every call would wait for ever
+            raise UsageError(f"{name} is at least 1, not {size}")
 
 
 def captured_context() -> contextvars.Context:
