@@ -6,9 +6,10 @@ Modules answer to `()` and `acall` alike and need none of this.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -19,22 +20,41 @@ from headrace.module import Module
 _limits: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, asyncio.Semaphore]] = (
     WeakKeyDictionary()
 )
+_has_turn: ContextVar[bool] = ContextVar("headrace_has_turn", default=False)
 
 
 def asyncify(program: Callable[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
     """Gives an async function that calls the program; sync code runs in a worker thread.
 
-    At most `settings.async_max_workers` run at once per loop; None means no limit.
+    At most `settings.async_max_workers` run at once per loop; None means no limit. Calls inside such a
+    call are not counted: they would wait for it, and it for them.
     """
     demand_callable(program, "asyncify")
     work = program.acall if isinstance(program, Module) else program
 
     @functools.wraps(program, updated=())
     async def call(*args: Any, **kwargs: Any) -> Any:
-        async with _limit() or contextlib.nullcontext():
+        async with _turn():
             return await portal.call(work, *args, **kwargs)
 
     return call
+
+
+@asynccontextmanager
+async def _turn() -> AsyncGenerator[None, None]:
+    limit = _limit()
+
+    if limit is None or _has_turn.get():
+        yield
+        return
+
+    async with limit:
+        token = _has_turn.set(True)
+
+        try:
+            yield
+        finally:
+            _has_turn.reset(token)
 
 
 def _limit() -> asyncio.Semaphore | None:

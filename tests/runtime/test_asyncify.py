@@ -63,3 +63,14 @@ async def test_as_many_run_at_once_as_the_settings_allow() -> None:
         await asyncio.gather(*(asyncify(work)(number) for number in range(6)))
 
     assert max(most) == 2
+
+
+async def test_a_call_inside_a_call_does_not_wait_for_it() -> None:
+    inner = asyncify(thread_name)
+
+    async def outer() -> str:
+        return str(await inner())
+
+    with context(async_max_workers=1):
+        both = asyncio.gather(asyncify(outer)(), asyncify(outer)())
+        assert len(await asyncio.wait_for(both, 10)) == 2
