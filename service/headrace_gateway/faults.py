@@ -137,7 +137,7 @@ def error_object(error: HeadraceError) -> dict[str, Any]:
         "violations": [
             {"field": one.field, "description": one.description} for one in error.violations
         ],
-        "metadata": error.metadata,
+        "metadata": dict(sorted(error.metadata.items())),
         "usage": None if error.usage is None else usage_object(error.usage),
     }
 

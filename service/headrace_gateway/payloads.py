@@ -116,7 +116,7 @@ def usage_object(usage: Usage) -> Payload:
         shown["cost_usd"] = usage.cost_usd
 
     if usage.models:
-        shown["models"] = {name: usage_object(one) for name, one in usage.models.items()}
+        shown["models"] = {name: usage_object(one) for name, one in sorted(usage.models.items())}
 
     return shown
 
@@ -136,7 +136,7 @@ def run_object(run: Run) -> Payload:
         "attempt": run.attempt,
         "last_sequence": run.last_sequence,
         "reader_count": run.reader_count,
-        "labels": dict(run.labels),
+        "labels": dict(sorted(run.labels.items())),
         "usage": usage_object(run.usage),
     }
 
@@ -169,7 +169,7 @@ def _failure(failure: Failure) -> Payload:
     shown: Payload = {"reason": failure.reason, "message": failure.message}
 
     if failure.metadata:
-        shown["metadata"] = dict(failure.metadata)
+        shown["metadata"] = dict(sorted(failure.metadata.items()))
 
     if failure.HasField("retry_delay"):
         shown["retry_delay"] = _seconds(failure.retry_delay)
