@@ -7,12 +7,14 @@ is ordered, what happens on the road meanwhile, and what must have been read.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 import json
 import random
 import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -24,6 +26,7 @@ from conformance.programs import script
 from conformance.proxy import Proxy, proxied
 from conformance.reader import connected
 from conformance.reader import read as read_by_hand
+from headrace.server.config import Config, Principal, Tls
 from headrace.testing import serve_programs
 from headrace_proto.v1 import headrace_pb2 as pb
 from headrace_proto.v1.headrace_pb2_grpc import HeadraceServiceStub
@@ -38,6 +41,20 @@ NEVER: dict[str, Any] = {"ending": "never", "pace": 0}
 BIG = "é漢😀\n" * 70_000
 """700 KB as UTF-8; requests may have 1 MiB."""
 
+CERTIFICATES = Path(__file__).parents[1] / "client" / "certificates"
+SERVER_TLS = Tls(
+    certificate=CERTIFICATES / "server.pem",
+    key=CERTIFICATES / "server.key",
+    client_ca=CERTIFICATES / "authority.pem",
+)
+CLIENT_TLS = {
+    "authority": str(CERTIFICATES / "authority.pem"),
+    "certificate": str(CERTIFICATES / "client.pem"),
+    "key": str(CERTIFICATES / "client.key"),
+}
+TOKEN = "a token of ann's"
+TOKEN_DIGEST = f"sha256:{hashlib.sha256(TOKEN.encode()).hexdigest()}"
+
 
 class Road:
     """A server, the proxy in front of it, and the driver of one language."""
@@ -45,11 +62,20 @@ class Road:
     def __init__(self, address: str, proxy: Proxy, command: Sequence[str]) -> None:
         self.address = address
         self.proxy = proxy
+        self.tls: dict[str, str] | None = None
+        """Files for mutual TLS, by what they hold."""
+        self.token = ""
         self._command = command
 
     async def play(self, play: str, *runs: dict[str, Any]) -> list[Reading]:
         """Has an order played to its end; gives what was read."""
-        order = {"address": self.proxy.address, "play": play, "runs": runs}
+        order = {
+            "address": self.proxy.address,
+            "tls": self.tls,
+            "token": self.token,
+            "play": play,
+            "runs": runs,
+        }
         driver = await asyncio.create_subprocess_exec(
             *self._command,
             stdin=asyncio.subprocess.PIPE,
@@ -187,6 +213,21 @@ async def test_rich_error(road: Road) -> None:
     assert failed.failure.retry_delay == 7.0
     assert failed.failure.run_id == limited["run_id"]
     assert failed.failure.metadata["program"] == "limited"
+
+
+async def test_mutual_tls_and_token(command: Sequence[str]) -> None:
+    """Over mutual TLS a bearer token says who calls; without a good one nothing is started."""
+    secured = Config(tls=SERVER_TLS, principals=(Principal(name="ann", tokens=(TOKEN_DIGEST,)),))
+
+    async with serve_programs(*PROGRAMS, config=secured) as address, proxied(address) as proxy:
+        road = Road(address, proxy, command)
+        road.tls, road.token = CLIENT_TLS, TOKEN
+        (known,) = await road.play("read_each", asked("echo", text="é"))
+        road.token = "another"
+        (stranger,) = await road.play("read_each", asked("echo", text="é"))
+
+    assert known.values == {"text": "é", "number": 0}
+    assert ended(stranger) == ("RequestRefused", "UNAUTHENTICATED", "UNAUTHENTICATED")
 
 
 async def test_slow_reader(road: Road) -> None:

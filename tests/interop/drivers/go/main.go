@@ -3,6 +3,8 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"log"
 	"os"
@@ -14,8 +16,16 @@ import (
 
 type order struct {
 	Address string  `json:"address"`
+	Token   string  `json:"token"`
+	TLS     *files  `json:"tls"`
 	Play    string  `json:"play"`
 	Runs    []asked `json:"runs"`
+}
+
+type files struct {
+	Authority   string `json:"authority"`
+	Certificate string `json:"certificate"`
+	Key         string `json:"key"`
 }
 
 type asked struct {
@@ -41,11 +51,29 @@ var plays = map[string]play{
 func main() {
 	var told order
 	check(json.NewDecoder(os.Stdin).Decode(&told))
-	client, err := headrace.NewClient(told.Address)
+	client, err := headrace.NewClient(told.Address, options(told)...)
 	check(err)
 	defer client.Close()
 	readings := plays[told.Play](context.Background(), client, told.Runs)
 	check(json.NewEncoder(os.Stdout).Encode(readings))
+}
+
+func options(told order) []headrace.ClientOption {
+	if told.TLS == nil {
+		return nil
+	}
+
+	authority, err := os.ReadFile(told.TLS.Authority)
+	check(err)
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(authority)
+	own, err := tls.LoadX509KeyPair(told.TLS.Certificate, told.TLS.Key)
+	check(err)
+
+	return []headrace.ClientOption{
+		headrace.WithTLS(&tls.Config{RootCAs: roots, Certificates: []tls.Certificate{own}}),
+		headrace.WithToken(func() string { return told.Token }),
+	}
 }
 
 // What is played

@@ -8,6 +8,10 @@ import dev.headrace.client.RunStream;
 import dev.headrace.client.StartOptions;
 import dev.headrace.v1.Run;
 import dev.headrace.v1.StreamEvent;
+import io.grpc.ChannelCredentials;
+import io.grpc.TlsChannelCredentials;
+import java.io.File;
+import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -22,7 +26,9 @@ public final class Driver {
   private record Asked(
       String program, JsonObject inputs, String run_id, String[] fields, double timeout) {}
 
-  private record Order(String address, String play, List<Asked> runs) {}
+  private record Tls(String authority, String certificate, String key) {}
+
+  private record Order(String address, String token, Tls tls, String play, List<Asked> runs) {}
 
   private static final Gson GSON = new GsonBuilder().serializeNulls().disableHtmlEscaping().create();
 
@@ -37,12 +43,26 @@ public final class Driver {
   public static void main(String[] arguments) throws Exception {
     Order order = GSON.fromJson(new InputStreamReader(System.in, StandardCharsets.UTF_8), Order.class);
 
-    try (HeadraceClient client = HeadraceClient.connect(order.address)) {
+    try (HeadraceClient client = client(order)) {
       List<JsonObject> readings = new Driver(client, order.runs.get(0)).play(order);
       PrintStream out = new PrintStream(System.out, false, StandardCharsets.UTF_8);
       out.print(GSON.toJson(readings));
       out.flush();
     }
+  }
+
+  private static HeadraceClient client(Order order) throws IOException {
+    if (order.tls == null) {
+      return HeadraceClient.connect(order.address);
+    }
+
+    ChannelCredentials credentials =
+        TlsChannelCredentials.newBuilder()
+            .trustManager(new File(order.tls.authority))
+            .keyManager(new File(order.tls.certificate), new File(order.tls.key))
+            .build();
+
+    return HeadraceClient.to(order.address).credentials(credentials).token(() -> order.token).build();
   }
 
   private List<JsonObject> play(Order order) throws InterruptedException {

@@ -1,10 +1,12 @@
 // Plays an interop order with the Node client: reads it from stdin, prints what was read as JSON.
 
+import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import {
   Client,
+  credentials,
   HeadraceError,
   outputs,
   Run_State,
@@ -171,8 +173,18 @@ function told(error, run) {
   };
 }
 
+function options({ tls, token }) {
+  if (!tls) {
+    return {};
+  }
+
+  const [authority, key, certificate] = [tls.authority, tls.key, tls.certificate].map((file) => readFileSync(file));
+
+  return { token, credentials: credentials.createSsl(authority, key, certificate) };
+}
+
 const order = JSON.parse(await text(process.stdin));
-const client = new Client(order.address);
+const client = new Client(order.address, options(order));
 const readings = [];
 
 for await (const reading of PLAYS[order.play](client, order)) {

@@ -20,6 +20,7 @@ from headrace_client import (
     ServerUnreachable,
     StreamEvent,
     outputs,
+    tls_credentials,
 )
 
 Json = dict[str, Any]
@@ -31,10 +32,22 @@ KINDS = (RequestRefused, RunFailed, ServerUnreachable)
 async def main() -> None:
     order = json.load(sys.stdin)
 
-    async with Client(order["address"]) as client:
+    async with Client(order["address"], **options(order)) as client:
         readings = await PLAYS[order["play"]](client, order["runs"])
 
     json.dump(readings, sys.stdout)
+
+
+def options(order: Json) -> Json:
+    if order["tls"] is None:
+        return {}
+
+    files = order["tls"]
+    credentials = tls_credentials(
+        files["authority"], certificate_file=files["certificate"], key_file=files["key"]
+    )
+
+    return {"token": order["token"], "credentials": credentials}
 
 
 # What is played
