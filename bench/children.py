@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
@@ -19,6 +20,7 @@ START = 90.0
 """Seconds a server gets to say where it listens: some import for a long time."""
 STOP = 5.0
 
+_numbers = itertools.count(1)
 _SERVING = re.compile(r"^serving .*?on (\S+)$", re.MULTILINE)
 
 
@@ -48,7 +50,7 @@ def child(
 ) -> Generator[Child, None, None]:
     """A process for the length of a `with` block. What it prints stays in build/ if that fails."""
     LOGS.mkdir(parents=True, exist_ok=True)
-    log = LOGS / f"{name}-{os.getpid()}.log"
+    log = LOGS / f"{name}-{os.getpid()}-{next(_numbers)}.log"
     began = time.monotonic()
 
     with log.open("wb") as out:
