@@ -30,7 +30,10 @@ export function cancel(runId) {
 export function stream(program, inputs, runId, signal) {
   const options = { ...OPTIONS, run_id: runId };
 
-  return ask(`v1/programs/${encodeURIComponent(program)}/stream?${query(options)}`, { ...post(inputs), signal });
+  return ask(`v1/programs/${encodeURIComponent(program)}/stream?${query(options)}`, {
+    ...post(inputs),
+    signal,
+  });
 }
 
 /** The events of a run after the last one seen; 204 when there are no more. */

@@ -178,7 +178,12 @@ class Lane {
     let line = this.#tools.get(call.id);
 
     if (!line) {
-      line = element("p", { className: "tool" }, element("span", { textContent: call.name }), element("span", { className: "clock" }));
+      line = element(
+        "p",
+        { className: "tool" },
+        element("span", { textContent: call.name }),
+        element("span", { className: "clock" }),
+      );
       this.#tools.set(call.id, line);
       this.rows.append(line);
     }
@@ -214,7 +219,9 @@ class Row {
     this.label = element("h4", { textContent: label });
     this.body = element("div", { className: "text", role: "group", ariaLabel: label }, this.#shown);
     this.element = element("div", { className: isProduct ? "row product" : "row" }, this.label, this.body);
-    this.body.addEventListener("scroll", () => this.body.classList.toggle("scrolled", this.body.scrollTop > 2));
+    this.body.addEventListener("scroll", () =>
+      this.body.classList.toggle("scrolled", this.body.scrollTop > 2),
+    );
   }
 
   /** Tells the calls of one predictor apart, from the second on. */

@@ -78,7 +78,9 @@ export class Course {
     const lanes = this.stages.at(-1)?.lanes ?? [];
     const isOfLast = call.kind === "tool" && lanes.includes(this.#last);
 
-    return isOfLast ? this.#last : (lanes.find((lane) => lane.name === call.name && !lane.running) ?? this.#open(call));
+    return isOfLast
+      ? this.#last
+      : (lanes.find((lane) => lane.name === call.name && !lane.running) ?? this.#open(call));
   }
 
   #open(call) {

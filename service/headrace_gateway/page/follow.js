@@ -72,13 +72,13 @@ class Reader {
   #connect(signal) {
     const { order, runId } = this;
 
-    return order ? api.stream(order.program, order.inputs, runId, signal) : api.events(runId, this.#last, signal);
+    return order
+      ? api.stream(order.program, order.inputs, runId, signal)
+      : api.events(runId, this.#last, signal);
   }
 
   async *#events(body, silence) {
-    const heard = body.pipeThrough(new TransformStream({ transform: (bytes, out) => (silence.broken(), out.enqueue(bytes)) }));
-
-    for await (const { id, data } of eventsOf(heard)) {
+    for await (const { id, data } of eventsOf(body.pipeThrough(silence.listener()))) {
       this.#last = id;
 
       if (data === "[DONE]") {
@@ -100,6 +100,16 @@ class Silence {
     this.longest = longest;
     this.signal = AbortSignal.any([this.#controller.signal, signal]);
     this.broken();
+  }
+
+  /** A pipe that hears what passes, comments too. */
+  listener() {
+    return new TransformStream({
+      transform: (bytes, out) => {
+        this.broken();
+        out.enqueue(bytes);
+      },
+    });
   }
 
   broken() {

@@ -83,7 +83,10 @@ class FormField {
   #assemble(schema, described) {
     const { focusable, isGroup } = this.control;
     const hint = described?.description || schema.description || "";
-    const type = element("span", { className: "type", textContent: typeText(schema, described?.type, this.isRequired) });
+    const type = element("span", {
+      className: "type",
+      textContent: typeText(schema, described?.type, this.isRequired),
+    });
     const label = element(isGroup ? "legend" : "label", { textContent: this.name });
     const note = element("p", { className: "hint", id: `hint-${this.name}`, textContent: hint });
     label.append(" ", type);
@@ -121,7 +124,12 @@ function controlFor(schema, id) {
 function text(id, rows, parse, format) {
   const area = element("textarea", { id, rows, spellcheck: false });
 
-  return { element: area, focusable: area, read: () => parse(area.value), write: (value) => (area.value = format(value)) };
+  return {
+    element: area,
+    focusable: area,
+    read: () => parse(area.value),
+    write: (value) => (area.value = format(value)),
+  };
 }
 
 function lines(id) {
@@ -172,7 +180,12 @@ function number(schema, id) {
 function checkbox(id) {
   const input = element("input", { id, type: "checkbox" });
 
-  return { element: input, focusable: input, read: () => input.checked, write: (value) => (input.checked = value) };
+  return {
+    element: input,
+    focusable: input,
+    read: () => input.checked,
+    write: (value) => (input.checked = value),
+  };
 }
 
 function choice(values, id) {
@@ -229,7 +242,9 @@ function withoutNull(schema) {
 function ordered(properties, fields) {
   const names = [...fields.map((field) => field.name), ...Object.keys(properties)];
 
-  return Object.fromEntries(names.filter((name) => name in properties).map((name) => [name, properties[name]]));
+  return Object.fromEntries(
+    names.filter((name) => name in properties).map((name) => [name, properties[name]]),
+  );
 }
 
 /** Choices speak for themselves. */

@@ -102,7 +102,11 @@ class Run {
 
   #failed(error) {
     const isStopped = error.reason === "RUN_CANCELLED";
-    this.#show(isStopped ? "stopped" : "failed", isStopped ? "Stopped" : "Failed", isStopped ? "" : error.message);
+    this.#show(
+      isStopped ? "stopped" : "failed",
+      isStopped ? "Stopped" : "Failed",
+      isStopped ? "" : error.message,
+    );
     this.timeline.note("failed", isStopped ? "Stopped" : `${error.reason}: ${error.message}`);
     say(isStopped ? "Stopped." : `Failed: ${error.message}`);
   }
@@ -198,7 +202,9 @@ function show(program) {
 }
 
 function partsOf(program) {
-  const predictors = program.predictors.map((one) => part(program.predictors.length > 1 ? one.name : program.name, one.signature));
+  const predictors = program.predictors.map((one) =>
+    part(program.predictors.length > 1 ? one.name : program.name, one.signature),
+  );
   const tools = program.tools.map((one) => part(one.name, one.description));
 
   return [...predictors, ...tools, part("revision", program.revision)].flat();

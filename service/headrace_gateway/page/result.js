@@ -8,14 +8,16 @@ export function resultOf(prediction, program) {
   const rest = Object.keys(prediction.data).filter((name) => !names.includes(name));
   const lead = names.pop() ?? rest.pop();
 
-  return [lead, ...names, ...rest].filter(Boolean).map((name) =>
-    element(
-      "div",
-      { className: name === lead ? "output lead" : "output" },
-      element("h3", { textContent: name }),
-      valueElement(prediction.data[name]),
-    ),
-  );
+  return [lead, ...names, ...rest]
+    .filter(Boolean)
+    .map((name) =>
+      element(
+        "div",
+        { className: name === lead ? "output lead" : "output" },
+        element("h3", { textContent: name }),
+        valueElement(prediction.data[name]),
+      ),
+    );
 }
 
 /** What a run took, in one line. */
@@ -25,7 +27,9 @@ export function usageLine(usage, elapsed) {
     usage.lm_call_count ? count(usage.lm_call_count, "model call") : "",
     usage.input_token_count ? `${usage.input_token_count.toLocaleString("en")} tokens in` : "",
     usage.output_token_count ? `${usage.output_token_count.toLocaleString("en")} out` : "",
-    usage.reasoning_token_count ? `${usage.reasoning_token_count.toLocaleString("en")} of them reasoning` : "",
+    usage.reasoning_token_count
+      ? `${usage.reasoning_token_count.toLocaleString("en")} of them reasoning`
+      : "",
     usage.cost_usd === undefined ? "" : dollars(usage.cost_usd),
   ]
     .filter(Boolean)

@@ -17,9 +17,12 @@ export class Timeline {
     const at = (time - this.#start) / 1000;
 
     if (status.message) this.#add(at, "said", status.message);
-    if (status.failure && status.kind !== "run") this.#add(at, "failed", `${status.name}: ${status.failure.message}`);
-    if (status.kind === "lm" && status.phase === "end" && status.usage) this.#add(at, "lm", modelLine(status));
-    if (status.kind === "tool" && status.phase === "end" && !status.message) this.#add(at, "tool", toolLine(status));
+    if (status.failure && status.kind !== "run")
+      this.#add(at, "failed", `${status.name}: ${status.failure.message}`);
+    if (status.kind === "lm" && status.phase === "end" && status.usage)
+      this.#add(at, "lm", modelLine(status));
+    if (status.kind === "tool" && status.phase === "end" && !status.message)
+      this.#add(at, "tool", toolLine(status));
 
     return status.message;
   }
