@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from headrace.errors import OutputUnserialisable
@@ -71,6 +70,8 @@ def _unfit(name: str, value: object, schema: JsonSchema) -> Iterator[str]:
     except OutputUnserialisable:
         yield f"argument {name!r} has no JSON form"
         return
+
+    from jsonschema import Draft202012Validator  # a sixth of what importing headrace would take
 
     validator: Any = Draft202012Validator(schema)
 
