@@ -64,6 +64,7 @@ def judge(goal: Goal, series: Series) -> Finding:
     inside = low >= goal.bound if goal.at_least else high <= goal.bound
     outside = high < goal.bound if goal.at_least else low > goal.bound
     verdict = "reached" if inside else "missed" if outside else "open"
+    verdict = verdict if len(ratios) > 1 else "open"  # once is no measurement
 
     return Finding(goal, statistics.median(ratios), low, high, verdict)
 

@@ -72,7 +72,7 @@ def correct(results: Mapping[str, Any]) -> bool:
             return False
 
         for finding in figure.get("findings", ()):
-            if finding["series"] == "tokens lost" and finding["verdict"] != "reached":
+            if finding["series"] == "tokens lost" and finding["high"] > finding["bound"]:
                 return False
 
     return True
