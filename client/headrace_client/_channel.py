@@ -11,7 +11,14 @@ from pathlib import Path
 import grpc
 from grpc import aio
 
-REPEATABLE = ("ListPrograms", "GetProgram", "GetRun", "CancelRun", "GetServerInfo")
+REPEATABLE = (
+    "ListPrograms",
+    "GetProgram",
+    "ListRuns",
+    "GetRun",
+    "CancelRun",
+    "GetServerInfo",
+)
 """Repeated by the channel itself. Run, Attach and Predict are repeated by the client loop."""
 
 SERVICE_CONFIG = {

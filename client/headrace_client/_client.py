@@ -239,6 +239,17 @@ class Client:
         """A run's record: its state, and its prediction or failure once it has ended."""
         return await self._connection.get_run(run_id)
 
+    async def runs(self, *, program: str = "", limit: int = 100) -> list[pb.Run]:
+        """The runs you may still read, newest first, at most `limit` (up to 1000).
+
+        They come without predictions and failures, which `get_run` has. `program` names the one whose
+        runs are wanted.
+        """
+        ask, stub = self._connection.ask, self._connection.stub
+        request = pb.ListRunsRequest(page_size=limit, program=program)
+
+        return list((await ask(stub.ListRuns, request)).runs)
+
     async def cancel(self, run_id: str, /, *, reason: str = "") -> pb.Run:
         """Stops a run and gives its record; one that had ended comes back unchanged."""
         return await self._connection.cancel_run(run_id, reason)

@@ -199,6 +199,7 @@ class SyncClient:
     attach = _opening(Client.attach)
     predict = _waiting(Client.predict)
     get_run = _waiting(Client.get_run)
+    runs = _waiting(Client.runs)
     cancel = _waiting(Client.cancel)
     programs = _waiting(Client.programs)
     describe = _waiting(Client.describe)

@@ -138,6 +138,11 @@ class ScriptedService(HeadraceServiceServicer):
 
         return pb.GetRunResponse(run=self.run)
 
+    async def ListRuns(self, request: pb.ListRunsRequest, context: Context) -> pb.ListRunsResponse:
+        await self._answered(request, context)
+
+        return pb.ListRunsResponse(runs=[self.run])
+
     async def CancelRun(
         self, request: pb.CancelRunRequest, context: Context
     ) -> pb.CancelRunResponse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -192,6 +193,24 @@ def test_programs_are_listed_in_columns(service: ScriptedService) -> None:
     )
     lines = call(service, "programs", "--json").stdout.splitlines()
     assert [json.loads(line)["name"] for line in lines] == ["composer", "bare"]
+
+
+def test_runs_are_listed_newest_first_with_their_state(service: ScriptedService) -> None:
+    service.run = pb.Run(run_id="r-1", program="composer", state=pb.Run.STATE_SUCCEEDED)
+    service.run.create_time.FromSeconds(1000)
+    service.run.end_time.FromSeconds(1003)
+
+    listed = call(service, "runs", "--program", "composer", "--limit", "5").stdout
+
+    assert re.fullmatch(r"r-1  composer  succeeded  \S+ ago  took 3.0 s\n", listed)
+    assert service.requests == [pb.ListRunsRequest(page_size=5, program="composer")]
+
+
+def test_runs_are_one_json_object_a_line(service: ScriptedService) -> None:
+    service.run = pb.Run(run_id="r-1", state=pb.Run.STATE_QUEUED)
+    (line,) = call(service, "runs", "--json").stdout.splitlines()
+
+    assert json.loads(line) == {"runId": "r-1", "state": "STATE_QUEUED"}
 
 
 def test_a_program_is_described_with_a_call_to_try(service: ScriptedService) -> None:
@@ -426,7 +445,7 @@ def test_a_token_is_not_sent_in_clear_text(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_the_help_names_every_command_and_loads_none_of_others() -> None:
     listed = call(None, "--help").stdout
-    own = ["attach", "cancel", "describe", "programs", "run"]
+    own = ["attach", "cancel", "describe", "programs", "run", "runs"]
 
     assert all(f"  {name} " in listed for name in [*own, "serve", "mock-lm"])
 

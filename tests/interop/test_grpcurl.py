@@ -108,6 +108,7 @@ async def test_it_lists_the_methods(address: str) -> None:
         "GetRun",
         "GetServerInfo",
         "ListPrograms",
+        "ListRuns",
         "Predict",
         "Run",
     ]

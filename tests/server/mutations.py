@@ -96,6 +96,11 @@ class Mutator:
     def get_run(self) -> pb.GetRunRequest:
         return pb.GetRunRequest(run_id=self._name())
 
+    def list_runs(self) -> pb.ListRunsRequest:
+        return pb.ListRunsRequest(
+            page_size=self._chance.choice(NUMBERS), page_token=self._name(), program=self._rarely()
+        )
+
     def cancel(self) -> pb.CancelRunRequest:
         return pb.CancelRunRequest(run_id=self._name(), reason=self._name() * 100)
 
@@ -190,6 +195,7 @@ _MAKERS: dict[type[Message], Callable[[Mutator], Message]] = {
     pb.PredictRequest: Mutator.predict,
     pb.AttachRequest: Mutator.attach,
     pb.GetRunRequest: Mutator.get_run,
+    pb.ListRunsRequest: Mutator.list_runs,
     pb.CancelRunRequest: Mutator.cancel,
     pb.ListProgramsRequest: Mutator.list_programs,
     pb.GetProgramRequest: Mutator.get_program,
@@ -201,6 +207,7 @@ METHODS: dict[str, type[Message]] = {
     "Predict": pb.PredictRequest,
     "Attach": pb.AttachRequest,
     "GetRun": pb.GetRunRequest,
+    "ListRuns": pb.ListRunsRequest,
     "CancelRun": pb.CancelRunRequest,
     "ListPrograms": pb.ListProgramsRequest,
     "GetProgram": pb.GetProgramRequest,

@@ -87,7 +87,7 @@ async def test_damaged_requests_end_in_a_status_that_says_so(
 ) -> None:
     registry, methods = methods_by_name()
     mutator = Mutator(seed=cases)
-    names = random.Random(0).choices(list(METHODS), [8, 3, 3, 1, 1, 1, 1, 1], k=1000)
+    names = random.Random(0).choices(list(METHODS), [8, 3, 3, 1, 1, 1, 1, 1, 1], k=1000)
     codes: Counter[str] = Counter()
 
     with caplog.at_level(logging.ERROR, "headrace.server"):

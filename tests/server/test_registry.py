@@ -117,6 +117,43 @@ async def test_the_same_id_of_two_principals_is_two_runs(registry: Registry) -> 
         await registry.find("eve", "r1")
 
 
+async def test_a_principal_s_runs_are_listed_newest_first_in_pages(registry: Registry) -> None:
+    for number in range(5):
+        await registry.start(order(run_id=f"r{number}", principal="ann"))
+
+    await registry.start(order(run_id="other", principal="bob"))
+    first, token = await registry.page("ann", size=2)
+    second, token = await registry.page("ann", size=2, token=token)
+    third, end = await registry.page("ann", size=2, token=token)
+
+    pages = [[run.run_id for run in page] for page in (first, second, third)]
+    assert pages == [["r4", "r3"], ["r2", "r1"], ["r0"]]
+    assert end == ""
+
+
+async def test_runs_that_start_between_pages_repeat_none(registry: Registry) -> None:
+    for number in range(3):
+        await registry.start(order(run_id=f"r{number}"))
+
+    _, token = await registry.page("", size=1)
+    await registry.start(order(run_id="newer"))
+    rest, _ = await registry.page("", size=9, token=token)
+
+    assert [run.run_id for run in rest] == ["r1", "r0"]
+
+
+async def test_runs_are_listed_by_program(registry: Registry) -> None:
+    await registry.start(order(run_id="r1"))
+
+    assert await registry.page("", "another", size=9) == ([], "")
+
+
+@pytest.mark.parametrize("token", ["x", "nan:r1", "1.2.3:r1", ":"])
+async def test_a_page_token_that_is_none_is_refused(registry: Registry, token: str) -> None:
+    with pytest.raises(RequestInvalid, match="page_token"):
+        await registry.page("", size=9, token=token)
+
+
 async def test_an_order_that_resumes_never_starts_a_run(registry: Registry) -> None:
     with pytest.raises(RunNotFound):
         await registry.start(order(run_id="r1", resumes=True))

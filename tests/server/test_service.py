@@ -296,6 +296,19 @@ async def test_the_record_of_a_run_tells_its_life(gated: Served, gate: Gate) -> 
     assert ended.expire_time.seconds - ended.end_time.seconds == 600
 
 
+async def test_the_caller_s_runs_are_listed_without_their_results(service: Served) -> None:
+    for run_id in ("r1", "r2"):
+        await soon(heard(service.stub.Run(asking(run_id=run_id))))
+
+    listed = await soon(service.stub.ListRuns(pb.ListRunsRequest(page_size=1)))
+    (newest,) = listed.runs
+
+    assert (newest.run_id, newest.state) == ("r2", pb.Run.STATE_SUCCEEDED)
+    assert not newest.HasField("prediction")
+    rest = await soon(service.stub.ListRuns(pb.ListRunsRequest(page_token=listed.next_page_token)))
+    assert [run.run_id for run in rest.runs] == ["r1"]
+
+
 async def test_unknown_runs_are_not_found(service: Served) -> None:
     for call in (
         service.stub.GetRun(pb.GetRunRequest(run_id="r1")),

@@ -25,6 +25,7 @@ const serviceConfig = `{"methodConfig": [{
 		{"service": "headrace.v1.HeadraceService", "method": "ListPrograms"},
 		{"service": "headrace.v1.HeadraceService", "method": "GetProgram"},
 		{"service": "headrace.v1.HeadraceService", "method": "GetRun"},
+		{"service": "headrace.v1.HeadraceService", "method": "ListRuns"},
 		{"service": "headrace.v1.HeadraceService", "method": "CancelRun"},
 		{"service": "headrace.v1.HeadraceService", "method": "GetServerInfo"}
 	],

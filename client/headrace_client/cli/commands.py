@@ -13,6 +13,7 @@ from typing import cast
 import click
 
 from headrace_client.cli.exits import REFUSED, leave
+from headrace_client.cli.listing import runs
 from headrace_client.cli.programs import describe, programs
 from headrace_client.cli.runs import attach, cancel, run
 
@@ -75,5 +76,5 @@ def headrace() -> None:
     """Run LM programs and watch what happens inside them."""
 
 
-for command in (attach, cancel, describe, programs, run):
+for command in (attach, cancel, describe, programs, run, runs):
     headrace.add_command(command)

@@ -18,7 +18,7 @@ import { errorOf, statusOf } from "./status.js";
 const SERVICE = "headrace.v1.HeadraceService";
 
 /** Repeated by the channel itself. Run, Attach and Predict are repeated by the client loop. */
-const REPEATABLE = ["ListPrograms", "GetProgram", "GetRun", "CancelRun", "GetServerInfo"];
+const REPEATABLE = ["ListPrograms", "GetProgram", "GetRun", "ListRuns", "CancelRun", "GetServerInfo"];
 
 const SERVICE_CONFIG = {
   methodConfig: [

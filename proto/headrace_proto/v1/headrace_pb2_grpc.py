@@ -72,6 +72,11 @@ class HeadraceServiceStub(object):
                 request_serializer=headrace__proto_dot_v1_dot_headrace__pb2.GetRunRequest.SerializeToString,
                 response_deserializer=headrace__proto_dot_v1_dot_headrace__pb2.GetRunResponse.FromString,
                 _registered_method=True)
+        self.ListRuns = channel.unary_unary(
+                '/headrace.v1.HeadraceService/ListRuns',
+                request_serializer=headrace__proto_dot_v1_dot_headrace__pb2.ListRunsRequest.SerializeToString,
+                response_deserializer=headrace__proto_dot_v1_dot_headrace__pb2.ListRunsResponse.FromString,
+                _registered_method=True)
         self.CancelRun = channel.unary_unary(
                 '/headrace.v1.HeadraceService/CancelRun',
                 request_serializer=headrace__proto_dot_v1_dot_headrace__pb2.CancelRunRequest.SerializeToString,
@@ -146,6 +151,13 @@ class HeadraceServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListRuns(self, request, context):
+        """Lists the caller's runs that Attach can still read, newest first, without their results.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CancelRun(self, request, context):
         """Stops a run at once, however many readers it has. Ended runs are returned unchanged.
         """
@@ -192,6 +204,11 @@ def add_HeadraceServiceServicer_to_server(servicer, server):
                     servicer.GetRun,
                     request_deserializer=headrace__proto_dot_v1_dot_headrace__pb2.GetRunRequest.FromString,
                     response_serializer=headrace__proto_dot_v1_dot_headrace__pb2.GetRunResponse.SerializeToString,
+            ),
+            'ListRuns': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRuns,
+                    request_deserializer=headrace__proto_dot_v1_dot_headrace__pb2.ListRunsRequest.FromString,
+                    response_serializer=headrace__proto_dot_v1_dot_headrace__pb2.ListRunsResponse.SerializeToString,
             ),
             'CancelRun': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelRun,
@@ -374,6 +391,33 @@ class HeadraceService(object):
             '/headrace.v1.HeadraceService/GetRun',
             headrace__proto_dot_v1_dot_headrace__pb2.GetRunRequest.SerializeToString,
             headrace__proto_dot_v1_dot_headrace__pb2.GetRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRuns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/headrace.v1.HeadraceService/ListRuns',
+            headrace__proto_dot_v1_dot_headrace__pb2.ListRunsRequest.SerializeToString,
+            headrace__proto_dot_v1_dot_headrace__pb2.ListRunsResponse.FromString,
             options,
             channel_credentials,
             insecure,

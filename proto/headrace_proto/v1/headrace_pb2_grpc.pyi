@@ -72,6 +72,8 @@ class HeadraceServiceStub:
     """Runs a program and returns the prediction alone."""
     GetRun: _grpc.UnaryUnaryMultiCallable[_headrace_pb2.GetRunRequest, _headrace_pb2.GetRunResponse]
     """Returns a run's state, and its prediction or failure once it has ended."""
+    ListRuns: _grpc.UnaryUnaryMultiCallable[_headrace_pb2.ListRunsRequest, _headrace_pb2.ListRunsResponse]
+    """Lists the caller's runs that Attach can still read, newest first, without their results."""
     CancelRun: _grpc.UnaryUnaryMultiCallable[_headrace_pb2.CancelRunRequest, _headrace_pb2.CancelRunResponse]
     """Stops a run at once, however many readers it has. Ended runs are returned unchanged."""
     GetServerInfo: _grpc.UnaryUnaryMultiCallable[_headrace_pb2.GetServerInfoRequest, _headrace_pb2.GetServerInfoResponse]
@@ -114,6 +116,8 @@ class HeadraceServiceAsyncStub(HeadraceServiceStub):
     """Runs a program and returns the prediction alone."""
     GetRun: _aio.UnaryUnaryMultiCallable[_headrace_pb2.GetRunRequest, _headrace_pb2.GetRunResponse]  # type: ignore[assignment]
     """Returns a run's state, and its prediction or failure once it has ended."""
+    ListRuns: _aio.UnaryUnaryMultiCallable[_headrace_pb2.ListRunsRequest, _headrace_pb2.ListRunsResponse]  # type: ignore[assignment]
+    """Lists the caller's runs that Attach can still read, newest first, without their results."""
     CancelRun: _aio.UnaryUnaryMultiCallable[_headrace_pb2.CancelRunRequest, _headrace_pb2.CancelRunResponse]  # type: ignore[assignment]
     """Stops a run at once, however many readers it has. Ended runs are returned unchanged."""
     GetServerInfo: _aio.UnaryUnaryMultiCallable[_headrace_pb2.GetServerInfoRequest, _headrace_pb2.GetServerInfoResponse]  # type: ignore[assignment]
@@ -189,6 +193,14 @@ class HeadraceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_headrace_pb2.GetRunResponse, _abc.Awaitable[_headrace_pb2.GetRunResponse]]:
         """Returns a run's state, and its prediction or failure once it has ended."""
+
+    @_abc_1.abstractmethod
+    def ListRuns(
+        self,
+        request: _headrace_pb2.ListRunsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_headrace_pb2.ListRunsResponse, _abc.Awaitable[_headrace_pb2.ListRunsResponse]]:
+        """Lists the caller's runs that Attach can still read, newest first, without their results."""
 
     @_abc_1.abstractmethod
     def CancelRun(

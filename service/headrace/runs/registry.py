@@ -9,11 +9,18 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import re
 import uuid
 from collections.abc import Callable
 
 from headrace.context.portal import zombie_threads
-from headrace.errors import RunCancelled, RunIdReused, RunNotFound
+from headrace.errors import (
+    FieldViolation,
+    RequestInvalid,
+    RunCancelled,
+    RunIdReused,
+    RunNotFound,
+)
 from headrace.lm import set_cache_scope
 from headrace.runs.about import about
 from headrace.runs.admission import Admission
@@ -26,6 +33,8 @@ logger = logging.getLogger("headrace.runs")
 
 STOP_WAIT = 6.0
 """Seconds to wait for a stopped run to be over; longer than a program is given to unwind."""
+
+_TOKEN = re.compile(r"\d{1,12}\.\d{1,9}:[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 class Registry:
@@ -91,6 +100,26 @@ class Registry:
             raise _not_found(key)
 
         return run
+
+    async def page(
+        self, principal: str, program: str = "", *, size: int, token: str = ""
+    ) -> tuple[list[Run], str]:
+        """A principal's runs, newest first, and the token of the next page.
+
+        The token names the place after the last run of a page, so that runs which start or expire
+        in between neither repeat nor hide others. Raises RequestInvalid for one that is no token.
+        """
+        before = _place(token) if token else None
+        runs = sorted(await self.store.of(principal), key=_order_of, reverse=True)
+        rest = [
+            run
+            for run in runs
+            if program in ("", run.program) and (before is None or _order_of(run) < before)
+        ]
+        page = rest[:size]
+        following = f"{page[-1].create_time!r}:{page[-1].run_id}" if len(page) < len(rest) else ""
+
+        return page, following
 
     async def cancel(self, principal: str, run_id: str, detail: str = "") -> Run:
         """Stops a run and gives it once it is over; an ended one is given unchanged."""
@@ -188,3 +217,17 @@ def _report(run: Run) -> None:
 
     if zombies := zombie_threads():
         logger.warning("zombie_threads: %d, of sync code that has outlived its run", zombies)
+
+
+def _order_of(run: Run) -> tuple[float, str]:
+    return run.create_time, run.run_id
+
+
+def _place(token: str) -> tuple[float, str]:
+    time, _, run_id = token.partition(":")
+
+    if not _TOKEN.fullmatch(token):
+        problem = "must be the next_page_token of the page before"
+        raise RequestInvalid([FieldViolation("page_token", problem)])
+
+    return float(time), run_id

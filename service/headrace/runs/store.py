@@ -26,6 +26,10 @@ class RunStore(Protocol):
         """The run of a key; None when there is none, or no more."""
         ...
 
+    async def of(self, principal: str) -> list[Run]:
+        """All runs of a principal that are kept, in no order."""
+        ...
+
     async def retain(self, run: Run) -> None:
         """Takes note that a run has ended: it is kept until it expires or room is needed."""
         ...
@@ -57,6 +61,10 @@ class MemoryStore:
     async def find(self, key: RunKey) -> Run | None:
         """See RunStore."""
         return self._runs.get(key)
+
+    async def of(self, principal: str) -> list[Run]:
+        """See RunStore."""
+        return [run for key, run in self._runs.items() if key.principal == principal]
 
     async def retain(self, run: Run) -> None:
         """See RunStore."""

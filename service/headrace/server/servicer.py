@@ -63,6 +63,7 @@ class Servicer:
                 "Predict": gate.unary(pb.PredictRequest, self.predict),
                 "GetRun": gate.unary(pb.GetRunRequest, self.get_run),
                 "CancelRun": gate.unary(pb.CancelRunRequest, self.cancel_run),
+                "ListRuns": gate.unary(pb.ListRunsRequest, self.list_runs),
                 "ListPrograms": gate.unary(pb.ListProgramsRequest, self.list_programs),
                 "GetProgram": gate.unary(pb.GetProgramRequest, self.get_program),
                 "GetServerInfo": gate.unary(pb.GetServerInfoRequest, self.get_server_info),
@@ -114,7 +115,21 @@ class Servicer:
         """The record of a run."""
         run = await self._find(call, call.request.run_id)
 
-        return pb.GetRunResponse(run=records.run_message(run))
+        return pb.GetRunResponse(run=records.full_run_message(run))
+
+    async def list_runs(self, call: Call[pb.ListRunsRequest]) -> pb.ListRunsResponse:
+        """A page of the caller's runs."""
+        request = call.request
+        runs, token = await self._registry.page(
+            call.principal.name,
+            request.program,
+            size=requests.page_size(request.page_size),
+            token=request.page_token,
+        )
+
+        return pb.ListRunsResponse(
+            runs=[records.run_message(run) for run in runs], next_page_token=token
+        )
 
     async def cancel_run(self, call: Call[pb.CancelRunRequest]) -> pb.CancelRunResponse:
         """Stops a run."""
@@ -123,12 +138,13 @@ class Servicer:
             call.principal.name, call.request.run_id, call.request.reason[:200]
         )
 
-        return pb.CancelRunResponse(run=records.run_message(run))
+        return pb.CancelRunResponse(run=records.full_run_message(run))
 
     async def list_programs(self, call: Call[pb.ListProgramsRequest]) -> pb.ListProgramsResponse:
         """A page of the programs."""
         request = call.request
-        programs, token = self._catalog.page(call.principal, request.page_size, request.page_token)
+        size = requests.page_size(request.page_size)
+        programs, token = self._catalog.page(call.principal, size, request.page_token)
 
         return pb.ListProgramsResponse(
             programs=[records.program_message(program) for program in programs],

@@ -1985,6 +1985,125 @@ func (x *GetRunResponse) GetRun() *Run {
 	return nil
 }
 
+// Asks for the caller's runs.
+type ListRunsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Most runs to return, at most 1000. 0: 100.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// next_page_token of the page before. Empty: the first page.
+	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only runs of this program, by its name in ListPrograms. Empty: of all.
+	Program       string `protobuf:"bytes,3,opt,name=program,proto3" json:"program,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRunsRequest) Reset() {
+	*x = ListRunsRequest{}
+	mi := &file_headrace_v1_headrace_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRunsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRunsRequest) ProtoMessage() {}
+
+func (x *ListRunsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_headrace_v1_headrace_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRunsRequest.ProtoReflect.Descriptor instead.
+func (*ListRunsRequest) Descriptor() ([]byte, []int) {
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ListRunsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListRunsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListRunsRequest) GetProgram() string {
+	if x != nil {
+		return x.Program
+	}
+	return ""
+}
+
+// One page of the caller's runs.
+type ListRunsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Newest first. prediction and failure are left out: GetRun has them.
+	Runs []*Run `protobuf:"bytes,1,rep,name=runs,proto3" json:"runs,omitempty"`
+	// Ask with it for the next page. Empty: this was the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRunsResponse) Reset() {
+	*x = ListRunsResponse{}
+	mi := &file_headrace_v1_headrace_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRunsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRunsResponse) ProtoMessage() {}
+
+func (x *ListRunsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_headrace_v1_headrace_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRunsResponse.ProtoReflect.Descriptor instead.
+func (*ListRunsResponse) Descriptor() ([]byte, []int) {
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ListRunsResponse) GetRuns() []*Run {
+	if x != nil {
+		return x.Runs
+	}
+	return nil
+}
+
+func (x *ListRunsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
 // Asks to stop a run.
 type CancelRunRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1998,7 +2117,7 @@ type CancelRunRequest struct {
 
 func (x *CancelRunRequest) Reset() {
 	*x = CancelRunRequest{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[16]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2010,7 +2129,7 @@ func (x *CancelRunRequest) String() string {
 func (*CancelRunRequest) ProtoMessage() {}
 
 func (x *CancelRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[16]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2023,7 +2142,7 @@ func (x *CancelRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRunRequest.ProtoReflect.Descriptor instead.
 func (*CancelRunRequest) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{16}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CancelRunRequest) GetRunId() string {
@@ -2051,7 +2170,7 @@ type CancelRunResponse struct {
 
 func (x *CancelRunResponse) Reset() {
 	*x = CancelRunResponse{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[17]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2063,7 +2182,7 @@ func (x *CancelRunResponse) String() string {
 func (*CancelRunResponse) ProtoMessage() {}
 
 func (x *CancelRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[17]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2076,7 +2195,7 @@ func (x *CancelRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRunResponse.ProtoReflect.Descriptor instead.
 func (*CancelRunResponse) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{17}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CancelRunResponse) GetRun() *Run {
@@ -2099,7 +2218,7 @@ type ListProgramsRequest struct {
 
 func (x *ListProgramsRequest) Reset() {
 	*x = ListProgramsRequest{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[18]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2111,7 +2230,7 @@ func (x *ListProgramsRequest) String() string {
 func (*ListProgramsRequest) ProtoMessage() {}
 
 func (x *ListProgramsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[18]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2124,7 +2243,7 @@ func (x *ListProgramsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProgramsRequest.ProtoReflect.Descriptor instead.
 func (*ListProgramsRequest) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{18}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListProgramsRequest) GetPageSize() int32 {
@@ -2154,7 +2273,7 @@ type ListProgramsResponse struct {
 
 func (x *ListProgramsResponse) Reset() {
 	*x = ListProgramsResponse{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[19]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2166,7 +2285,7 @@ func (x *ListProgramsResponse) String() string {
 func (*ListProgramsResponse) ProtoMessage() {}
 
 func (x *ListProgramsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[19]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2179,7 +2298,7 @@ func (x *ListProgramsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProgramsResponse.ProtoReflect.Descriptor instead.
 func (*ListProgramsResponse) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{19}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListProgramsResponse) GetPrograms() []*Program {
@@ -2207,7 +2326,7 @@ type GetProgramRequest struct {
 
 func (x *GetProgramRequest) Reset() {
 	*x = GetProgramRequest{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[20]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2219,7 +2338,7 @@ func (x *GetProgramRequest) String() string {
 func (*GetProgramRequest) ProtoMessage() {}
 
 func (x *GetProgramRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[20]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2232,7 +2351,7 @@ func (x *GetProgramRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProgramRequest.ProtoReflect.Descriptor instead.
 func (*GetProgramRequest) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{20}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetProgramRequest) GetName() string {
@@ -2253,7 +2372,7 @@ type GetProgramResponse struct {
 
 func (x *GetProgramResponse) Reset() {
 	*x = GetProgramResponse{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[21]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2265,7 +2384,7 @@ func (x *GetProgramResponse) String() string {
 func (*GetProgramResponse) ProtoMessage() {}
 
 func (x *GetProgramResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[21]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2278,7 +2397,7 @@ func (x *GetProgramResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProgramResponse.ProtoReflect.Descriptor instead.
 func (*GetProgramResponse) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{21}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *GetProgramResponse) GetProgram() *Program {
@@ -2317,7 +2436,7 @@ type Program struct {
 
 func (x *Program) Reset() {
 	*x = Program{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[22]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2329,7 +2448,7 @@ func (x *Program) String() string {
 func (*Program) ProtoMessage() {}
 
 func (x *Program) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[22]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2342,7 +2461,7 @@ func (x *Program) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Program.ProtoReflect.Descriptor instead.
 func (*Program) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{22}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Program) GetName() string {
@@ -2436,7 +2555,7 @@ type Field struct {
 
 func (x *Field) Reset() {
 	*x = Field{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[23]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2448,7 +2567,7 @@ func (x *Field) String() string {
 func (*Field) ProtoMessage() {}
 
 func (x *Field) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[23]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2461,7 +2580,7 @@ func (x *Field) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Field.ProtoReflect.Descriptor instead.
 func (*Field) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{23}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Field) GetName() string {
@@ -2523,7 +2642,7 @@ type Predictor struct {
 
 func (x *Predictor) Reset() {
 	*x = Predictor{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[24]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2535,7 +2654,7 @@ func (x *Predictor) String() string {
 func (*Predictor) ProtoMessage() {}
 
 func (x *Predictor) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[24]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2548,7 +2667,7 @@ func (x *Predictor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Predictor.ProtoReflect.Descriptor instead.
 func (*Predictor) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{24}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Predictor) GetName() string {
@@ -2596,7 +2715,7 @@ type Tool struct {
 
 func (x *Tool) Reset() {
 	*x = Tool{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[25]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2608,7 +2727,7 @@ func (x *Tool) String() string {
 func (*Tool) ProtoMessage() {}
 
 func (x *Tool) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[25]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2621,7 +2740,7 @@ func (x *Tool) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tool.ProtoReflect.Descriptor instead.
 func (*Tool) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{25}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Tool) GetName() string {
@@ -2661,7 +2780,7 @@ type GetServerInfoRequest struct {
 
 func (x *GetServerInfoRequest) Reset() {
 	*x = GetServerInfoRequest{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[26]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2673,7 +2792,7 @@ func (x *GetServerInfoRequest) String() string {
 func (*GetServerInfoRequest) ProtoMessage() {}
 
 func (x *GetServerInfoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[26]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2686,7 +2805,7 @@ func (x *GetServerInfoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServerInfoRequest.ProtoReflect.Descriptor instead.
 func (*GetServerInfoRequest) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{26}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{28}
 }
 
 // Facts about the server.
@@ -2704,7 +2823,7 @@ type GetServerInfoResponse struct {
 
 func (x *GetServerInfoResponse) Reset() {
 	*x = GetServerInfoResponse{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[27]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2716,7 +2835,7 @@ func (x *GetServerInfoResponse) String() string {
 func (*GetServerInfoResponse) ProtoMessage() {}
 
 func (x *GetServerInfoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[27]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2729,7 +2848,7 @@ func (x *GetServerInfoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServerInfoResponse.ProtoReflect.Descriptor instead.
 func (*GetServerInfoResponse) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{27}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GetServerInfoResponse) GetVersion() string {
@@ -2794,7 +2913,7 @@ type Limits struct {
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[28]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2806,7 +2925,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[28]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2819,7 +2938,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{28}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Limits) GetMaxMessageBytes() int32 {
@@ -3117,7 +3236,15 @@ const file_headrace_v1_headrace_proto_rawDesc = "" +
 	"\rGetRunRequest\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\"4\n" +
 	"\x0eGetRunResponse\x12\"\n" +
-	"\x03run\x18\x01 \x01(\v2\x10.headrace.v1.RunR\x03run\"A\n" +
+	"\x03run\x18\x01 \x01(\v2\x10.headrace.v1.RunR\x03run\"g\n" +
+	"\x0fListRunsRequest\x12\x1b\n" +
+	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\x12\x18\n" +
+	"\aprogram\x18\x03 \x01(\tR\aprogram\"`\n" +
+	"\x10ListRunsResponse\x12$\n" +
+	"\x04runs\x18\x01 \x03(\v2\x10.headrace.v1.RunR\x04runs\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"A\n" +
 	"\x10CancelRunRequest\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\"7\n" +
@@ -3199,7 +3326,7 @@ const file_headrace_v1_headrace_proto_rawDesc = "" +
 	"\x19STATUS_DETAIL_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11STATUS_DETAIL_ALL\x10\x01\x12\x1a\n" +
 	"\x16STATUS_DETAIL_MESSAGES\x10\x02\x12\x16\n" +
-	"\x12STATUS_DETAIL_NONE\x10\x032\xfe\x04\n" +
+	"\x12STATUS_DETAIL_NONE\x10\x032\xcc\x05\n" +
 	"\x0fHeadraceService\x12X\n" +
 	"\fListPrograms\x12 .headrace.v1.ListProgramsRequest\x1a!.headrace.v1.ListProgramsResponse\"\x03\x90\x02\x01\x12R\n" +
 	"\n" +
@@ -3207,7 +3334,8 @@ const file_headrace_v1_headrace_proto_rawDesc = "" +
 	"\x03Run\x12\x17.headrace.v1.RunRequest\x1a\x18.headrace.v1.StreamEvent0\x01\x12E\n" +
 	"\x06Attach\x12\x1a.headrace.v1.AttachRequest\x1a\x18.headrace.v1.StreamEvent\"\x03\x90\x02\x010\x01\x12D\n" +
 	"\aPredict\x12\x1b.headrace.v1.PredictRequest\x1a\x1c.headrace.v1.PredictResponse\x12F\n" +
-	"\x06GetRun\x12\x1a.headrace.v1.GetRunRequest\x1a\x1b.headrace.v1.GetRunResponse\"\x03\x90\x02\x01\x12O\n" +
+	"\x06GetRun\x12\x1a.headrace.v1.GetRunRequest\x1a\x1b.headrace.v1.GetRunResponse\"\x03\x90\x02\x01\x12L\n" +
+	"\bListRuns\x12\x1c.headrace.v1.ListRunsRequest\x1a\x1d.headrace.v1.ListRunsResponse\"\x03\x90\x02\x01\x12O\n" +
 	"\tCancelRun\x12\x1d.headrace.v1.CancelRunRequest\x1a\x1e.headrace.v1.CancelRunResponse\"\x03\x90\x02\x02\x12[\n" +
 	"\rGetServerInfo\x12!.headrace.v1.GetServerInfoRequest\x1a\".headrace.v1.GetServerInfoResponse\"\x03\x90\x02\x01B;\n" +
 	"\x0fdev.headrace.v1P\x01Z&headrace.dev/go/headrace/v1;headracev1b\x06proto3"
@@ -3225,7 +3353,7 @@ func file_headrace_v1_headrace_proto_rawDescGZIP() []byte {
 }
 
 var file_headrace_v1_headrace_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_headrace_v1_headrace_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_headrace_v1_headrace_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_headrace_v1_headrace_proto_goTypes = []any{
 	(StatusDetail)(0),             // 0: headrace.v1.StatusDetail
 	(StatusUpdate_Kind)(0),        // 1: headrace.v1.StatusUpdate.Kind
@@ -3248,40 +3376,42 @@ var file_headrace_v1_headrace_proto_goTypes = []any{
 	(*PredictResponse)(nil),       // 18: headrace.v1.PredictResponse
 	(*GetRunRequest)(nil),         // 19: headrace.v1.GetRunRequest
 	(*GetRunResponse)(nil),        // 20: headrace.v1.GetRunResponse
-	(*CancelRunRequest)(nil),      // 21: headrace.v1.CancelRunRequest
-	(*CancelRunResponse)(nil),     // 22: headrace.v1.CancelRunResponse
-	(*ListProgramsRequest)(nil),   // 23: headrace.v1.ListProgramsRequest
-	(*ListProgramsResponse)(nil),  // 24: headrace.v1.ListProgramsResponse
-	(*GetProgramRequest)(nil),     // 25: headrace.v1.GetProgramRequest
-	(*GetProgramResponse)(nil),    // 26: headrace.v1.GetProgramResponse
-	(*Program)(nil),               // 27: headrace.v1.Program
-	(*Field)(nil),                 // 28: headrace.v1.Field
-	(*Predictor)(nil),             // 29: headrace.v1.Predictor
-	(*Tool)(nil),                  // 30: headrace.v1.Tool
-	(*GetServerInfoRequest)(nil),  // 31: headrace.v1.GetServerInfoRequest
-	(*GetServerInfoResponse)(nil), // 32: headrace.v1.GetServerInfoResponse
-	(*Limits)(nil),                // 33: headrace.v1.Limits
-	nil,                           // 34: headrace.v1.RunRequest.LabelsEntry
-	nil,                           // 35: headrace.v1.Usage.ModelsEntry
-	nil,                           // 36: headrace.v1.Failure.MetadataEntry
-	nil,                           // 37: headrace.v1.Run.LabelsEntry
-	nil,                           // 38: headrace.v1.PredictRequest.LabelsEntry
-	(*structpb.Struct)(nil),       // 39: google.protobuf.Struct
-	(*durationpb.Duration)(nil),   // 40: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 41: google.protobuf.Timestamp
-	(*structpb.Value)(nil),        // 42: google.protobuf.Value
+	(*ListRunsRequest)(nil),       // 21: headrace.v1.ListRunsRequest
+	(*ListRunsResponse)(nil),      // 22: headrace.v1.ListRunsResponse
+	(*CancelRunRequest)(nil),      // 23: headrace.v1.CancelRunRequest
+	(*CancelRunResponse)(nil),     // 24: headrace.v1.CancelRunResponse
+	(*ListProgramsRequest)(nil),   // 25: headrace.v1.ListProgramsRequest
+	(*ListProgramsResponse)(nil),  // 26: headrace.v1.ListProgramsResponse
+	(*GetProgramRequest)(nil),     // 27: headrace.v1.GetProgramRequest
+	(*GetProgramResponse)(nil),    // 28: headrace.v1.GetProgramResponse
+	(*Program)(nil),               // 29: headrace.v1.Program
+	(*Field)(nil),                 // 30: headrace.v1.Field
+	(*Predictor)(nil),             // 31: headrace.v1.Predictor
+	(*Tool)(nil),                  // 32: headrace.v1.Tool
+	(*GetServerInfoRequest)(nil),  // 33: headrace.v1.GetServerInfoRequest
+	(*GetServerInfoResponse)(nil), // 34: headrace.v1.GetServerInfoResponse
+	(*Limits)(nil),                // 35: headrace.v1.Limits
+	nil,                           // 36: headrace.v1.RunRequest.LabelsEntry
+	nil,                           // 37: headrace.v1.Usage.ModelsEntry
+	nil,                           // 38: headrace.v1.Failure.MetadataEntry
+	nil,                           // 39: headrace.v1.Run.LabelsEntry
+	nil,                           // 40: headrace.v1.PredictRequest.LabelsEntry
+	(*structpb.Struct)(nil),       // 41: google.protobuf.Struct
+	(*durationpb.Duration)(nil),   // 42: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 43: google.protobuf.Timestamp
+	(*structpb.Value)(nil),        // 44: google.protobuf.Value
 }
 var file_headrace_v1_headrace_proto_depIdxs = []int32{
-	39, // 0: headrace.v1.RunRequest.inputs:type_name -> google.protobuf.Struct
+	41, // 0: headrace.v1.RunRequest.inputs:type_name -> google.protobuf.Struct
 	7,  // 1: headrace.v1.RunRequest.options:type_name -> headrace.v1.StreamOptions
-	40, // 2: headrace.v1.RunRequest.timeout:type_name -> google.protobuf.Duration
-	40, // 3: headrace.v1.RunRequest.linger:type_name -> google.protobuf.Duration
-	34, // 4: headrace.v1.RunRequest.labels:type_name -> headrace.v1.RunRequest.LabelsEntry
+	42, // 2: headrace.v1.RunRequest.timeout:type_name -> google.protobuf.Duration
+	42, // 3: headrace.v1.RunRequest.linger:type_name -> google.protobuf.Duration
+	36, // 4: headrace.v1.RunRequest.labels:type_name -> headrace.v1.RunRequest.LabelsEntry
 	7,  // 5: headrace.v1.AttachRequest.options:type_name -> headrace.v1.StreamOptions
 	0,  // 6: headrace.v1.StreamOptions.status_detail:type_name -> headrace.v1.StatusDetail
-	40, // 7: headrace.v1.StreamOptions.merge_interval:type_name -> google.protobuf.Duration
-	40, // 8: headrace.v1.StreamOptions.heartbeat_interval:type_name -> google.protobuf.Duration
-	41, // 9: headrace.v1.StreamEvent.create_time:type_name -> google.protobuf.Timestamp
+	42, // 7: headrace.v1.StreamOptions.merge_interval:type_name -> google.protobuf.Duration
+	42, // 8: headrace.v1.StreamOptions.heartbeat_interval:type_name -> google.protobuf.Duration
+	43, // 9: headrace.v1.StreamEvent.create_time:type_name -> google.protobuf.Timestamp
 	9,  // 10: headrace.v1.StreamEvent.status:type_name -> headrace.v1.StatusUpdate
 	11, // 11: headrace.v1.StreamEvent.token:type_name -> headrace.v1.Token
 	12, // 12: headrace.v1.StreamEvent.prediction:type_name -> headrace.v1.Prediction
@@ -3289,72 +3419,75 @@ var file_headrace_v1_headrace_proto_depIdxs = []int32{
 	1,  // 14: headrace.v1.StatusUpdate.kind:type_name -> headrace.v1.StatusUpdate.Kind
 	2,  // 15: headrace.v1.StatusUpdate.phase:type_name -> headrace.v1.StatusUpdate.Phase
 	3,  // 16: headrace.v1.StatusUpdate.outcome:type_name -> headrace.v1.StatusUpdate.Outcome
-	40, // 17: headrace.v1.StatusUpdate.elapsed:type_name -> google.protobuf.Duration
+	42, // 17: headrace.v1.StatusUpdate.elapsed:type_name -> google.protobuf.Duration
 	14, // 18: headrace.v1.StatusUpdate.usage:type_name -> headrace.v1.Usage
 	15, // 19: headrace.v1.StatusUpdate.failure:type_name -> headrace.v1.Failure
-	39, // 20: headrace.v1.StatusUpdate.data:type_name -> google.protobuf.Struct
+	41, // 20: headrace.v1.StatusUpdate.data:type_name -> google.protobuf.Struct
 	10, // 21: headrace.v1.StatusUpdate.lm:type_name -> headrace.v1.LmCall
-	39, // 22: headrace.v1.Prediction.outputs:type_name -> google.protobuf.Struct
+	41, // 22: headrace.v1.Prediction.outputs:type_name -> google.protobuf.Struct
 	14, // 23: headrace.v1.Prediction.usage:type_name -> headrace.v1.Usage
-	40, // 24: headrace.v1.Prediction.elapsed:type_name -> google.protobuf.Duration
-	35, // 25: headrace.v1.Usage.models:type_name -> headrace.v1.Usage.ModelsEntry
-	36, // 26: headrace.v1.Failure.metadata:type_name -> headrace.v1.Failure.MetadataEntry
-	40, // 27: headrace.v1.Failure.retry_delay:type_name -> google.protobuf.Duration
+	42, // 24: headrace.v1.Prediction.elapsed:type_name -> google.protobuf.Duration
+	37, // 25: headrace.v1.Usage.models:type_name -> headrace.v1.Usage.ModelsEntry
+	38, // 26: headrace.v1.Failure.metadata:type_name -> headrace.v1.Failure.MetadataEntry
+	42, // 27: headrace.v1.Failure.retry_delay:type_name -> google.protobuf.Duration
 	4,  // 28: headrace.v1.Run.state:type_name -> headrace.v1.Run.State
-	41, // 29: headrace.v1.Run.create_time:type_name -> google.protobuf.Timestamp
-	41, // 30: headrace.v1.Run.end_time:type_name -> google.protobuf.Timestamp
-	41, // 31: headrace.v1.Run.expire_time:type_name -> google.protobuf.Timestamp
+	43, // 29: headrace.v1.Run.create_time:type_name -> google.protobuf.Timestamp
+	43, // 30: headrace.v1.Run.end_time:type_name -> google.protobuf.Timestamp
+	43, // 31: headrace.v1.Run.expire_time:type_name -> google.protobuf.Timestamp
 	12, // 32: headrace.v1.Run.prediction:type_name -> headrace.v1.Prediction
 	15, // 33: headrace.v1.Run.failure:type_name -> headrace.v1.Failure
 	14, // 34: headrace.v1.Run.usage:type_name -> headrace.v1.Usage
-	37, // 35: headrace.v1.Run.labels:type_name -> headrace.v1.Run.LabelsEntry
-	39, // 36: headrace.v1.PredictRequest.inputs:type_name -> google.protobuf.Struct
-	40, // 37: headrace.v1.PredictRequest.timeout:type_name -> google.protobuf.Duration
-	38, // 38: headrace.v1.PredictRequest.labels:type_name -> headrace.v1.PredictRequest.LabelsEntry
-	40, // 39: headrace.v1.PredictRequest.linger:type_name -> google.protobuf.Duration
+	39, // 35: headrace.v1.Run.labels:type_name -> headrace.v1.Run.LabelsEntry
+	41, // 36: headrace.v1.PredictRequest.inputs:type_name -> google.protobuf.Struct
+	42, // 37: headrace.v1.PredictRequest.timeout:type_name -> google.protobuf.Duration
+	40, // 38: headrace.v1.PredictRequest.labels:type_name -> headrace.v1.PredictRequest.LabelsEntry
+	42, // 39: headrace.v1.PredictRequest.linger:type_name -> google.protobuf.Duration
 	12, // 40: headrace.v1.PredictResponse.prediction:type_name -> headrace.v1.Prediction
 	16, // 41: headrace.v1.GetRunResponse.run:type_name -> headrace.v1.Run
-	16, // 42: headrace.v1.CancelRunResponse.run:type_name -> headrace.v1.Run
-	27, // 43: headrace.v1.ListProgramsResponse.programs:type_name -> headrace.v1.Program
-	27, // 44: headrace.v1.GetProgramResponse.program:type_name -> headrace.v1.Program
-	28, // 45: headrace.v1.Program.inputs:type_name -> headrace.v1.Field
-	28, // 46: headrace.v1.Program.outputs:type_name -> headrace.v1.Field
-	29, // 47: headrace.v1.Program.predictors:type_name -> headrace.v1.Predictor
-	30, // 48: headrace.v1.Program.tools:type_name -> headrace.v1.Tool
-	39, // 49: headrace.v1.Program.input_schema:type_name -> google.protobuf.Struct
-	39, // 50: headrace.v1.Program.output_schema:type_name -> google.protobuf.Struct
-	39, // 51: headrace.v1.Program.example_inputs:type_name -> google.protobuf.Struct
-	42, // 52: headrace.v1.Field.default_value:type_name -> google.protobuf.Value
-	28, // 53: headrace.v1.Predictor.outputs:type_name -> headrace.v1.Field
-	39, // 54: headrace.v1.Tool.parameters_schema:type_name -> google.protobuf.Struct
-	33, // 55: headrace.v1.GetServerInfoResponse.limits:type_name -> headrace.v1.Limits
-	40, // 56: headrace.v1.Limits.default_linger:type_name -> google.protobuf.Duration
-	40, // 57: headrace.v1.Limits.max_linger:type_name -> google.protobuf.Duration
-	40, // 58: headrace.v1.Limits.max_timeout:type_name -> google.protobuf.Duration
-	40, // 59: headrace.v1.Limits.retention:type_name -> google.protobuf.Duration
-	40, // 60: headrace.v1.Limits.heartbeat_interval:type_name -> google.protobuf.Duration
-	14, // 61: headrace.v1.Usage.ModelsEntry.value:type_name -> headrace.v1.Usage
-	23, // 62: headrace.v1.HeadraceService.ListPrograms:input_type -> headrace.v1.ListProgramsRequest
-	25, // 63: headrace.v1.HeadraceService.GetProgram:input_type -> headrace.v1.GetProgramRequest
-	5,  // 64: headrace.v1.HeadraceService.Run:input_type -> headrace.v1.RunRequest
-	6,  // 65: headrace.v1.HeadraceService.Attach:input_type -> headrace.v1.AttachRequest
-	17, // 66: headrace.v1.HeadraceService.Predict:input_type -> headrace.v1.PredictRequest
-	19, // 67: headrace.v1.HeadraceService.GetRun:input_type -> headrace.v1.GetRunRequest
-	21, // 68: headrace.v1.HeadraceService.CancelRun:input_type -> headrace.v1.CancelRunRequest
-	31, // 69: headrace.v1.HeadraceService.GetServerInfo:input_type -> headrace.v1.GetServerInfoRequest
-	24, // 70: headrace.v1.HeadraceService.ListPrograms:output_type -> headrace.v1.ListProgramsResponse
-	26, // 71: headrace.v1.HeadraceService.GetProgram:output_type -> headrace.v1.GetProgramResponse
-	8,  // 72: headrace.v1.HeadraceService.Run:output_type -> headrace.v1.StreamEvent
-	8,  // 73: headrace.v1.HeadraceService.Attach:output_type -> headrace.v1.StreamEvent
-	18, // 74: headrace.v1.HeadraceService.Predict:output_type -> headrace.v1.PredictResponse
-	20, // 75: headrace.v1.HeadraceService.GetRun:output_type -> headrace.v1.GetRunResponse
-	22, // 76: headrace.v1.HeadraceService.CancelRun:output_type -> headrace.v1.CancelRunResponse
-	32, // 77: headrace.v1.HeadraceService.GetServerInfo:output_type -> headrace.v1.GetServerInfoResponse
-	70, // [70:78] is the sub-list for method output_type
-	62, // [62:70] is the sub-list for method input_type
-	62, // [62:62] is the sub-list for extension type_name
-	62, // [62:62] is the sub-list for extension extendee
-	0,  // [0:62] is the sub-list for field type_name
+	16, // 42: headrace.v1.ListRunsResponse.runs:type_name -> headrace.v1.Run
+	16, // 43: headrace.v1.CancelRunResponse.run:type_name -> headrace.v1.Run
+	29, // 44: headrace.v1.ListProgramsResponse.programs:type_name -> headrace.v1.Program
+	29, // 45: headrace.v1.GetProgramResponse.program:type_name -> headrace.v1.Program
+	30, // 46: headrace.v1.Program.inputs:type_name -> headrace.v1.Field
+	30, // 47: headrace.v1.Program.outputs:type_name -> headrace.v1.Field
+	31, // 48: headrace.v1.Program.predictors:type_name -> headrace.v1.Predictor
+	32, // 49: headrace.v1.Program.tools:type_name -> headrace.v1.Tool
+	41, // 50: headrace.v1.Program.input_schema:type_name -> google.protobuf.Struct
+	41, // 51: headrace.v1.Program.output_schema:type_name -> google.protobuf.Struct
+	41, // 52: headrace.v1.Program.example_inputs:type_name -> google.protobuf.Struct
+	44, // 53: headrace.v1.Field.default_value:type_name -> google.protobuf.Value
+	30, // 54: headrace.v1.Predictor.outputs:type_name -> headrace.v1.Field
+	41, // 55: headrace.v1.Tool.parameters_schema:type_name -> google.protobuf.Struct
+	35, // 56: headrace.v1.GetServerInfoResponse.limits:type_name -> headrace.v1.Limits
+	42, // 57: headrace.v1.Limits.default_linger:type_name -> google.protobuf.Duration
+	42, // 58: headrace.v1.Limits.max_linger:type_name -> google.protobuf.Duration
+	42, // 59: headrace.v1.Limits.max_timeout:type_name -> google.protobuf.Duration
+	42, // 60: headrace.v1.Limits.retention:type_name -> google.protobuf.Duration
+	42, // 61: headrace.v1.Limits.heartbeat_interval:type_name -> google.protobuf.Duration
+	14, // 62: headrace.v1.Usage.ModelsEntry.value:type_name -> headrace.v1.Usage
+	25, // 63: headrace.v1.HeadraceService.ListPrograms:input_type -> headrace.v1.ListProgramsRequest
+	27, // 64: headrace.v1.HeadraceService.GetProgram:input_type -> headrace.v1.GetProgramRequest
+	5,  // 65: headrace.v1.HeadraceService.Run:input_type -> headrace.v1.RunRequest
+	6,  // 66: headrace.v1.HeadraceService.Attach:input_type -> headrace.v1.AttachRequest
+	17, // 67: headrace.v1.HeadraceService.Predict:input_type -> headrace.v1.PredictRequest
+	19, // 68: headrace.v1.HeadraceService.GetRun:input_type -> headrace.v1.GetRunRequest
+	21, // 69: headrace.v1.HeadraceService.ListRuns:input_type -> headrace.v1.ListRunsRequest
+	23, // 70: headrace.v1.HeadraceService.CancelRun:input_type -> headrace.v1.CancelRunRequest
+	33, // 71: headrace.v1.HeadraceService.GetServerInfo:input_type -> headrace.v1.GetServerInfoRequest
+	26, // 72: headrace.v1.HeadraceService.ListPrograms:output_type -> headrace.v1.ListProgramsResponse
+	28, // 73: headrace.v1.HeadraceService.GetProgram:output_type -> headrace.v1.GetProgramResponse
+	8,  // 74: headrace.v1.HeadraceService.Run:output_type -> headrace.v1.StreamEvent
+	8,  // 75: headrace.v1.HeadraceService.Attach:output_type -> headrace.v1.StreamEvent
+	18, // 76: headrace.v1.HeadraceService.Predict:output_type -> headrace.v1.PredictResponse
+	20, // 77: headrace.v1.HeadraceService.GetRun:output_type -> headrace.v1.GetRunResponse
+	22, // 78: headrace.v1.HeadraceService.ListRuns:output_type -> headrace.v1.ListRunsResponse
+	24, // 79: headrace.v1.HeadraceService.CancelRun:output_type -> headrace.v1.CancelRunResponse
+	34, // 80: headrace.v1.HeadraceService.GetServerInfo:output_type -> headrace.v1.GetServerInfoResponse
+	72, // [72:81] is the sub-list for method output_type
+	63, // [63:72] is the sub-list for method input_type
+	63, // [63:63] is the sub-list for extension type_name
+	63, // [63:63] is the sub-list for extension extendee
+	0,  // [0:63] is the sub-list for field type_name
 }
 
 func init() { file_headrace_v1_headrace_proto_init() }
@@ -3383,7 +3516,7 @@ func file_headrace_v1_headrace_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_headrace_v1_headrace_proto_rawDesc), len(file_headrace_v1_headrace_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   34,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -33,6 +33,7 @@ const (
 	HeadraceService_Attach_FullMethodName        = "/headrace.v1.HeadraceService/Attach"
 	HeadraceService_Predict_FullMethodName       = "/headrace.v1.HeadraceService/Predict"
 	HeadraceService_GetRun_FullMethodName        = "/headrace.v1.HeadraceService/GetRun"
+	HeadraceService_ListRuns_FullMethodName      = "/headrace.v1.HeadraceService/ListRuns"
 	HeadraceService_CancelRun_FullMethodName     = "/headrace.v1.HeadraceService/CancelRun"
 	HeadraceService_GetServerInfo_FullMethodName = "/headrace.v1.HeadraceService/GetServerInfo"
 )
@@ -71,6 +72,8 @@ type HeadraceServiceClient interface {
 	Predict(ctx context.Context, in *PredictRequest, opts ...grpc.CallOption) (*PredictResponse, error)
 	// Returns a run's state, and its prediction or failure once it has ended.
 	GetRun(ctx context.Context, in *GetRunRequest, opts ...grpc.CallOption) (*GetRunResponse, error)
+	// Lists the caller's runs that Attach can still read, newest first, without their results.
+	ListRuns(ctx context.Context, in *ListRunsRequest, opts ...grpc.CallOption) (*ListRunsResponse, error)
 	// Stops a run at once, however many readers it has. Ended runs are returned unchanged.
 	CancelRun(ctx context.Context, in *CancelRunRequest, opts ...grpc.CallOption) (*CancelRunResponse, error)
 	// Returns the server's version, optional features and limits.
@@ -163,6 +166,16 @@ func (c *headraceServiceClient) GetRun(ctx context.Context, in *GetRunRequest, o
 	return out, nil
 }
 
+func (c *headraceServiceClient) ListRuns(ctx context.Context, in *ListRunsRequest, opts ...grpc.CallOption) (*ListRunsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListRunsResponse)
+	err := c.cc.Invoke(ctx, HeadraceService_ListRuns_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *headraceServiceClient) CancelRun(ctx context.Context, in *CancelRunRequest, opts ...grpc.CallOption) (*CancelRunResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(CancelRunResponse)
@@ -217,6 +230,8 @@ type HeadraceServiceServer interface {
 	Predict(context.Context, *PredictRequest) (*PredictResponse, error)
 	// Returns a run's state, and its prediction or failure once it has ended.
 	GetRun(context.Context, *GetRunRequest) (*GetRunResponse, error)
+	// Lists the caller's runs that Attach can still read, newest first, without their results.
+	ListRuns(context.Context, *ListRunsRequest) (*ListRunsResponse, error)
 	// Stops a run at once, however many readers it has. Ended runs are returned unchanged.
 	CancelRun(context.Context, *CancelRunRequest) (*CancelRunResponse, error)
 	// Returns the server's version, optional features and limits.
@@ -248,6 +263,9 @@ func (UnimplementedHeadraceServiceServer) Predict(context.Context, *PredictReque
 }
 func (UnimplementedHeadraceServiceServer) GetRun(context.Context, *GetRunRequest) (*GetRunResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetRun not implemented")
+}
+func (UnimplementedHeadraceServiceServer) ListRuns(context.Context, *ListRunsRequest) (*ListRunsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListRuns not implemented")
 }
 func (UnimplementedHeadraceServiceServer) CancelRun(context.Context, *CancelRunRequest) (*CancelRunResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CancelRun not implemented")
@@ -370,6 +388,24 @@ func _HeadraceService_GetRun_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _HeadraceService_ListRuns_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListRunsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HeadraceServiceServer).ListRuns(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: HeadraceService_ListRuns_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HeadraceServiceServer).ListRuns(ctx, req.(*ListRunsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _HeadraceService_CancelRun_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CancelRunRequest)
 	if err := dec(in); err != nil {
@@ -428,6 +464,10 @@ var HeadraceService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetRun",
 			Handler:    _HeadraceService_GetRun_Handler,
+		},
+		{
+			MethodName: "ListRuns",
+			Handler:    _HeadraceService_ListRuns_Handler,
 		},
 		{
 			MethodName: "CancelRun",

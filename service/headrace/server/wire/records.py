@@ -23,8 +23,22 @@ from headrace.values import to_jsonable
 FEATURES = ("attach", "inputs-json", "linger", "merge-interval")
 
 
+def full_run_message(run: Run) -> pb.Run:
+    """The record of a run as it is now, with how it ended."""
+    message = run_message(run)
+
+    if run.failure is not None:
+        message.failure.CopyFrom(failure_of(run.failure))
+
+    if run.result is not None:
+        prediction = prediction_message(run.result, run.revision, outputs_json=False)
+        message.prediction.CopyFrom(prediction)
+
+    return message
+
+
 def run_message(run: Run) -> pb.Run:
-    """The record of a run as it is now."""
+    """The record of a run as it is now, without its prediction or failure."""
     message = pb.Run(
         run_id=run.run_id,
         program=run.program,
@@ -41,13 +55,6 @@ def run_message(run: Run) -> pb.Run:
     if run.end_time is not None and run.expire_time is not None:
         message.end_time.CopyFrom(timestamp(run.end_time))
         message.expire_time.CopyFrom(timestamp(run.expire_time))
-
-    if run.failure is not None:
-        message.failure.CopyFrom(failure_of(run.failure))
-
-    if run.result is not None:
-        prediction = prediction_message(run.result, run.revision, outputs_json=False)
-        message.prediction.CopyFrom(prediction)
 
     return message
 

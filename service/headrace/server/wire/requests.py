@@ -20,6 +20,8 @@ from headrace.server.wire.durations import seconds
 from headrace.server.wire.values import from_json, from_struct
 
 StartRequest: TypeAlias = pb.RunRequest | pb.PredictRequest
+PAGE_SIZE = 100
+MAX_PAGE_SIZE = 1000
 M = TypeVar("M", bound=Message)
 
 PROTO_LOADER_HINT = (
@@ -143,3 +145,11 @@ def _invalid(reason: str, path: str = "", *, json: bool = False) -> InputInvalid
     field = "inputs_json" if json else "inputs"
 
     return InputInvalid([FieldViolation(f"{field}.{path}" if path else field, reason)])
+
+
+def page_size(asked: int) -> int:
+    """How many items a page has. Raises RequestInvalid."""
+    if not 0 <= asked <= MAX_PAGE_SIZE:
+        raise RequestInvalid([FieldViolation("page_size", f"must be 0 to {MAX_PAGE_SIZE}")])
+
+    return asked or PAGE_SIZE

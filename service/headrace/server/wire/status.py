@@ -166,7 +166,7 @@ def _details(
     if isinstance(error, RequestInvalid):
         _add(status, _bad_request(error, MAX_DETAILS - status.ByteSize()))
 
-    return bytes(status.SerializeToString())
+    return bytes(status.SerializeToString(deterministic=True))  # replayed runs give equal bytes
 
 
 def _bad_request(error: RequestInvalid, room: int) -> details_pb2.BadRequest:

@@ -59,7 +59,7 @@ final class Channels {
   }
 
   private static List<Map<String, String>> repeatable() {
-    return List.of("ListPrograms", "GetProgram", "GetRun", "CancelRun", "GetServerInfo").stream()
+    return List.of("ListPrograms", "GetProgram", "GetRun", "ListRuns", "CancelRun", "GetServerInfo").stream()
         .map(method -> Map.of("service", "headrace.v1.HeadraceService", "method", method))
         .toList();
   }
