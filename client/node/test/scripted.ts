@@ -115,6 +115,7 @@ export class Scripted {
         answer(null, { programs, nextPageToken: isFirst ? "composer" : "" });
       },
       getProgram: (_, answer) => answer({ code: status.UNIMPLEMENTED }),
+      listRuns: (_, answer) => answer({ code: status.UNIMPLEMENTED }),
       getServerInfo: (_, answer) => answer({ code: status.UNIMPLEMENTED }),
     };
     this.server.addService(HeadraceServiceService, service);
