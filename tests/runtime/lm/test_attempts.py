@@ -37,7 +37,7 @@ async def statuses_of(lm: LM) -> list[Status]:
     events: list[Event] = []
 
     with enter_run(RunScope(events.append)):
-        await asyncio.wait({asyncio.create_task(lm.acall("hi"))})
+        await asyncio.gather(lm.acall("hi"), return_exceptions=True)
 
     return [event for event in events if isinstance(event, Status)]
 
