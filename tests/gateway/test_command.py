@@ -104,5 +104,6 @@ async def test_a_second_signal_ends_it_at_once(server: str) -> None:
         running.send_signal(signal.SIGTERM)
         running.send_signal(signal.SIGINT)
 
+        # 0 where the first was enough; and of two that are pending, either may be heard second.
         async with asyncio.timeout(BOUND):
-            assert await running.wait() in (0, 128 + signal.SIGINT)
+            assert await running.wait() in (0, 128 + signal.SIGINT, 128 + signal.SIGTERM)
