@@ -6,14 +6,12 @@ import time
 from collections.abc import Iterable
 
 import click
-from google.protobuf import json_format
 
 from headrace_client import Run
-from headrace_client.cli.clean import clean_json
 from headrace_client.cli.exits import reporting
 from headrace_client.cli.programs import columns, complete_program
 from headrace_client.cli.target import Target, with_target
-from headrace_client.cli.wording import seconds
+from headrace_client.cli.wording import message_json, seconds
 
 
 @click.command()
@@ -29,8 +27,7 @@ def runs(target: Target, program: str, limit: int, as_json: bool) -> None:
 
     if as_json:
         for run in found:
-            line = json_format.MessageToJson(run, indent=None, ensure_ascii=False)
-            click.echo(clean_json(line))
+            click.echo(message_json(run))
     elif found:
         click.echo("\n".join(lines(found, time.time())))
 

@@ -12,9 +12,10 @@ import click
 from google.protobuf import json_format
 
 from headrace_client import Field, HeadraceError, Program, SyncClient
-from headrace_client.cli.clean import clean, clean_json, one_line
+from headrace_client.cli.clean import clean, one_line
 from headrace_client.cli.exits import reporting
 from headrace_client.cli.target import ADDRESS, DEFAULT_ADDRESS, Target, with_target
+from headrace_client.cli.wording import message_json
 
 COMPLETION_SECONDS = 1.0
 
@@ -45,7 +46,7 @@ def programs(target: Target, as_json: bool) -> None:
 
     if as_json:
         for program in hosted:
-            click.echo(_json(program, indent=None))
+            click.echo(message_json(program))
     else:
         rows = [(program.name, shape(program), program.description) for program in hosted]
         click.echo("\n".join(columns(rows)))
@@ -61,7 +62,7 @@ def describe(target: Target, program: str, as_json: bool) -> None:
     with target.sync_client() as client:
         described = client.describe(program)
 
-    click.echo(_json(described, indent=2) if as_json else "\n".join(description(described)))
+    click.echo(message_json(described, indent=2) if as_json else "\n".join(description(described)))
 
 
 def description(program: Program) -> list[str]:
@@ -124,7 +125,3 @@ def _typed(value: Any) -> str:
         value = int(value)
 
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _json(program: Program, indent: int | None) -> str:
-    return clean_json(json_format.MessageToJson(program, indent=indent, ensure_ascii=False))

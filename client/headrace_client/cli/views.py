@@ -7,13 +7,12 @@ from types import TracebackType
 from typing import Protocol, Self
 
 import click
-from google.protobuf import json_format
 
 from headrace_client import Prediction, StatusUpdate, StreamEvent, Token, outputs
 from headrace_client._text import Transcript
 from headrace_client.cli.board import failure_text
-from headrace_client.cli.clean import clean, clean_json, one_line
-from headrace_client.cli.wording import field_label, seconds, usage_line, value_text
+from headrace_client.cli.clean import clean, one_line
+from headrace_client.cli.wording import field_label, message_json, seconds, usage_line, value_text
 
 
 class View(Protocol):
@@ -58,8 +57,7 @@ class JsonView(Printed):
 
     def show(self, event: StreamEvent) -> None:
         """Prints an event."""
-        text = json_format.MessageToJson(event, indent=None, ensure_ascii=False)
-        click.echo(clean_json(text))
+        click.echo(message_json(event))
 
 
 class QuietView(Printed):

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from google.protobuf import json_format
+from google.protobuf.message import Message
+
 from headrace_client import Usage
-from headrace_client.cli.clean import clean, one_line
+from headrace_client.cli.clean import clean, clean_json, one_line
 
 
 def seconds(length: float) -> str:
@@ -60,3 +63,8 @@ def value_text(value: Any) -> str:
         return clean(value)
 
     return clean(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def message_json(message: Message, indent: int | None = None) -> str:
+    """A message of the contract as JSON, on one line unless indented."""
+    return clean_json(json_format.MessageToJson(message, indent=indent, ensure_ascii=False))

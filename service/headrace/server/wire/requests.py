@@ -20,9 +20,10 @@ from headrace.server.wire.durations import seconds
 from headrace.server.wire.values import from_json, from_struct
 
 StartRequest: TypeAlias = pb.RunRequest | pb.PredictRequest
+M = TypeVar("M", bound=Message)
+
 PAGE_SIZE = 100
 MAX_PAGE_SIZE = 1000
-M = TypeVar("M", bound=Message)
 
 PROTO_LOADER_HINT = (
     "the inputs arrived empty; in Node with proto-loader a plain object does so: send inputs_json"
