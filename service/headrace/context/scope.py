@@ -64,6 +64,8 @@ class RunScope:
     addresses: Mapping[int, str] = field(default_factory=dict[int, str])
     """Module path by id(module)."""
     messages: CallMessages | None = None
+    joins_text: bool = False
+    """Whether text that comes at the same moment may be recorded as one event."""
     usage: Usage = field(default_factory=Usage)
     """Of the LM calls that have ended so far."""
     call_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))

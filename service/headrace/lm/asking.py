@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
+from headrace.context import current_run
 from headrace.errors import LMError
 from headrace.events import LmCall, Usage
 from headrace.lm.assembly import Assembly
@@ -50,11 +51,13 @@ class Question:
     async def ask(self, receive: Receive, records: Records) -> Completion:
         """The answer. Raises the LMError of the last attempt."""
         engine = _engine(self.engine)
+        run = current_run()
+        joins = run is not None and run.joins_text
         attempt = 1
 
         async with Total(self.deadlines.total, self.model) as total:
             while True:
-                assembly = Assembly(receive, self.model)
+                assembly = Assembly(receive, self.model, joins=joins)
                 lm = LmCall(self.model, self.engine, attempt=attempt)
                 records.begin(lm)
 

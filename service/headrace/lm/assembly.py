@@ -46,12 +46,18 @@ class Draft:
 
 
 class Assembly:
-    """The answer to one attempt: `feed` pushes deltas to the receiver, `choices` gives the whole."""
+    """The answer to one attempt: `feed` pushes deltas to the receiver, `choices` gives the whole.
 
-    def __init__(self, receive: Receive, model: str) -> None:
+    joins: whether text that comes together is pushed as one delta; `flush` says where it ends.
+    """
+
+    def __init__(self, receive: Receive, model: str, *, joins: bool = False) -> None:
         self._receive = receive
         self._model = model
+        self._joins = joins
         self._drafts: dict[int, Draft] = {}
+        self._gathered: list[str] = []
+        self._place = 0, False  # of what is gathered: which completion, and whether it is thinking
         self.suspicious = False
         """Text may hold surrogates from here on, and is mended."""
         self.pieces = 0
@@ -87,6 +93,24 @@ class Assembly:
 
         if not self.served_by:
             self.served_by = _text(chunk.get("model"))
+
+        if not self._joins:
+            self.flush()
+
+    def flush(self) -> None:
+        """Pushes what has been gathered."""
+        if not self._gathered:
+            return
+
+        piece, (index, thinking) = "".join(self._gathered), self._place
+        self._gathered.clear()
+        self.emitted = True
+
+        try:
+            self._receive(Delta("", piece, index) if thinking else Delta(piece, "", index))
+        except BaseException as error:
+            self.stopped_by = error
+            raise
 
     def _take_usage(self, chunk: Chunk) -> None:
         if usage := chunk.get("usage") or mapping(chunk.get("x_groq")).get("usage"):
@@ -130,7 +154,7 @@ class Assembly:
             content = draft.text_mender.feed(content)
 
         draft.text.append(content)
-        self._emit(Delta(content, "", index))
+        self._say(content, index)
 
     def _write_parts(self, draft: Draft, index: int, parts: Any) -> None:
         """Content as a list: text, and thinking that holds a list of its own."""
@@ -163,19 +187,19 @@ class Assembly:
             reasoning = draft.reasoning_mender.feed(reasoning)
 
         draft.reasoning.append(reasoning)
-        self._emit(Delta("", reasoning, index))
+        self._say(reasoning, index, thinking=True)
 
-    def _emit(self, delta: Delta) -> None:
+    def _say(self, piece: str, index: int, *, thinking: bool = False) -> None:
         self.pieces += 1
 
-        if delta.text or delta.reasoning:
-            self.emitted = True
+        if not piece:
+            return
 
-            try:
-                self._receive(delta)
-            except BaseException as error:
-                self.stopped_by = error
-                raise
+        if self._gathered and (index, thinking) != self._place:
+            self.flush()
+
+        self._place = index, thinking
+        self._gathered.append(piece)
 
     def _choice(self, index: int, draft: Draft) -> Choice:
         self._release(index, draft)
@@ -208,11 +232,13 @@ class Assembly:
         """Lets go of what waited for its other half."""
         if text := draft.text_mender.close():
             draft.text.append(text)
-            self._emit(Delta(text, "", index))
+            self._say(text, index)
 
         if reasoning := draft.reasoning_mender.close():
             draft.reasoning.append(reasoning)
-            self._emit(Delta("", reasoning, index))
+            self._say(reasoning, index, thinking=True)
+
+        self.flush()
 
 
 def _add_tool_calls(calls: dict[int, dict[str, Any]], pieces: Sequence[Any]) -> None:

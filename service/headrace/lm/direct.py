@@ -1,7 +1,8 @@
 """The direct engine: OpenAI's chat-completions SSE, read by ourselves.
 
-One POST, one loop over what arrives, one call to the receiver per piece of the answer. Whatever ends
-the loop early, the connection is aborted at once: the provider must not go on for nobody.
+One POST, and what arrives is read where it arrives: from the socket to the receiver in one turn of the
+event loop. Whatever ends the answer early, the connection is aborted at once: the provider must not go
+on for nobody.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import aiohttp
 import orjson
 
 from headrace.errors import (
@@ -26,8 +26,8 @@ from headrace.lm.base import Message
 from headrace.lm.connections import broken
 from headrace.lm.deadlines import Deadlines, Watchdog
 from headrace.lm.failures import refused, said_in_stream
+from headrace.lm.http import Broken, ConnectTimeout, InvalidRequest, Response, http_pool
 from headrace.lm.routes import Route
-from headrace.lm.sessions import http_session
 from headrace.lm.sse import LINE_LIMIT, EventSplitter, LineTooLong
 
 REFUSAL_LIMIT = 16 * 1024
@@ -42,36 +42,29 @@ async def ask(
     route: Route, messages: Sequence[Message], assembly: Assembly, deadlines: Deadlines, model: str
 ) -> None:
     """Asks once and feeds the answer to the assembly. Raises an LMError."""
-    session = await http_session()
+    pool = await http_pool()
     body = _encoded(route.body(messages))
-    timeout = aiohttp.ClientTimeout(total=None, connect=deadlines.connect)
-    watchdog = Watchdog(deadlines, model)
 
     try:
-        async with watchdog:
-            response = await session.post(
-                route.url,
-                data=body,
-                headers=route.headers,
-                timeout=timeout,
-                allow_redirects=False,
-                proxy=route.proxy,
+        async with Watchdog(deadlines, model) as watchdog:
+            response = await pool.post(
+                route.url, route.headers, body, proxy=route.proxy, connect=deadlines.connect
             )
 
             try:
                 await _read(response, assembly, watchdog, model)
             finally:
-                _leave(response)
-    except aiohttp.ConnectionTimeoutError:
+                response.leave()
+    except ConnectTimeout:
         raise LMTimeoutError("connect", deadlines.connect, model=model) from None
-    except aiohttp.InvalidURL:
-        raise LMNotConfiguredError("api_base is no valid URL", model=model) from None
-    except (aiohttp.ClientError, OSError) as error:
+    except InvalidRequest as error:
+        raise LMNotConfiguredError(f"api_base or extra_headers: {error}", model=model) from None
+    except TimeoutError as error:
         if error is assembly.stopped_by:
-            raise
-
+            raise  # else the trailer did not come, and the answer is whole
+    except Broken as error:
         if not assembly.finished:  # else the answer is whole, however its connection ended
-            raise broken(model, error, emitted=assembly.emitted) from None
+            raise broken(model, str(error), emitted=assembly.emitted) from None
 
 
 def _encoded(body: object) -> bytes:
@@ -86,55 +79,63 @@ def _encoded(body: object) -> bytes:
         raise UsageError(f"messages and options of an LM must be JSON: {error}") from None
 
 
-async def _read(
-    response: aiohttp.ClientResponse, assembly: Assembly, watchdog: Watchdog, model: str
-) -> None:
+async def _read(response: Response, assembly: Assembly, watchdog: Watchdog, model: str) -> None:
     if not 200 <= response.status < 300:
-        said = await _refusal(response.content)
+        said = await _refusal(response)
         raise refused(response.status, said, model=model, headers=response.headers)
 
     if response.content_type == "application/json":
-        _feed([await _whole(response.content, model)], assembly, model)
+        _feed([await _whole(response, model)], assembly, model)
     elif response.content_type == "text/html":
         raise LMStreamBrokenError("the provider answered with a page of HTML", model=model)
     else:
-        await _read_events(response.content, assembly, watchdog, model)
+        await _read_events(response, assembly, watchdog, model)
 
 
-async def _refusal(content: aiohttp.StreamReader) -> str:
+async def _refusal(response: Response) -> str:
     """What a provider says with an error status: as much as comes soon."""
-    said = b""
+    said = bytearray()
 
-    with contextlib.suppress(TimeoutError, aiohttp.ClientError):
+    def take(body: bytes) -> bool:
+        said.extend(body)
+        return len(said) >= REFUSAL_LIMIT
+
+    with contextlib.suppress(TimeoutError, Broken):
         async with asyncio.timeout(REFUSAL_TIME):
-            while len(said) < REFUSAL_LIMIT and (data := await content.readany()):
-                said += data
+            await response.stream(take)
 
     return said.decode("utf-8", "replace")
 
 
-async def _whole(content: aiohttp.StreamReader, model: str) -> bytes:
+async def _whole(response: Response, model: str) -> bytes:
     """The body of a provider that does not stream."""
-    body = bytearray()
+    whole = bytearray()
 
-    while data := await content.readany():
-        body += data
+    def take(body: bytes) -> bool:
+        whole.extend(body)
 
-        if len(body) > LINE_LIMIT:
+        if len(whole) > LINE_LIMIT:
             raise LMStreamBrokenError("the LM's answer is too long", model=model)
 
-    return bytes(body)
+        return False
+
+    await response.stream(take)
+
+    return bytes(whole)
 
 
 async def _read_events(
-    content: aiohttp.StreamReader, assembly: Assembly, watchdog: Watchdog, model: str
+    response: Response, assembly: Assembly, watchdog: Watchdog, model: str
 ) -> None:
     splitter = EventSplitter()
     pieces = 0
+    done = False
 
-    while data := await content.readany():
+    def take(body: bytes) -> bool:
+        nonlocal pieces, done
+
         try:
-            done = _feed(splitter.feed(data), assembly, model)
+            done = _feed(splitter.feed(body), assembly, model)
         except LineTooLong:
             raise LMStreamBrokenError(
                 "the LM's answer has a line without end", model=model
@@ -144,36 +145,48 @@ async def _read_events(
             pieces = assembly.pieces
             watchdog.progressed("trailer" if assembly.finished else "idle")
 
-        if done:
-            await _see_out(content)
-            return
+        return done
 
-    _feed(splitter.close(), assembly, model)
+    await response.stream(take)
+
+    if not done:
+        _feed(splitter.close(), assembly, model)
+    elif not response.complete:
+        await _see_out(response)
 
 
 def _feed(payloads: Iterable[bytes], assembly: Assembly, model: str) -> bool:
-    """Feeds the chunks; True after [DONE]."""
-    chunk: dict[str, Any]
-
-    for payload in payloads:
-        try:
-            chunk = orjson.loads(payload)
-        except ValueError:
-            if payload.strip() == b"[DONE]":
+    """Feeds the chunks that came together; True after [DONE]."""
+    try:
+        for payload in payloads:
+            if (chunk := _chunk(payload, assembly, model)) is None:
                 return True
 
-            chunk = _second_look(payload, model)
-            assembly.suspicious = True
-
-        if type(chunk) is not dict:
-            raise LMStreamBrokenError("the LM's answer has an event that is no chunk", model=model)
-
-        if error := chunk.get("error"):
-            raise said_in_stream(error, model=model)
-
-        assembly.feed(chunk)
+            assembly.feed(chunk)
+    finally:
+        assembly.flush()
 
     return False
+
+
+def _chunk(payload: bytes, assembly: Assembly, model: str) -> dict[str, Any] | None:
+    """The chunk in an event; None in the last."""
+    try:
+        chunk: dict[str, Any] = orjson.loads(payload)
+    except ValueError:
+        if payload.strip() == b"[DONE]":
+            return None
+
+        chunk = _second_look(payload, model)
+        assembly.suspicious = True
+
+    if type(chunk) is not dict:
+        raise LMStreamBrokenError("the LM's answer has an event that is no chunk", model=model)
+
+    if error := chunk.get("error"):
+        raise said_in_stream(error, model=model)
+
+    return chunk
 
 
 def _second_look(payload: bytes, model: str) -> Any:
@@ -184,23 +197,8 @@ def _second_look(payload: bytes, model: str) -> Any:
         raise LMStreamBrokenError("the LM's answer has malformed JSON", model=model) from None
 
 
-async def _see_out(content: aiohttp.StreamReader) -> None:
-    if not content.at_eof():
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(GOODBYE):
-                while not content.at_eof():
-                    await content.readany()
-
-
-def _leave(response: aiohttp.ClientResponse) -> None:
-    """Gives the connection back if the answer was read to its end, else aborts it."""
-    connection = response.connection
-
-    if (
-        connection is not None
-        and connection.transport is not None
-        and not response.content.at_eof()
-    ):
-        connection.transport.abort()
-
-    response.close()
+async def _see_out(response: Response) -> None:
+    """Waits for the end of the body, which is all that its connection lacks to be kept."""
+    with contextlib.suppress(TimeoutError, Broken):
+        async with asyncio.timeout(GOODBYE):
+            await response.stream(lambda _: False)

@@ -96,6 +96,7 @@ async def _read(answer: Any, assembly: Assembly, watchdog: Watchdog) -> None:
             sent = _as_sent(chunk)
             assembly.suspicious = assembly.suspicious or _has_surrogates(sent)
             assembly.feed(sent)
+            assembly.flush()
 
             if assembly.pieces != pieces:
                 pieces = assembly.pieces
@@ -158,7 +159,8 @@ def _translated(
             case httpx.ConnectTimeout() | httpx.PoolTimeout():
                 return LMTimeoutError("connect", deadlines.connect, model=model)
             case httpx.TransportError() | aiohttp.ClientError():
-                return broken(model, _at_bottom(chain, one), emitted=assembly.emitted)
+                how = _how(_at_bottom(chain, one))
+                return broken(model, how, emitted=assembly.emitted)
             case UnicodeDecodeError() | json.JSONDecodeError():
                 return LMStreamBrokenError("the LM's answer has malformed JSON", model=model)
             case _:
@@ -170,6 +172,18 @@ def _translated(
 def _at_bottom(chain: Sequence[Exception], error: Exception) -> Exception:
     """The HTTP library's own error, which tells more than the one it was wrapped in."""
     return next((one for one in chain if isinstance(one, aiohttp.ClientError)), error)
+
+
+def _how(error: Exception) -> str:
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return "its host name is unknown"
+        case aiohttp.ClientConnectorCertificateError():
+            return "its certificate is not trusted"
+        case aiohttp.ClientConnectorError():
+            return "it cannot be reached"
+        case _:
+            return "the connection broke"
 
 
 def _reported(cause: Exception, said: str, model: str) -> LMError:

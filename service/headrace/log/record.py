@@ -53,7 +53,8 @@ class RunLog:
         self._waiting: set[asyncio.Future[None]] = set()
         self._patient: set[asyncio.Future[None]] = set()
         self._cursors: set[Cursor] = set()
-        self._merges = merges
+        self.merges = merges
+        """Whether adjacent tokens become one: what comes together may then be recorded together."""
         self._merged = 0  # entries at the front that have been merged
         self._bytes = 0
         self._max_bytes = max_bytes
@@ -100,7 +101,7 @@ class RunLog:
             if not text:
                 self._last_other = sequence
 
-            if self._merges and len(self._entries) - self._merged >= 2 * BLOCK:
+            if self.merges and len(self._entries) - self._merged >= 2 * BLOCK:
                 self._merge(self._merged + BLOCK)
 
         if self._waiting or (self._patient and not text):
@@ -117,7 +118,7 @@ class RunLog:
             self._closed = True
             self._when_full = None
 
-            if self._merges:
+            if self.merges:
                 self._merge(len(self._entries))
 
         self._wake()

@@ -61,7 +61,9 @@ class Execution:
         """Why it failed or was cancelled; a program's own exception is its `__cause__`."""
         self.result: Result | None = None
         self._work = work
-        self._scope = RunScope(self.log.append, work.addresses, work.messages)
+        self._scope = RunScope(
+            self.log.append, work.addresses, work.messages, joins_text=self.log.merges
+        )
         self._task: asyncio.Task[None] | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._ended: asyncio.Event = asyncio.Event()

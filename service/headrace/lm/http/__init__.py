@@ -1,0 +1,11 @@
+"""HTTP/1.1 as the direct engine needs it: POST, and a body that is handed on where it arrives.
+
+A room of its own because it lies on the path of every token. A general client wakes a task for each
+piece of a body; here the bytes go from the socket to the parser in the same turn of the event loop.
+"""
+
+from headrace.lm.http.connection import Broken, Response
+from headrace.lm.http.pool import ConnectTimeout, Pool, http_pool
+from headrace.lm.http.request import InvalidRequest
+
+__all__ = ["Broken", "ConnectTimeout", "InvalidRequest", "Pool", "Response", "http_pool"]

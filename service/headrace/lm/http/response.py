@@ -1,0 +1,139 @@
+"""A response: its head, and a body that is handed on piece by piece."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import zlib
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+Take: TypeAlias = Callable[[bytes], bool]
+"""Takes a piece of a body; gives whether it has had enough."""
+
+AUTOMATIC = 32 + zlib.MAX_WBITS
+"""Tells gzip and zlib apart by themselves."""
+
+
+class Broken(Exception):
+    """The connection could not be had, or broke. Its text says how, in a few words."""
+
+
+class Response:
+    """What a provider answers. `begun` waits for its head, `stream` reads its body; then `leave`."""
+
+    def __init__(self, leave: Callable[[], None]) -> None:
+        self.status = 0
+        """0 until the head is there."""
+        self.headers: Mapping[str, str] = {}
+        """By name in small letters."""
+        self.complete = False
+        """Whether the whole body has come."""
+        self.leave = leave
+        """Says that nobody reads any more. Unless it is complete, the connection is closed."""
+        self._kept: list[bytes] = []  # what came before anyone read
+        self._take: Take | None = None
+        self._context = contextvars.copy_context()
+        self._error: BaseException | None = None
+        self._waiting: asyncio.Future[None] | None = None
+        self._inflate: Callable[[bytes], bytes] | None = None
+
+    @property
+    def content_type(self) -> str:
+        """Without its parameters."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    async def begun(self) -> None:
+        """Waits for the head. Raises Broken."""
+        while not self.status:
+            await self._change()
+
+    async def stream(self, take: Take) -> None:
+        """Hands the body to `take`, where and when it comes, until it ends or `take` has enough.
+
+        `take` runs in this context but outside this task. Raises what `take` raised, and Broken.
+        """
+        self._context = contextvars.copy_context()
+        self._take = take
+        kept, self._kept = b"".join(self._kept), []
+
+        try:
+            if kept:
+                self._hand_on(kept)
+
+            while self._take is not None and not self.complete:
+                await self._change()
+
+            if self._error is not None:
+                raise self._error
+        finally:
+            self._take = None
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> None:
+        """The head has come."""
+        self.status, self.headers = status, headers
+        encoding = headers.get("content-encoding", "identity").strip().lower()
+
+        if encoding in ("gzip", "x-gzip", "deflate"):
+            self._inflate = zlib.decompressobj(AUTOMATIC).decompress
+        elif encoding not in ("", "identity"):
+            self.fail(Broken(f"it sends {encoding[:20]}, which it was not asked for"))
+
+        self._wake()
+
+    def receive(self, body: bytes) -> None:
+        """More of the body has come."""
+        if self._inflate is not None:
+            try:
+                body = self._inflate(body)
+            except zlib.error:
+                self.fail(Broken("it sends broken gzip"))
+                return
+
+        if self._take is None:
+            self._kept.append(body)
+        else:
+            self._hand_on(body)
+
+    def end(self) -> None:
+        """The body has ended."""
+        self.complete = True
+        self._wake()
+
+    def lost(self) -> None:
+        """The connection has ended: with some bodies, that is their end."""
+        bounded = "content-length" in self.headers or "transfer-encoding" in self.headers
+
+        if self.status and not bounded:
+            self.end()
+        else:
+            self.fail(Broken("the connection broke"))
+
+    def fail(self, error: BaseException) -> None:
+        """It will not become complete."""
+        self._error = self._error or error
+        self._take = None
+        self._wake()
+
+    def _hand_on(self, body: bytes) -> None:
+        assert self._take is not None
+
+        try:
+            enough = self._context.run(self._take, body)
+        except BaseException as error:  # noqa: BLE001 - raised where the response is read
+            self.fail(error)
+        else:
+            if enough:
+                self._take = None
+                self._wake()
+
+    async def _change(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+        self._waiting = asyncio.get_running_loop().create_future()
+        await self._waiting
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
