@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Collection, Iterator, Sequence
 
+import pytest
 from headrace.events import Event
-from headrace.log import Entry, RunLog, merge
+from headrace.log import Entry, RunLog, merge, record
 from headrace.log.record import BLOCK
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,7 +77,7 @@ async def test_a_patient_follower_sleeps_through_text_and_wakes_for_a_status() -
 def test_a_limited_read_keeps_entries_of_one_sequence_together() -> None:
     log = RunLog(merges=True)
 
-    for place in range(2 * BLOCK):
+    for place in range(BLOCK):
         log.append(token("x", place // 2, "ab"[place % 2]))
 
     assert [entry.sequence for entry in log.read(0, limit=1)] == [BLOCK, BLOCK]
@@ -150,10 +152,56 @@ def test_a_merging_log_holds_text_and_not_tokens() -> None:
     for place in range(10 * BLOCK):
         log.append(token("x", place))
 
-    assert len(log.read()) < 2 * BLOCK + 10
+    assert len(log.read()) <= BLOCK
     assert texts_of([entry.event for entry in log.read()]) == {"answer": "x" * 10 * BLOCK}
     log.close()
-    assert len(log.read()) == 10
+    assert len(log.read()) == 1
+
+
+def test_a_log_that_is_read_as_it_grows_holds_text_and_not_tokens_either() -> None:
+    log = RunLog(merges=True)
+    cursor = log.cursor()
+
+    for place in range(10 * BLOCK):
+        log.append(token("x", place))
+        cursor.read()
+
+    assert len(log.read()) <= BLOCK + 1
+
+
+def test_what_a_reader_kept_apart_becomes_one_once_it_has_gone() -> None:
+    log = RunLog(merges=True)
+
+    for place in range(4):
+        log.append(token("x", place))
+
+    slow = log.cursor(after=2)
+
+    for place in range(4, BLOCK):
+        log.append(token("x", place))
+
+    assert [entry.sequence for entry in log.read()] == [2, BLOCK]
+    slow.close()
+    log.close()
+    assert [entry.sequence for entry in log.read()] == [BLOCK]
+
+
+def test_many_parallel_fields_are_not_looked_at_again_for_every_block(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[int] = []
+
+    def counting(entries: Sequence[Entry], places: Collection[int]) -> Iterator[Entry]:
+        seen.append(len(entries))
+        return merge(entries, places)
+
+    monkeypatch.setattr(record, "merge", counting)
+    log = RunLog(merges=True)
+
+    for place in range(20_000):
+        log.append(token("x", place // 1000, str(place % 1000)))
+
+    assert sum(seen) < 3 * 20_000
 
 
 def test_no_merging_crosses_the_place_of_an_open_cursor() -> None:

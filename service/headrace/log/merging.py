@@ -7,8 +7,8 @@ which the group ends, because only there a reader has all of it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias
 
 from headrace.events import Event, Token
 
@@ -28,22 +28,34 @@ class Entry(NamedTuple):
     """Recorded events that were merged into it, itself included."""
 
 
+Piece: TypeAlias = tuple[Entry, Token]
+"""An entry of text, and its token."""
+
+Group: TypeAlias = dict[tuple[int, str], list[Piece]]
+"""By predictor call and field."""
+
+
 def merge(entries: Iterable[Entry], places: Collection[int] = ()) -> Iterator[Entry]:
     """Joins adjacent tokens of each field. No group reaches across one of `places`."""
-    group: dict[tuple[int, str], list[Entry]] = {}
+    group: Group = {}
     text = last = 0
 
     for entry in entries:
         event = entry.event
 
-        if group and entry.sequence != last and (text >= MAX_TEXT or last in places):
+        if group and (text >= MAX_TEXT or last in places) and entry.sequence != last:
             yield from _joined(group, last)
             group, text = {}, 0
 
         if isinstance(event, Token):
-            group.setdefault((event.call_id, event.field), []).append(entry)
-            text += len(event.chunk)
+            key = event.call_id, event.field
             last = entry.sequence
+            text += len(event.chunk)
+
+            if key in group:
+                group[key].append((entry, event))
+            else:
+                group[key] = [(entry, event)]
         else:
             yield from _joined(group, last)
             group, text = {}, 0
@@ -52,28 +64,28 @@ def merge(entries: Iterable[Entry], places: Collection[int] = ()) -> Iterator[En
     yield from _joined(group, last)
 
 
-def _joined(group: Mapping[tuple[int, str], list[Entry]], end: int) -> Iterator[Entry]:
+def _joined(group: Group, end: int) -> Iterator[Entry]:
     for pieces in group.values():
-        newest = pieces[-1]
-
-        if len(pieces) == 1:
-            yield newest if newest.sequence == end else newest._replace(sequence=end)
+        if len(pieces) > 1:
+            yield _join(pieces, end)
         else:
-            count = sum(piece.event_count for piece in pieces)
-            yield Entry(end, newest.time, _join([piece.event for piece in pieces]), count)
+            entry, _ = pieces[0]
+            yield entry if entry.sequence == end else entry._replace(sequence=end)
 
 
-def _join(events: Sequence[Event]) -> Token:
-    tokens = [event for event in events if isinstance(event, Token)]
-    start = end = tokens[0].offset
+def _join(pieces: Sequence[Piece], sequence: int) -> Entry:
+    newest, last = pieces[-1]
+    start = end = pieces[0][1].offset
     chunks: list[str] = []
+    count = 0
 
-    for token in tokens:
+    for entry, token in pieces:
         if token.offset != end:  # the text was taken back
             kept = "".join(chunks)[: max(token.offset - start, 0)]
             start, chunks = min(start, token.offset), [kept]
 
         chunks.append(token.chunk)
         end = token.offset + len(token.chunk)
+        count += entry.event_count
 
-    return tokens[-1]._replace(chunk="".join(chunks), offset=start)
+    return Entry(sequence, newest.time, last._replace(chunk="".join(chunks), offset=start), count)

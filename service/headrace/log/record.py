@@ -6,7 +6,8 @@
 - Appending is safe from any thread; following happens on event loops, and every follower is woken
   once however many events have come.
 - A log that merges keeps its memory bounded by text, not by the number of tokens: adjacent tokens
-  of a field become one, but never across the place of an open cursor.
+  of a field become one, but never across the place of an open cursor. Once the cursor has moved
+  on, they do.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 
 from headrace.events import Event, Token
 from headrace.log.merging import Entry, merge
 
-BLOCK = 128
-"""Entries that a merging log merges at a time; the newest block stays as it was recorded."""
+BLOCK = 16
+"""Entries after which a merging log merges them, and as many older ones that were kept apart."""
 
 EVENT_BYTES = 256
 """What an event that is not text counts against `max_bytes`."""
@@ -55,7 +56,8 @@ class RunLog:
         self._cursors: set[Cursor] = set()
         self.merges = merges
         """Whether adjacent tokens become one: what comes together may then be recorded together."""
-        self._merged = 0  # entries at the front that have been merged
+        self._settled = 0  # entries at the front that no merging looks at again
+        self._due = BLOCK  # entries at which the next merging comes
         self._bytes = 0
         self._max_bytes = max_bytes
         self._when_full = when_full
@@ -101,8 +103,8 @@ class RunLog:
             if not text:
                 self._last_other = sequence
 
-            if self.merges and len(self._entries) - self._merged >= 2 * BLOCK:
-                self._merge(self._merged + BLOCK)
+            if self.merges and len(self._entries) >= self._due:
+                self._merge()
 
         if self._waiting or (self._patient and not text):
             self._wake(text)
@@ -118,8 +120,8 @@ class RunLog:
             self._closed = True
             self._when_full = None
 
-            if self.merges:
-                self._merge(len(self._entries))
+            if self.merges and self._entries:
+                self._merge()
 
         self._wake()
 
@@ -145,7 +147,7 @@ class RunLog:
         """Takes all entries out of the log: for the one reader of a log that nobody else reads."""
         with self._lock:
             entries, self._entries = self._entries, []
-            self._merged = 0
+            self._settled, self._due = 0, BLOCK
 
         return entries
 
@@ -220,12 +222,17 @@ class RunLog:
 
         return entries[start:stop]
 
-    def _merge(self, stop: int) -> None:
-        """Merges the entries from the last merge up to an index."""
+    def _merge(self) -> None:
+        """Merges what is not settled, and settles all of it but the newest groups.
+
+        So much comes before the next merging that each entry is looked at about twice.
+        """
         places = frozenset(cursor.position for cursor in self._cursors)
-        merged = list(merge(self._entries[self._merged : stop], places))
-        self._entries[self._merged : stop] = merged
-        self._merged += len(merged)
+        entries = self._entries
+        entries[self._settled :] = merge(entries[self._settled :], places)
+        newest = entries[max(len(entries) - BLOCK, 0)]
+        self._settled = bisect_left(entries, newest.sequence, key=_sequence)
+        self._due = len(entries) + max(BLOCK, len(entries) - self._settled)
 
     def _report_full(self) -> None:
         with self._lock:
