@@ -67,7 +67,9 @@ class Reader:
         """Writes whole fields, each at once."""
         for name, text in texts.items():
             self._pieces[name] = [text]
-            self._say_found(name, text, True, cached)
+
+            if name != self._reasoning or not self._thoughts:
+                self._say(name, text, True, cached)
 
     @property
     def thoughts(self) -> str:
@@ -76,8 +78,13 @@ class Reader:
 
     def _take(self, deltas: Iterable[FieldDelta]) -> None:
         for name, text, is_last in deltas:
-            self._pieces.setdefault(name, []).append(text)
-            self._say_found(name, text, is_last)
+            if name in self._pieces:
+                self._pieces[name].append(text)
+            else:
+                self._pieces[name] = [text]
+
+            if name != self._reasoning or not self._thoughts:  # else native reasoning is its text
+                self._say(name, text, is_last)
 
     def _write_reasoning(self, whole: str, cached: bool) -> None:
         if self._thoughts:
@@ -89,11 +96,6 @@ class Reader:
     def _end_reasoning(self) -> None:
         if self._reasoning and self._thoughts:
             self._say(self._reasoning, "", True)
-
-    def _say_found(self, field: str, chunk: str, is_last: bool, cached: bool = False) -> None:
-        """Writes what the dialect found, unless native reasoning was that field's text."""
-        if field != self._reasoning or not self._thoughts:
-            self._say(field, chunk, is_last, cached)
 
     def _say(self, field: str, chunk: str, is_last: bool, cached: bool = False) -> None:
         if self._write is not None:

@@ -60,6 +60,8 @@ class Assembly:
         self._place = 0, False  # of what is gathered: which completion, and whether it is thinking
         self.suspicious = False
         """Text may hold surrogates from here on, and is mended."""
+        self.finished = False
+        """Whether every completion that began has its finish reason."""
         self.pieces = 0
         """Pieces of the answer so far: what counts as progress."""
         self.emitted = False
@@ -70,15 +72,6 @@ class Assembly:
         """As the provider wrote it."""
         self.served_by = ""
         """The model's name as the provider reports it."""
-
-    @property
-    def finished(self) -> bool:
-        """Whether every completion that began has its finish reason."""
-        for draft in self._drafts.values():
-            if not draft.finish_reason:
-                return False
-
-        return bool(self._drafts)
 
     def feed(self, chunk: Chunk) -> None:
         """Takes a chunk, or a whole response."""
@@ -94,7 +87,7 @@ class Assembly:
         if not self.served_by:
             self.served_by = _text(chunk.get("model"))
 
-        if not self._joins:
+        if self._gathered and not self._joins:
             self.flush()
 
     def flush(self) -> None:
@@ -116,10 +109,10 @@ class Assembly:
         if usage := chunk.get("usage") or mapping(chunk.get("x_groq")).get("usage"):
             self.usage = mapping(usage)
 
-    def _take(self, choice: Mapping[str, Any]) -> None:
+    def _take(self, choice: dict[str, Any]) -> None:
         index = choice.get("index")
         index = index if type(index) is int else 0
-        draft = self._drafts.get(index) or self._drafts.setdefault(index, Draft())
+        draft = self._drafts.get(index) or self._begin(index)
         delta: dict[str, Any] = choice.get("delta") or choice.get("message") or {}
 
         if type(delta) is dict:
@@ -134,9 +127,16 @@ class Assembly:
         if reason := choice.get("finish_reason"):
             self.pieces += 1
             draft.finish_reason = FINISH_REASONS.get(str(reason), _text(reason))
+            self.finished = all(one.finish_reason for one in self._drafts.values())
 
         if logprobs := choice.get("logprobs"):
             draft.logprobs.extend(sequence(mapping(logprobs).get("content")))
+
+    def _begin(self, index: int) -> Draft:
+        draft = self._drafts[index] = Draft()
+        self.finished = False
+
+        return draft
 
     def choices(self) -> list[Choice]:
         """The whole answer. Raises LMStreamBrokenError, ContentRefusedError or LMServerError."""

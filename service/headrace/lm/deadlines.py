@@ -7,6 +7,7 @@ sleep for the rest. Only real progress counts: neither bytes nor SSE comments ke
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, fields
 from types import TracebackType
 from typing import Self
@@ -57,7 +58,7 @@ class Watchdog:
 
     def progressed(self, phase: str = "idle") -> None:
         """A piece of the answer came."""
-        self._moved = self._loop.time()
+        self._moved = time.monotonic()  # the clock of event loops, without asking one
 
         if phase != self.phase:
             self.phase = phase
@@ -65,7 +66,7 @@ class Watchdog:
 
     async def __aenter__(self) -> Self:
         await self._scope.__aenter__()
-        self._moved = self._loop.time()
+        self._moved = time.monotonic()
         self._watch()
 
         return self
@@ -96,7 +97,7 @@ class Watchdog:
 
         due = self._moved + self._limits[self.phase]
 
-        if due > self._loop.time():
+        if due > time.monotonic():
             self._timer = self._loop.call_at(due, self._watch)
         else:
             self._scope.reschedule(due)

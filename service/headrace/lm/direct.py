@@ -157,36 +157,32 @@ async def _read_events(
 
 def _feed(payloads: Iterable[bytes], assembly: Assembly, model: str) -> bool:
     """Feeds the chunks that came together; True after [DONE]."""
+    chunk: dict[str, Any]
+
     try:
         for payload in payloads:
-            if (chunk := _chunk(payload, assembly, model)) is None:
-                return True
+            try:
+                chunk = orjson.loads(payload)
+            except ValueError:
+                if payload.strip() == b"[DONE]":
+                    return True
+
+                chunk = _second_look(payload, model)
+                assembly.suspicious = True
+
+            if type(chunk) is not dict:
+                raise LMStreamBrokenError(
+                    "the LM's answer has an event that is no chunk", model=model
+                )
+
+            if error := chunk.get("error"):
+                raise said_in_stream(error, model=model)
 
             assembly.feed(chunk)
     finally:
         assembly.flush()
 
     return False
-
-
-def _chunk(payload: bytes, assembly: Assembly, model: str) -> dict[str, Any] | None:
-    """The chunk in an event; None in the last."""
-    try:
-        chunk: dict[str, Any] = orjson.loads(payload)
-    except ValueError:
-        if payload.strip() == b"[DONE]":
-            return None
-
-        chunk = _second_look(payload, model)
-        assembly.suspicious = True
-
-    if type(chunk) is not dict:
-        raise LMStreamBrokenError("the LM's answer has an event that is no chunk", model=model)
-
-    if error := chunk.get("error"):
-        raise said_in_stream(error, model=model)
-
-    return chunk
 
 
 def _second_look(payload: bytes, model: str) -> Any:

@@ -88,7 +88,7 @@ class Connection(asyncio.Protocol):
             self._response = None
             response.end()
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
         self._parser = None  # it holds on to this object
         self.reusable = False

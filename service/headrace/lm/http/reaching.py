@@ -9,7 +9,9 @@ import ssl
 from collections.abc import Callable, Sequence
 from typing import TypeAlias, TypeVar, cast
 
-from aiohappyeyeballs import start_connection
+from aiohappyeyeballs import (
+    start_connection,  # pyright: ignore[reportUnknownVariableType] - half typed: its addresses
+)
 
 from headrace.lm.http.connection import Connection
 from headrace.lm.http.request import Place, connect_bytes, target_of
@@ -80,7 +82,7 @@ class Reach:
 
         try:
             return await start_connection(
-                list(addresses), happy_eyeballs_delay=HEAD_START, loop=self._loop
+                addresses, happy_eyeballs_delay=HEAD_START, loop=self._loop
             )
         except OSError:
             self._known.pop((host, port), None)
@@ -146,7 +148,7 @@ class Tunnel(asyncio.Protocol):
         elif len(self._said) > TUNNEL_LIMIT:
             self.transport.abort()
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
         if not self._answer.done():
             self._answer.set_exception(Broken("its proxy hung up"))

@@ -59,7 +59,7 @@ class Response:
 
         try:
             if kept:
-                self._hand_on(kept)
+                self.receive(kept)
 
             while self._take is not None and not self.complete:
                 await self._change()
@@ -83,17 +83,20 @@ class Response:
 
     def receive(self, body: bytes) -> None:
         """More of the body has come."""
-        if self._inflate is not None:
-            try:
-                body = self._inflate(body)
-            except zlib.error:
-                self.fail(Broken("it sends broken gzip"))
-                return
-
         if self._take is None:
             self._kept.append(body)
+            return
+
+        try:
+            enough = self._context.run(self._take, self._inflate(body) if self._inflate else body)
+        except zlib.error:
+            self.fail(Broken("it sends broken gzip"))
+        except BaseException as error:  # noqa: BLE001 - raised where the response is read
+            self.fail(error)
         else:
-            self._hand_on(body)
+            if enough:
+                self._take = None
+                self._wake()
 
     def end(self) -> None:
         """The body has ended."""
@@ -114,18 +117,6 @@ class Response:
         self._error = self._error or error
         self._take = None
         self._wake()
-
-    def _hand_on(self, body: bytes) -> None:
-        assert self._take is not None
-
-        try:
-            enough = self._context.run(self._take, body)
-        except BaseException as error:  # noqa: BLE001 - raised where the response is read
-            self.fail(error)
-        else:
-            if enough:
-                self._take = None
-                self._wake()
 
     async def _change(self) -> None:
         if self._error is not None:
