@@ -22,7 +22,10 @@ from headrace.events import Event, Token
 from headrace.log.merging import Entry, merge
 
 BLOCK = 16
-"""Entries after which a merging log merges them, and as many older ones that were kept apart."""
+"""New entries after which a merging log merges them."""
+
+AGAIN = 4
+"""Older entries that it then looks at again: readers at the live edge had kept them apart."""
 
 EVENT_BYTES = 256
 """What an event that is not text counts against `max_bytes`."""
@@ -225,13 +228,13 @@ class RunLog:
     def _merge(self) -> None:
         """Merges what is not settled, and settles all of it but the newest groups.
 
-        So much comes before the next merging that each entry is looked at about twice.
+        A group of many parallel fields is long; then as much has to come before the next merging.
         """
         places = frozenset(cursor.position for cursor in self._cursors)
         entries = self._entries
         entries[self._settled :] = merge(entries[self._settled :], places)
-        newest = entries[max(len(entries) - BLOCK, 0)]
-        self._settled = bisect_left(entries, newest.sequence, key=_sequence)
+        again = entries[max(len(entries) - AGAIN, 0)]
+        self._settled = bisect_left(entries, again.sequence, key=_sequence)
         self._due = len(entries) + max(BLOCK, len(entries) - self._settled)
 
     def _report_full(self) -> None:
