@@ -16,7 +16,7 @@ import asyncio
 import threading
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from headrace.events import Event, Token
 from headrace.log.merging import Entry, merge
@@ -91,17 +91,16 @@ class RunLog:
         text = isinstance(event, Token)
         size = _size(event.chunk) if isinstance(event, Token) else EVENT_BYTES
 
-        if self._prepare is not None and not text:
+        if not text and self._prepare is not None:
             event = self._prepare(event)
 
         with self._lock:
             if self._closed:
                 return 0
 
-            self._last += 1
-            self._entries.append(Entry(self._last, time.time(), event))
+            sequence = self._last = self._last + 1
+            self._entries.append(Entry(sequence, time.time(), event))
             self._bytes += size
-            sequence = self._last
 
             if not text:
                 self._last_other = sequence
@@ -109,8 +108,10 @@ class RunLog:
             if self.merges and len(self._entries) >= self._due:
                 self._merge()
 
-        if self._waiting or (self._patient and not text):
-            self._wake(text)
+            followers = self._leaving(text) if self._waiting or not text else ()
+
+        if followers:
+            _wake(followers)
 
         if self._max_bytes is not None and self._bytes > self._max_bytes:
             self._report_full()
@@ -126,7 +127,9 @@ class RunLog:
             if self.merges and self._entries:
                 self._merge()
 
-        self._wake()
+            followers = self._leaving(text=False)
+
+        _wake(followers)
 
     def read(self, after: int = 0, limit: int | None = None) -> Sequence[Entry]:
         """The entries past a cursor, in order; none when the reader is at the live edge.
@@ -190,15 +193,25 @@ class RunLog:
 
         return future
 
-    def await_more(self, after: int, patient: bool) -> asyncio.Future[None]:
-        """What `follow` gives, but a future that is done otherwise has to be given to `forget`."""
+    def await_more(
+        self, after: int, patient: bool, former: asyncio.Future[None] | None = None
+    ) -> asyncio.Future[None]:
+        """What `follow` gives, in place of a former one that may be done for another reason.
+
+        The last one has to be given to `forget`.
+        """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         with self._lock:
+            waiting = self._patient if patient else self._waiting
+
+            if former is not None:
+                waiting.discard(former)
+
             if self._closed or (self._last_other if patient else self._last) > after:
                 future.set_result(None)
             else:
-                (self._patient if patient else self._waiting).add(future)
+                waiting.add(future)
 
         return future
 
@@ -244,20 +257,14 @@ class RunLog:
         if report is not None:
             report()
 
-    def _wake(self, text: bool = False) -> None:
-        with self._lock:
-            waiting, self._waiting = self._waiting, set()
+    def _leaving(self, text: bool) -> set[asyncio.Future[None]]:
+        """The followers to wake for text, or for anything else; they are not waiting any more."""
+        waiting, self._waiting = self._waiting, set()
 
-            if not text:
-                waiting, self._patient = waiting | self._patient, set()
+        if not text:
+            waiting, self._patient = waiting | self._patient, set()
 
-        for future in waiting:
-            loop = future.get_loop()
-
-            if _runs_here(loop):
-                _release(future)
-            elif not loop.is_closed():
-                loop.call_soon_threadsafe(_release, future)
+        return waiting
 
 
 class Cursor:
@@ -281,13 +288,8 @@ class Cursor:
         """A future that is done as soon as there is more, or the log ends; see `RunLog.follow`."""
         wait = self._waits.get(patient)
 
-        if wait is not None:
-            if not wait.done():
-                return wait  # nothing has come since
-
-            self._log.forget(wait, patient)
-
-        wait = self._waits[patient] = self._log.await_more(self.position, patient)
+        if wait is None or wait.done():
+            wait = self._waits[patient] = self._log.await_more(self.position, patient, wait)
 
         return wait
 
@@ -307,11 +309,19 @@ def _sequence(entry: Entry) -> int:
     return entry.sequence
 
 
-def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
+def _wake(followers: Iterable[asyncio.Future[None]]) -> None:
     try:
-        return asyncio.get_running_loop() is loop
-    except RuntimeError:
-        return False
+        here = asyncio.get_running_loop()
+    except RuntimeError:  # the program writes from a thread
+        here = None
+
+    for future in followers:
+        loop = future.get_loop()
+
+        if loop is here:
+            _release(future)
+        elif not loop.is_closed():
+            loop.call_soon_threadsafe(_release, future)
 
 
 def _release(future: asyncio.Future[None]) -> None:

@@ -41,7 +41,8 @@ class Reader:
         self._heartbeat_interval = options.heartbeat_interval
         self._max_age = max_age
         self._loop = asyncio.get_running_loop()
-        self._began = self._written = self._loop.time()
+        self._written = self._loop.time()
+        self._ends = self._written + max_age
         self._waiting: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -63,7 +64,7 @@ class Reader:
                 await write(message)
                 self._written = self._loop.time()
 
-            if self._age() >= self._max_age and not self._log.closed:
+            if self._loop.time() >= self._ends and not self._log.closed:
                 raise StreamAged(self._max_age)
 
             if len(entries) >= TAKE:
@@ -84,7 +85,11 @@ class Reader:
                 self._written = self._loop.time()
                 continue
 
-            await self._wait()
+            if self._timer is None:
+                self._arm()
+
+            self._waiting = self._cursor.follow()
+            await self._waiting
 
     async def _collect(self) -> None:
         """Lets tokens gather for the merge interval; anything else that happens cuts it short."""
@@ -101,14 +106,6 @@ class Reader:
         finally:
             timer.cancel()
 
-    async def _wait(self) -> None:
-        """Until there is more in the log, or the timer says that something is due."""
-        if self._timer is None:
-            self._arm()
-
-        self._waiting = self._cursor.follow()
-        await self._waiting
-
     def _heartbeat_due(self, at_live_edge: bool) -> bool:
         if not self._heartbeat_interval:
             return False
@@ -117,7 +114,7 @@ class Reader:
 
     def _arm(self) -> None:
         """Sets the timer to the earliest moment at which something can be due."""
-        wait = self._max_age - self._age()
+        wait = self._ends - self._loop.time()
 
         if self._heartbeat_interval:
             wait = min(wait, self._heartbeat_interval - self._silence())
@@ -129,9 +126,6 @@ class Reader:
 
         if self._waiting is not None:
             _release(self._waiting)
-
-    def _age(self) -> float:
-        return self._loop.time() - self._began
 
     def _silence(self) -> float:
         return self._loop.time() - self._written

@@ -43,22 +43,27 @@ class Delivery:
     def messages(self, entries: Sequence[Entry]) -> Iterator[pb.StreamEvent]:
         """The messages for entries that follow those of the last call."""
         wanted = [entry for entry in entries if self._wants(entry.event)]
-        merged = merge(wanted) if len(wanted) > 1 else iter(wanted)  # a paced token comes alone
-        entry = next(merged, None)
-        uncounted = 0 if entry is None else entry.sequence - self.position
+        merged = list(merge(wanted)) if len(wanted) > 1 else wanted  # a paced token comes alone
+        counted = 0  # by messages of the same group
 
-        while entry is not None:
-            following = next(merged, None)
-            ends_group = following is None or following.sequence != entry.sequence
+        for following, entry in enumerate(merged, start=1):
+            event, sequence = entry.event, entry.sequence
+            uncounted = sequence - self.position - counted
+            ends_group = following == len(merged) or merged[following].sequence != sequence
             count = uncounted if ends_group else min(entry.event_count, uncounted)
-            yield from self._parts(entry, count, ends_group)
-            uncounted -= count
+
+            if isinstance(event, Token) and len(event.chunk) * 4 > self._max_token_bytes:
+                *parts, event = split(event, self._max_token_bytes)
+
+                for part in parts:
+                    yield self._message(part, entry.time, 0, 0)
+
+            yield self._message(event, entry.time, sequence if ends_group else 0, count)
 
             if ends_group:
-                self.position = entry.sequence
-                uncounted = 0 if following is None else following.sequence - self.position
-
-            entry = following
+                self.position, counted = sequence, 0
+            else:
+                counted += count
 
     def heartbeat(self) -> pb.StreamEvent:
         """A sign of life; it repeats the position."""
@@ -70,28 +75,12 @@ class Delivery:
             heartbeat=pb.Heartbeat(),
         )
 
-    def _parts(self, entry: Entry, count: int, ends_group: bool) -> Iterator[pb.StreamEvent]:
-        """One message, or several where the text is long; the last one has the count."""
-        event, sequence = entry.event, entry.sequence if ends_group else 0
-
-        if not isinstance(event, Token) or len(event.chunk) * 4 <= self._max_token_bytes:
-            yield self._message(event, entry.time, sequence, count)
-            return
-
-        parts = list(split(event, self._max_token_bytes))
-
-        for part in parts[:-1]:
-            yield self._message(part, entry.time, 0, 0)
-
-        yield self._message(parts[-1], entry.time, sequence, count)
-
     def _message(self, event: Event, at: float, sequence: int, count: int) -> pb.StreamEvent:
-        message = pb.StreamEvent(
-            run_id=self._run_id,
-            sequence=sequence,
-            event_count=count,
-            attempt=self._attempt,
-        )
+        message = pb.StreamEvent()  # assigning costs less than passing arguments
+        message.run_id = self._run_id
+        message.sequence = sequence
+        message.event_count = count
+        message.attempt = self._attempt
         fill_timestamp(message.create_time, at)
 
         match event:
