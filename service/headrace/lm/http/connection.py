@@ -32,6 +32,7 @@ class Connection(asyncio.Protocol):
         self._headers: dict[str, str] = {}
         self._head_size = 0
         self._ended = False
+        self._pieces = 0  # of the body, at its end
         self._body: list[bytes] = []
         self.on_body = self._body.append
         """The parser's callback; a list's own method, because it is called for every token."""
@@ -70,14 +71,15 @@ class Connection(asyncio.Protocol):
             self.abort()  # nobody asked
             return
 
+        spoke_http = True
+
         try:
             parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._fail("it does not speak HTTP")
-            return
+            spoke_http = False
 
-        if not response.status:
-            self._check_head(len(data))
+        if self._ended:
+            del self._body[self._pieces :]  # a second answer's: nobody asked for it
 
         if self._body:
             body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
@@ -87,6 +89,10 @@ class Connection(asyncio.Protocol):
         if self._ended:
             self._response = None
             response.end()
+        elif not spoke_http:
+            self._fail("it does not speak HTTP")
+        elif not response.status:
+            self._check_head(len(data))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
@@ -99,8 +105,8 @@ class Connection(asyncio.Protocol):
             response.lost()
 
     def on_message_begin(self) -> None:
-        """The parser's callback."""
-        if self._ended:  # more than one answer: nobody knows what the next would be
+        """The parser's callback. After an answer's end a second begins, for which nobody asked."""
+        if self._ended:
             self.abort()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -118,8 +124,10 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """The parser's callback. It comes for the interim answers (1xx) too, which have no body."""
-        if self._response is not None and self._response.status and self._parser is not None:
-            self._ended = True
+        begun = self._response is not None and self._response.status
+
+        if begun and not self._ended and self._parser is not None:
+            self._ended, self._pieces = True, len(self._body)
             self.reusable = self._parser.should_keep_alive()
 
     def _check_head(self, size: int) -> None:

@@ -58,7 +58,7 @@ class Reach:
                 return await self._open(target_of(place.proxy).place, make)
 
             return await self._tunnel(place, make)
-        except socket.gaierror:
+        except (socket.gaierror, UnicodeError):
             raise Broken("its host name is unknown") from None
         except ssl.SSLCertVerificationError:
             raise Broken("its certificate is not trusted") from None

@@ -1,0 +1,351 @@
+"""HTTP as the direct engine speaks it: any answer, cut anywhere, and what becomes of its connection."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from headrace.lm.http import Broken, InvalidRequest, Response
+from headrace.lm.http.connection import HEAD_LIMIT, Connection
+from headrace.lm.http.request import connect_bytes, request_bytes, target_of
+from headrace.lm.http.response import Take
+from hypothesis import given
+from hypothesis import strategies as st
+
+BODY = b"data: one\n\ndata: two\n\n"
+PLAIN = b"HTTP/1.1 200 OK\r\ncontent-length: 22\r\n\r\n" + BODY
+CHUNKED = (
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"b\r\ndata: one\n\n\r\nB\r\ndata: two\n\n\r\n0\r\n\r\n"
+)
+INTERIM = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + PLAIN
+ANSWERS = {"plain": PLAIN, "chunked": CHUNKED, "after interim answers": INTERIM}
+
+
+class FakeTransport(asyncio.Transport):
+    """Keeps what is written; says when it is aborted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.aborted = False
+
+    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
+        self.written += data
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+class Line:
+    """A connection without a network, one request under way."""
+
+    def __init__(self) -> None:
+        self.transport = FakeTransport()
+        self.left: list[bool] = []
+        self.lost = 0
+        self.connection = Connection(self._note_left, self._note_lost)
+        self.connection.connection_made(self.transport)
+        self.response = self.connection.request(b"request")
+
+    def say(self, *pieces: bytes) -> None:
+        for piece in pieces:
+            self.connection.data_received(piece)
+
+    def hang_up(self) -> None:
+        self.connection.connection_lost(None)
+
+    def _note_left(self, connection: Connection) -> None:
+        self.left.append(connection.reusable)
+
+    def _note_lost(self, connection: Connection) -> None:
+        self.lost += 1
+
+
+def into(pieces: list[bytes]) -> Take:
+    def take(piece: bytes) -> bool:
+        pieces.append(piece)
+        return False
+
+    return take
+
+
+async def whole(response: Response) -> bytes:
+    pieces: list[bytes] = []
+    await response.begun()
+    await response.stream(into(pieces))
+
+    return b"".join(pieces)
+
+
+def cut(data: bytes, places: Sequence[int]) -> list[bytes]:
+    ends = sorted({place % len(data) for place in places} - {0})
+
+    return [data[a:b] for a, b in zip([0, *ends], [*ends, len(data)], strict=True)]
+
+
+@given(st.sampled_from(sorted(ANSWERS)), st.lists(st.integers(0, 200), max_size=12))
+def test_a_body_comes_whole_however_its_bytes_are_cut(answer: str, places: list[int]) -> None:
+    async def check() -> None:
+        line = Line()
+        line.say(*cut(ANSWERS[answer], places))
+
+        assert await whole(line.response) == BODY
+        assert (line.response.status, line.response.complete) == (200, True)
+        line.response.leave()
+        assert (line.left, line.transport.aborted) == ([True], False)
+
+    asyncio.run(check())
+
+
+async def test_a_body_is_handed_on_where_it_arrives() -> None:
+    line = Line()
+    heard: list[bytes] = []
+    line.say(PLAIN[:-12])
+
+    reading = asyncio.create_task(line.response.stream(into(heard)))
+    await asyncio.sleep(0)
+    before = list(heard)
+    line.say(b"\ndata: ")
+    at_once = list(heard)
+    line.say(b"two\n\n")
+    await reading
+
+    assert (before, at_once) == ([b"data: one\n"], [b"data: one\n", b"\ndata: "])
+    assert b"".join(heard) == BODY
+
+
+@pytest.mark.parametrize(
+    ("encoding", "encoded"),
+    [
+        ("gzip", gzip.compress(BODY)),
+        ("x-gzip", gzip.compress(BODY)),
+        ("deflate", zlib.compress(BODY)),
+    ],
+)
+async def test_an_answer_may_be_compressed_unasked(encoding: str, encoded: bytes) -> None:
+    line = Line()
+    head = (
+        f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(encoded)}\r\n\r\n"
+    )
+    line.say(*cut(head.encode() + encoded, [len(head) + 5]))
+
+    assert await whole(line.response) == BODY
+
+
+async def test_a_body_without_length_ends_with_its_connection() -> None:
+    line = Line()
+    line.say(b"HTTP/1.0 200 OK\r\n\r\n", BODY)
+    line.hang_up()
+
+    assert await whole(line.response) == BODY
+    line.response.leave()
+    assert (line.left, line.lost) == ([False], 1)
+
+
+def saying(*pieces: bytes) -> Callable[[Line], None]:
+    return lambda line: line.say(*pieces)
+
+
+def hanging_up_after(*pieces: bytes) -> Callable[[Line], None]:
+    def act(line: Line) -> None:
+        line.say(*pieces)
+        line.hang_up()
+
+    return act
+
+
+FAILURES: dict[str, tuple[Callable[[Line], None], str]] = {
+    "nothing": (hanging_up_after(), "the connection broke"),
+    "half a head": (hanging_up_after(PLAIN[:20]), "the connection broke"),
+    "half a body": (hanging_up_after(PLAIN[:-1]), "the connection broke"),
+    "half a chunk": (hanging_up_after(CHUNKED[:-9]), "the connection broke"),
+    "no HTTP": (saying(b"SSH-2.0-OpenSSH_9.2\r\n"), "it does not speak HTTP"),
+    "a switch of protocols": (
+        saying(b"HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"),
+        "it does not speak HTTP",
+    ),
+    "broken chunks": (saying(CHUNKED.replace(b"B\r\n", b"ZZ\r\n")), "it does not speak HTTP"),
+    "a head without end": (
+        saying(
+            b"HTTP/1.1 200 OK\r\n",
+            *[b"x-more: " + b"x" * 1000 + b"\r\n"] * (HEAD_LIMIT // 1000 + 1),
+        ),
+        "the head of its answer has no end",
+    ),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+async def test_an_answer_that_cannot_be_read_fails_and_its_connection_is_not_kept(
+    failure: str,
+) -> None:
+    act, how = FAILURES[failure]
+    line = Line()
+    act(line)
+
+    with pytest.raises(Broken) as caught:
+        await whole(line.response)
+
+    line.response.leave()
+    assert (str(caught.value), line.left) == (how, [False])
+
+
+@pytest.mark.parametrize(
+    ("encoding", "how"),
+    [
+        (b"gzip", "it sends broken gzip"),
+        (b"br", "it sends br, which it was not asked for"),
+    ],
+)
+async def test_a_body_that_cannot_be_unpacked_fails(encoding: bytes, how: str) -> None:
+    line = Line()
+    line.say(PLAIN.replace(b"\r\n\r\n", b"\r\ncontent-encoding: " + encoding + b"\r\n\r\n", 1))
+
+    with pytest.raises(Broken, match=how):
+        await whole(line.response)
+
+
+@pytest.mark.parametrize(
+    ("act", "came"),
+    [
+        (hanging_up_after(PLAIN[:-5]), BODY[:-5]),
+        (saying(CHUNKED.replace(b"B\r\n", b"ZZ\r\n")), b"data: one\n\n"),
+    ],
+    ids=["a hang-up", "broken chunks"],
+)
+async def test_what_came_before_a_failure_is_handed_on(
+    act: Callable[[Line], None], came: bytes
+) -> None:
+    line = Line()
+    heard: list[bytes] = []
+    act(line)
+
+    with pytest.raises(Broken):
+        await line.response.stream(into(heard))
+
+    assert heard == [came]
+
+
+async def test_what_a_reader_raises_is_raised_where_the_response_is_read() -> None:
+    def refuse(_: bytes) -> bool:
+        raise RuntimeError("enough")
+
+    line = Line()
+    reading = asyncio.create_task(line.response.stream(refuse))
+    await asyncio.sleep(0)
+    line.say(PLAIN, PLAIN)
+
+    with pytest.raises(RuntimeError, match="enough"):
+        await reading
+
+
+async def test_a_response_left_early_closes_its_connection() -> None:
+    line = Line()
+    line.say(PLAIN[:-1])
+    await line.response.stream(lambda _: True)
+
+    line.response.leave()
+
+    assert (line.transport.aborted, line.left) == (True, [False])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        PLAIN.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1),
+        PLAIN.replace(b"HTTP/1.1", b"HTTP/1.0"),
+        PLAIN + PLAIN,
+    ],
+    ids=["that closes", "of HTTP/1.0", "followed by another"],
+)
+async def test_a_connection_is_not_kept_after_an_answer(answer: bytes) -> None:
+    line = Line()
+    line.say(answer)
+    assert await whole(line.response) == BODY
+
+    line.response.leave()
+
+    assert line.left == [False]
+
+
+async def test_an_idle_connection_that_speaks_is_closed() -> None:
+    line = Line()
+    line.say(PLAIN)
+    line.response.leave()
+
+    line.say(PLAIN)
+
+    assert (line.transport.aborted, line.connection.reusable) == (True, False)
+
+
+def test_a_request_names_its_host_and_its_length() -> None:
+    target = target_of("https://api.example.com/v1/chat completions?a=b c&d=%20")
+    headers = {"Authorization": "Bearer k", "Content-Length": "7", "Transfer-Encoding": "chunked"}
+
+    assert request_bytes(target, headers, b"{}").decode().split("\r\n") == [
+        "POST /v1/chat%20completions?a=b%20c&d=%20 HTTP/1.1",
+        "host: api.example.com",
+        "user-agent: headrace",
+        "authorization: Bearer k",
+        "content-length: 2",
+        "accept-encoding: identity",
+        "",
+        "{}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://localhost:8000/v1", "localhost:8000"),
+        ("http://[::1]:8000/v1", "[::1]:8000"),
+        ("http://localhost:80", "localhost"),
+        ("https://bücher.example/v1", "xn--bcher-kva.example"),
+    ],
+)
+def test_a_host_is_written_as_http_wants_it(url: str, host: str) -> None:
+    assert f"host: {host}\r\n".encode() in request_bytes(target_of(url), {}, b"")
+
+
+def test_a_name_and_password_in_an_address_are_sent_as_credentials() -> None:
+    request = request_bytes(target_of("http://ann:s%40fe@localhost/v1"), {}, b"")
+
+    assert b"authorization: Basic YW5uOnNAZmU=\r\n" in request
+    assert b"ann" not in request
+
+
+def test_a_proxy_of_plain_http_is_sent_the_whole_address() -> None:
+    target = target_of("http://provider:8000/v1?x=1", "http://ann:pw@proxy:3128")
+    line, *fields = request_bytes(target, {}, b"").decode().split("\r\n")
+
+    assert line == "POST http://provider:8000/v1?x=1 HTTP/1.1"
+    assert "proxy-authorization: Basic YW5uOnB3" in fields
+
+
+def test_a_tunnel_is_asked_for_with_host_and_port() -> None:
+    place = target_of("https://[2001:db8::1]/v1", "http://proxy:3128").place
+
+    assert connect_bytes(place) == (
+        b"CONNECT [2001:db8::1]:443 HTTP/1.1\r\nhost: [2001:db8::1]:443\r\n\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "url", ["http://", "http://host:port/", "http://host:99999/", "ftp://host/"]
+)
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(InvalidRequest, match="no valid URL"):
+        target_of(url)
+
+
+@pytest.mark.parametrize("headers", [{"x": "a\r\nb: c"}, {"x\n": "a"}, {"x": "\0"}])
+def test_a_header_cannot_smuggle_another(headers: dict[str, str]) -> None:
+    with pytest.raises(InvalidRequest, match="line break") as caught:
+        request_bytes(target_of("http://localhost"), headers, b"")
+
+    assert "b: c" not in str(caught.value)
