@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from google.rpc import (  # type: ignore[import-untyped]  # has no py.typed
     error_details_pb2,
@@ -155,3 +157,11 @@ def test_a_status_message_stays_small_when_percent_encoded(text: str) -> None:
     encoded = status_message(text).encode()
 
     assert sum(1 if 0x20 <= byte <= 0x7E and byte != 0x25 else 3 for byte in encoded) <= 1024
+
+
+@pytest.mark.parametrize("names", [*itertools.permutations(["run_id", "program", "model"])])
+def test_equal_facts_give_equal_bytes(names: tuple[str, ...]) -> None:
+    error = errors.ProgramError("boom")
+    facts = dict.fromkeys(sorted(names), "x")
+
+    assert status_of(error, dict.fromkeys(names, "x"), {}) == status_of(error, facts, {})

@@ -195,5 +195,5 @@ def _metadata(error: HeadraceError, facts: Mapping[str, str]) -> dict[str, str]:
 
 def _add(status: status_pb2.Status, detail: Message) -> None:
     packed = Any()
-    packed.Pack(detail)
+    packed.Pack(detail, deterministic=True)
     status.details.append(packed)
