@@ -8,13 +8,15 @@ from contextlib import AsyncExitStack
 
 from bench.compare import Goal
 from bench.figure import Bench, Figure, Running, command
-from bench.load import percentile
+from bench.load import length, percentile
 from bench.streams import Client, Question, RawClient
 
 OWN = ("headrace", "headrace-uvloop")
 PEERS = ("limit", "dspy-sse", "dspy-grpc")
 
 QUESTION = Question("play:10", fields=("answer",), statuses=False)
+BESIDE = Question("play:50:50")
+"""What the paced streams beside it ask, again and again."""
 PAUSE = 0.004
 """Seconds between questions, so that one does not wait for another's end."""
 
@@ -29,9 +31,10 @@ async def measure(bench: Bench) -> None:
         await _note(bench, server, "1 stream", raw, times)
 
         async with AsyncExitStack() as stack:
-            background = [asyncio.create_task(_paced(server.client)) for _ in range(busy)]
+            starts = [length(BESIDE) * place / busy for place in range(busy)]
+            background = [asyncio.create_task(_paced(server.client, start)) for start in starts]
             stack.callback(lambda: [task.cancel() for task in background])
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(length(BESIDE) + 0.5)
             await _note(bench, server, f"{busy} streams", raw, times)
 
             for task in background:
@@ -42,9 +45,13 @@ async def measure(bench: Bench) -> None:
     await bench.in_turn(OWN + PEERS, [QUESTION], once)
 
 
-async def _paced(client: Client) -> None:
+async def _paced(client: Client, start: float) -> None:
+    """One of the streams. They start one after another, or all would end and begin at one moment
+    every second, and the slowest hundredth would show how long so many starts take."""
+    await asyncio.sleep(start)
+
     while True:
-        await client.ask(Question("play:50:50"))
+        await client.ask(BESIDE)
 
 
 async def _note(bench: Bench, server: Running, load: str, raw: Client, times: int) -> None:
