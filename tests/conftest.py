@@ -1,4 +1,7 @@
-"""What all tests share: in CI a test that skips has failed, unless its reason is listed here."""
+"""What all tests share: in CI a test that skips has failed, unless its reason is listed here.
+
+Examples of properties have no deadline: how long one takes says how busy the machine is.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,10 @@ import os
 from collections.abc import Generator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 IN_CI = os.environ.get("HEADRACE_CI") == "1"
 

@@ -54,7 +54,7 @@ async def test_a_cut_stream_goes_on_after_the_last_event(
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(cuts=st.lists(st.integers(0, 4), max_size=6), attached=st.booleans())
 async def test_wherever_a_stream_is_cut_nothing_is_lost_nor_comes_twice(

@@ -10,7 +10,6 @@ from types import FrameType
 from typing import Any
 
 from headrace.parsing import FieldDelta, FieldParser
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 Make = Callable[[], FieldParser]
@@ -89,9 +88,6 @@ def held_after_each(make: Make, text: str) -> Iterator[str]:
 
         yield "".join(delta.text for delta in deepcopy(parser).close())
 
-
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-"""For properties: how fast a busy machine tries examples is not what they are about."""
 
 TRICKY = st.sampled_from(
     [

@@ -18,7 +18,7 @@ from headrace.signatures import Reasoning, Signature, ensure_signature
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
-from runtime.parsing_cases import cut_up, joined, unhurried, values
+from runtime.parsing_cases import cut_up, joined, values
 
 Written = tuple[str, str, bool, bool]
 
@@ -182,7 +182,6 @@ PIECES: dict[type[Adapter], list[str]] = {
 
 
 @pytest.mark.parametrize("adapter", PIECES, ids=["chat", "json", "xml"])
-@unhurried
 @given(data=st.data())
 def test_whatever_a_model_answers_what_streamed_is_what_the_prediction_holds(
     adapter: type[Adapter], data: st.DataObject

@@ -15,7 +15,7 @@ from headrace.signatures import OutputField, Reasoning, Signature
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
-from runtime.parsing_cases import cut_up, unhurried, values
+from runtime.parsing_cases import cut_up, values
 
 
 class Color(enum.Enum):
@@ -227,7 +227,6 @@ def sayable_in_chat(text: str) -> str:
 @pytest.mark.parametrize(
     "adapter", [ChatAdapter(), JSONAdapter(), XMLAdapter()], ids=["chat", "json", "xml"]
 )
-@unhurried
 @given(text=values(), other=values(), typed=st.fixed_dictionaries(TYPED), data=st.data())
 def test_what_an_adapter_writes_it_reads_back_and_streams(
     adapter: Adapter, text: str, other: str, typed: dict[str, Any], data: st.DataObject

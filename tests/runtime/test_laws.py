@@ -17,7 +17,6 @@ from headrace.predict import Predict
 from headrace.runs.execution import Execution, Work
 from hypothesis import given
 from hypothesis import strategies as st
-from runtime.parsing_cases import unhurried
 from scripted_lm import Script, ScriptedLM, chat, cut
 
 Plan: TypeAlias = tuple[Any, ...]
@@ -164,7 +163,6 @@ def check_text(tokens: list[Token], log: list[Event]) -> None:
     assert log.index(tokens[-1]) < end
 
 
-@unhurried
 @given(plan=PLANS, stop_after=st.none() | st.integers(1, 60))
 def test_everything_that_starts_ends_once_and_in_order(plan: Plan, stop_after: int | None) -> None:
     check(asyncio.run(asyncio.wait_for(events_of(plan, stop_after), 20)))

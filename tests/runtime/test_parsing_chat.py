@@ -14,7 +14,6 @@ from runtime.parsing_cases import (
     cut_up,
     given_after_each,
     parse,
-    unhurried,
     values,
 )
 
@@ -113,7 +112,6 @@ def without_headers(text: str) -> str:
     return re.sub(r"(?m)^(\s*)\[\[ ## ", r"\1", text)
 
 
-@unhurried
 @given(first=values().map(without_headers), second=values().map(without_headers), data=st.data())
 def test_what_is_written_between_headers_is_what_is_read(
     first: str, second: str, data: st.DataObject
@@ -126,7 +124,6 @@ def test_what_is_written_between_headers_is_what_is_read(
     assert parse(make, *pieces) == {"reasoning": first.strip(), "answer": second.strip()}
 
 
-@unhurried
 @given(text=values(), data=st.data())
 def test_any_text_reads_the_same_however_it_is_cut(text: str, data: st.DataObject) -> None:
     text = "[[ ## answer ## ]]\n" + text
@@ -138,7 +135,6 @@ HEADER = "[[ ## answer ## ]]\n"
 WAITS = re.compile(r"\s*\Z|\n\s*(\[(\[( (#(#( (\w{1,75}( (#(#( \]?)?)?)?)?)?)?)?)?)?)?)\Z")
 
 
-@unhurried
 @given(text=values().map(without_headers))
 def test_what_waits_is_trailing_whitespace_and_what_may_become_a_header(text: str) -> None:
     for received, seen in given_after_each(make, HEADER + text, "answer"):

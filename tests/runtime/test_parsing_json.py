@@ -16,7 +16,6 @@ from runtime.parsing_cases import (
     cut_up,
     given_after_each,
     parse,
-    unhurried,
     values,
 )
 
@@ -128,7 +127,6 @@ JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@unhurried
 @given(
     answer=values(),
     tags=JSON_VALUES,
@@ -148,7 +146,6 @@ def test_valid_json_reads_as_json_reads_it(
     assert json.loads(texts["tags"]) == tags
 
 
-@unhurried
 @given(text=values(), data=st.data())
 def test_any_text_reads_the_same_however_it_is_cut(text: str, data: st.DataObject) -> None:
     opening = data.draw(
@@ -164,7 +161,6 @@ ESCAPE = r"\\(u([dD]([89abAB]([0-9a-fA-F]([0-9a-fA-F](\\(u([dD]([c-fC-F][0-9a-fA
 WAITS = re.compile(rf'(?<!\\)(\\\\)*(?P<held>({ESCAPE})|"\s*(,\s*)?)\Z')
 
 
-@unhurried
 @given(answer=values(), ascii_only=st.booleans())
 def test_what_waits_is_an_unfinished_escape_or_a_closing_quote(
     answer: str, ascii_only: bool

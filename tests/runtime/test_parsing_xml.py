@@ -17,7 +17,6 @@ from runtime.parsing_cases import (
     given_after_each,
     held_after_each,
     parse,
-    unhurried,
     values,
 )
 
@@ -94,7 +93,6 @@ def test_reads_however_it_is_cut(text: str, expected: dict[str, str]) -> None:
     assert_reads(make, text, expected)
 
 
-@unhurried
 @given(first=values(), second=values(), data=st.data())
 def test_what_is_written_escaped_is_what_is_read(
     first: str, second: str, data: st.DataObject
@@ -105,7 +103,6 @@ def test_what_is_written_escaped_is_what_is_read(
     assert parse(make, *pieces) == {"a": first.strip(), "answer": second.strip()}
 
 
-@unhurried
 @given(text=values(), data=st.data())
 def test_any_text_reads_the_same_however_it_is_cut(text: str, data: st.DataObject) -> None:
     text = data.draw(st.sampled_from(["<answer>", "<answer><answer x", "<a><![CDATA[", "<"])) + text
@@ -120,7 +117,6 @@ WAITS = re.compile(
 )
 
 
-@unhurried
 @given(text=values().filter(lambda text: not re.search(r"<!\[CDATA\[|&#(?!65;)[0-9x]", text)))
 def test_what_waits_is_trailing_whitespace_and_what_may_become_markup(text: str) -> None:
     for received, seen in given_after_each(make, OPENING + text, "answer"):
@@ -136,7 +132,6 @@ def test_what_waits_is_trailing_whitespace_and_what_may_become_markup(text: str)
         assert seen == decoded(known).strip()
 
 
-@unhurried
 @given(text=values())
 def test_besides_whitespace_no_more_waits_than_a_tag_with_its_spaces(text: str) -> None:
     for held in held_after_each(make, OPENING + text):
