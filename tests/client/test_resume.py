@@ -53,9 +53,7 @@ async def test_a_cut_stream_goes_on_after_the_last_event(
     assert {request.run_id for request in service.requests} == {run.run_id}
 
 
-@settings(
-    max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(0, 4), max_size=6), attached=st.booleans())
 async def test_wherever_a_stream_is_cut_nothing_is_lost_nor_comes_twice(
     cuts: list[int], attached: bool

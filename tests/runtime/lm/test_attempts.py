@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -239,3 +240,26 @@ async def test_a_parameter_the_model_does_not_take_is_named(engine: Any) -> None
 
     with pytest.raises(LMUnsupportedError, match="temperature"):
         await lm.acall("hi")
+
+
+@pytest.mark.parametrize(("joins", "expected"), [(False, ["a", "b", "c"]), (True, ["abc"])])
+async def test_a_run_may_want_the_text_that_arrives_together_as_one(
+    joins: bool, expected: list[str]
+) -> None:
+    async def burst(reply: Reply) -> None:
+        await reply.open()
+        chunks = [{"delta": {"content": text}} for text in "abc"]
+        events = [{"choices": [chunk]} for chunk in [*chunks, {"finish_reason": "stop"}]]
+        await reply.send(b"".join(b"data: %b\n\n" % json.dumps(one).encode() for one in events))
+        await reply.close_body()
+
+    async with MockLM({"burst": burst}) as mock:
+        lm = lm_for("burst", "direct", mock, cache=False)
+        texts: list[str] = []
+
+        with enter_run(RunScope(lambda _: None, joins_text=joins)):
+            await lm.complete(
+                [{"role": "user", "content": "hi"}], lambda delta: texts.append(delta.text)
+            )
+
+    assert texts == expected

@@ -199,6 +199,43 @@ def test_an_answer_cut_at_its_first_token_is_still_one() -> None:
     assert assembled(end("length")) == [Choice("", tool_calls=[], finish_reason="length")]
 
 
+def test_text_that_comes_together_may_be_pushed_as_one_delta() -> None:
+    deltas: list[Delta] = []
+    assembly = Assembly(deltas.append, "m", joins=True)
+    thought = {"index": 0, "delta": {"reasoning": "hm"}}
+
+    for choice in (thought, content("a"), content("b"), content("c", index=1), content("d")):
+        assembly.feed({"choices": [choice]})
+
+    before = list(deltas)
+    assembly.flush()
+    assembly.flush()
+
+    told = [Delta("", "hm"), Delta("ab"), Delta("c", choice=1), Delta("d")]
+    assert (before, deltas) == (told[:3], told)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.text(max_size=3), st.booleans()), max_size=20))
+def test_joining_changes_no_text(pieces: list[tuple[bool, str, bool]]) -> None:
+    def texts(*, joins: bool) -> tuple[str, str, int]:
+        deltas: list[Delta] = []
+        assembly = Assembly(deltas.append, "m", joins=joins)
+
+        for thinking, text, together in pieces:
+            kind = "reasoning" if thinking else "content"
+            assembly.feed({"choices": [{"index": 0, "delta": {kind: text}}]})
+
+            if not together:
+                assembly.flush()
+
+        assembly.flush()
+        thoughts = "".join(delta.reasoning for delta in deltas)
+
+        return "".join(delta.text for delta in deltas), thoughts, assembly.pieces
+
+    assert texts(joins=True) == texts(joins=False)
+
+
 def test_tool_arguments_sent_as_an_object_become_text() -> None:
     call = {"id": "c", "function": {"name": "f", "arguments": {"x": 1}}}
     [choice] = assembled({"delta": {"tool_calls": [call]}}, end("tool_calls"))
