@@ -186,6 +186,24 @@ def test_what_a_reader_kept_apart_becomes_one_once_it_has_gone() -> None:
     assert [entry.sequence for entry in log.read()] == [BLOCK]
 
 
+def test_readers_that_lag_behind_each_in_its_own_way_leave_no_more_entries() -> None:
+    log = RunLog(merges=True)
+    cursors = [log.cursor() for _ in range(20)]
+
+    for place in range(3000):
+        log.append(token("x", place // 3, "abc"[place % 3]))
+
+        for pace, cursor in enumerate(cursors, start=1):
+            if place % pace == 0:
+                cursor.read()
+
+    for cursor in cursors:
+        cursor.close()
+
+    log.close()
+    assert len(log.read()) < 100
+
+
 def test_many_parallel_fields_are_not_looked_at_again_for_every_block(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -25,7 +25,7 @@ BLOCK = 16
 """New entries after which a merging log merges them."""
 
 AGAIN = 4
-"""Older entries that it then looks at again: readers at the live edge had kept them apart."""
+"""Older entries that it then looks at again, for each cursor: readers had kept them apart."""
 
 EVENT_BYTES = 256
 """What an event that is not text counts against `max_bytes`."""
@@ -241,12 +241,12 @@ class RunLog:
     def _merge(self) -> None:
         """Merges what is not settled, and settles all of it but the newest groups.
 
-        A group of many parallel fields is long; then as much has to come before the next merging.
+        Where these are many, of parallel fields or readers, as much has to come before the next time.
         """
         places = frozenset(cursor.position for cursor in self._cursors)
         entries = self._entries
         entries[self._settled :] = merge(entries[self._settled :], places)
-        again = entries[max(len(entries) - AGAIN, 0)]
+        again = entries[max(len(entries) - AGAIN * (len(places) + 1), 0)]
         self._settled = bisect_left(entries, again.sequence, key=_sequence)
         self._due = len(entries) + max(BLOCK, len(entries) - self._settled)
 
