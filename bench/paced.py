@@ -10,7 +10,8 @@ from bench.load import Cost, paced
 from bench.streams import Question
 
 OWN = ("headrace", "headrace-uvloop")
-LIMITS = ("limit-each", "limit-each-uvloop", "grpc-alone")
+LIMITS = ("limit-each", "limit-each-uvloop")
+BARE = ("bare-each", "bare-each-uvloop", "grpc-alone")
 PEERS = ("dspy-sse", "dspy-grpc")
 
 SPEED = 50
@@ -34,7 +35,8 @@ async def measure(bench: Bench) -> None:
 
         bench.rounds.note(server.name, MERGED, "us", cost.per_token)
 
-    await bench.in_turn(OWN + LIMITS + PEERS, [Question("play:20")], once)
+    names = OWN + LIMITS + PEERS + (() if bench.scale.quick else BARE)
+    await bench.in_turn(names, [Question("play:20")], once)
 
 
 def _note(bench: Bench, server: Running, cost: Cost) -> None:

@@ -10,7 +10,9 @@ from bench.streams import Question
 OWN = ("headrace", "headrace-uvloop")
 LIMITS = ("limit", "limit-uvloop")
 PEERS = ("dspy-sse", "dspy-grpc")
-SLOW = (
+REST = (
+    "bare",
+    "bare-uvloop",
     "headrace-litellm",
     "limit-each",
     "dspy-sse-uvloop",
@@ -38,7 +40,7 @@ async def measure(bench: Bench) -> None:
         bench.rounds.note(server.name, "tokens a message", "", cost.tokens / cost.messages)
         bench.rounds.note(server.name, "tokens lost", "", cost.lost)
 
-    names = OWN + LIMITS + PEERS + (() if bench.scale.quick else SLOW)
+    names = OWN + LIMITS + PEERS + (() if bench.scale.quick else REST)
     await bench.in_turn(names, [QUESTION], once)
 
 

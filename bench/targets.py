@@ -74,8 +74,13 @@ TARGETS: Mapping[str, Target] = {
         Target("limit-uvloop", _own("limit", "uvloop")),
         Target("limit-each", _own("limit", "asyncio", "--each")),
         Target("limit-each-uvloop", _own("limit", "uvloop", "--each")),
+        Target("bare", _own("limit", "asyncio", "--bare")),
+        Target("bare-uvloop", _own("limit", "uvloop", "--bare")),
+        Target("bare-each", _own("limit", "asyncio", "--bare", "--each")),
+        Target("bare-each-uvloop", _own("limit", "uvloop", "--bare", "--each")),
         Target("grpc-alone", _own("alone", "asyncio")),
         Target("grpc-alone-uvloop", _own("alone", "uvloop")),
     )
 }
-"""`limit`: grpc.aio with the provider's bytes read by hand; `-each`: one message per token."""
+"""`limit`: grpc.aio with the provider's bytes read by hand, over aiohttp; `bare`: without it; `-each`: one
+message per token."""

@@ -1,28 +1,24 @@
 """The practical limit in Python: grpc.aio with the provider's bytes read by hand, and nothing else.
 
 No run, no log, no statuses, no deadlines, no parser worth the name: whatever the servers do beyond
-this is what their services cost. `--each` writes one message per token, else all that is pending.
+this is what their services cost. `--each` writes one message per token, else all that is pending;
+`--bare` reads without an HTTP library.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from typing import Any
 
-import aiohttp
 import orjson
 from headrace_proto.v1 import headrace_pb2 as pb
 
 from bench.servers import contract
+from bench.servers.asking import by_aiohttp, by_protocol
 
-URL = os.environ["BENCH_UPSTREAM"] + "/chat/completions"
 EACH = "--each" in sys.argv
-HEADER = "[[ ## answer ## ]]\n"
-FOOTER = "[[ ## completed ## ]]"
-
-_sessions: list[aiohttp.ClientSession] = []
+ASK = by_protocol if "--bare" in sys.argv else by_aiohttp
 
 
 class Pending:
@@ -79,38 +75,17 @@ def _token(chunk: str, sequence: int, offset: int) -> bytes:
 async def _read(question: str, pending: Pending) -> str:
     body = orjson.dumps({"model": "bench-answer", "stream": True, "messages": [question]})
     parts: list[str] = []
-    rest = b""
 
-    async with _session().post(URL, data=body) as response:
-        async for data in response.content.iter_any():
-            *events, rest = (rest + data).split(b"\n\n")
-            texts = [_text(event) for event in events if event != b"data: [DONE]"]
-            chunks = [text for text in texts if text and text != HEADER and FOOTER not in text]
-            parts += chunks
+    def take(chunks: list[str]) -> None:
+        parts.extend(chunks)
+        pending.chunks += chunks
+        pending.wake()
 
-            if chunks:
-                pending.chunks += chunks
-                pending.wake()
-
+    await ASK(body, take)
     pending.over = True
     pending.wake()
 
     return "".join(parts)
-
-
-def _text(event: bytes) -> str:
-    choices = orjson.loads(event[6:])["choices"]
-
-    return choices[0]["delta"].get("content") or "" if choices else ""
-
-
-def _session() -> aiohttp.ClientSession:
-    if not _sessions:
-        connector = aiohttp.TCPConnector(limit=0)
-        headers = {"Content-Type": "application/json"}
-        _sessions.append(aiohttp.ClientSession(connector=connector, headers=headers))
-
-    return _sessions[0]
 
 
 if __name__ == "__main__":
