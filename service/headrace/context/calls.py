@@ -11,10 +11,11 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Any
 
 from headrace.context.callbacks import BaseCallback, tell
-from headrace.context.scope import Call, current_call, current_run, enter_call
+from headrace.context.scope import Call, call_here, current_call, current_run
 from headrace.context.settings import settings
 from headrace.events import Kind, LmCall, Usage
 
@@ -23,42 +24,62 @@ __all__ = ["Call", "open_call", "track_usage"]
 _ids_outside_runs = itertools.count(1)
 
 
-@contextmanager
-def open_call(
-    kind: Kind, name: str, instance: Any, inputs: Mapping[str, Any], lm: LmCall | None = None
-) -> Generator[Call, None, None]:
+class open_call:
     """Opens a call around a `with` block: START on entry, one END on exit, however it ends.
 
-    Raises CancelledError in a run whose program has ended.
+    Entering raises CancelledError in a run whose program has ended.
     """
-    run, parent = current_run(), current_call()
-    call_id = next(run.call_ids if run else _ids_outside_runs)
-    parent_id = parent.call_id if parent else 0
-    call = Call(call_id, parent_id, kind, name, instance, inputs, lm=lm)
-    callbacks = _callbacks(kind, instance)
-    hook = f"on_{kind.name.lower()}"
-    error: BaseException | None = None
 
-    with enter_call(call):
-        if run:
-            run.begin(call)
+    __slots__ = ("_call", "_callbacks", "_run", "_token")
 
-        if callbacks:
-            tell(callbacks, f"{hook}_start", call_id, instance, dict(inputs))
+    def __init__(
+        self,
+        kind: Kind,
+        name: str,
+        instance: Any,
+        inputs: Mapping[str, Any],
+        lm: LmCall | None = None,
+    ) -> None:
+        self._run, parent = current_run(), current_call()
+        call_id = next(self._run.call_ids if self._run else _ids_outside_runs)
+        parent_id = parent.call_id if parent else 0
+        self._call = Call(call_id, parent_id, kind, name, instance, inputs, lm=lm)
+        self._callbacks = _callbacks(kind, instance)
+
+    def __enter__(self) -> Call:
+        call = self._call
+        self._token = call_here.set(call)
 
         try:
-            yield call
-        except BaseException as raised:
-            error = raised
+            if self._run:
+                self._run.begin(call)
+
+            self._tell("start", call.instance, dict(call.inputs))
+        except BaseException:
+            call_here.reset(self._token)
             raise
+
+        return call
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            _track(self._call)
+            self._tell("end", self._call.outputs, error)
+
+            if self._run:
+                self._run.end(self._call, error)
         finally:
-            _track(call)
+            call_here.reset(self._token)
 
-            if callbacks:
-                tell(callbacks, f"{hook}_end", call_id, call.outputs, error)
-
-            if run:
-                run.end(call, error)
+    def _tell(self, phase: str, *facts: Any) -> None:
+        if self._callbacks:
+            call = self._call
+            tell(self._callbacks, f"on_{call.kind.name.lower()}_{phase}", call.call_id, *facts)
 
 
 def _callbacks(kind: Kind, instance: Any) -> list[BaseCallback]:

@@ -66,6 +66,8 @@ class RunScope:
     messages: CallMessages | None = None
     joins_text: bool = False
     """Whether text that comes at the same moment may be recorded as one event."""
+    tells_content: bool = True
+    """Whether statuses carry the inputs and outputs of calls."""
     usage: Usage = field(default_factory=Usage)
     """Of the LM calls that have ended so far."""
     call_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -176,7 +178,7 @@ class RunScope:
             elapsed=time.monotonic() - call.started if ended else 0.0,
             usage=call.usage if ended else None,
             failure=failure,
-            data=_data(call, phase),
+            data=_data(call, phase) if self.tells_content else None,
             lm=call.lm,
         )
 
@@ -236,7 +238,8 @@ def _data(call: Call, phase: Phase) -> Mapping[str, object] | None:
 
 
 _run: ContextVar[RunScope | None] = ContextVar("headrace_run", default=None)
-_call: ContextVar[Call | None] = ContextVar("headrace_call", default=None)
+call_here: ContextVar[Call | None] = ContextVar("headrace_call", default=None)
+"""The innermost call; set by `open_call` only."""
 
 
 def current_run() -> RunScope | None:
@@ -246,27 +249,16 @@ def current_run() -> RunScope | None:
 
 def current_call() -> Call | None:
     """The innermost call this code is part of, if any."""
-    return _call.get()
+    return call_here.get()
 
 
 @contextmanager
 def enter_run(scope: RunScope) -> Generator[None, None, None]:
-    """Makes `scope` the current run inside a `with` block."""
-    token = _run.set(scope)
-
-    try:
-        with enter_call(None):
-            yield
-    finally:
-        _run.reset(token)
-
-
-@contextmanager
-def enter_call(call: Call | None) -> Generator[None, None, None]:
-    """Makes `call` the current call inside a `with` block."""
-    token = _call.set(call)
+    """Makes `scope` the current run inside a `with` block, in which no call is open yet."""
+    run, call = _run.set(scope), call_here.set(None)
 
     try:
         yield
     finally:
-        _call.reset(token)
+        call_here.reset(call)
+        _run.reset(run)
