@@ -51,9 +51,21 @@ class Work:
 
 
 class Execution:
-    """A run in progress. `start` it on the loop it shall live on."""
+    """A run in progress. `start` it on the loop it shall live on.
 
-    def __init__(self, work: Work, *, log: RunLog | None = None, timeout: float | None = None):
+    tells_content: whether its statuses carry the inputs and outputs of calls.
+    when_over: called once, when the log has been closed.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        *,
+        log: RunLog | None = None,
+        timeout: float | None = None,
+        tells_content: bool = True,
+        when_over: Callable[[], object] = lambda: None,
+    ) -> None:
         self.log = log or RunLog()
         self.timeout = timeout
         """Seconds the program may take; None = no limit."""
@@ -61,8 +73,13 @@ class Execution:
         """Why it failed or was cancelled; a program's own exception is its `__cause__`."""
         self.result: Result | None = None
         self._work = work
+        self._when_over = when_over
         self._scope = RunScope(
-            self.log.append, work.addresses, work.messages, joins_text=self.log.merges
+            self.log.append,
+            work.addresses,
+            work.messages,
+            joins_text=self.log.merges,
+            tells_content=tells_content,
         )
         self._task: asyncio.Task[None] | None = None
         self._timers: list[asyncio.TimerHandle] = []
@@ -95,10 +112,15 @@ class Execution:
 
     def stop(self, error: RunError) -> None:
         """Stops the program at once, for a reason outside it. The first reason stands."""
-        if self.over or self.error is not None or self._task is None:
+        if self.over or self.error is not None:
             return
 
         self.error = error
+
+        if self._task is None:  # it never began
+            self._close()
+            return
+
         self._task.cancel()
         self._timers.append(self._task.get_loop().call_later(GRACE, self.abandon))
 
@@ -162,6 +184,7 @@ class Execution:
 
         self.log.close()
         self._ended.set()
+        self._when_over()
 
 
 def _note_others(error: BaseException) -> None:

@@ -16,6 +16,8 @@ from headrace.runs.content import shown
 def without_content(event: Event) -> Event:
     """An event as it is recorded where nobody may see the content of calls."""
     match event:
+        case Status(data=None, failure=None):
+            return event
         case Status():
             return replace(event, data=None, failure=bare(event.failure))
         case Result():

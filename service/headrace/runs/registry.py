@@ -53,7 +53,8 @@ class Registry:
         self.limits = limits or Limits()
         self.store: RunStore = store or MemoryStore(self.limits)
         self._admission = Admission(self.limits)
-        self._live: dict[Run, asyncio.Task[None]] = {}
+        self._live: set[Run] = set()
+        self._farewells: set[asyncio.Task[None]] = set()
         self._keeps_content = keeps_content
         self._context = contextvars.copy_context()
 
@@ -77,14 +78,20 @@ class Registry:
             raise _not_found(key)
 
         self._admission.check(order.principal)
-        run = Run(key, order, self.limits, keeps_content=self._keeps_content())
+        run = Run(
+            key,
+            order,
+            self.limits,
+            keeps_content=self._keeps_content(),
+            when_over=self._take_leave,
+        )
         kept = await self.store.add(run)
 
         if kept is not run:
             run.settle()
             return self._joined(kept, order)
 
-        self._live[run] = asyncio.create_task(self._watch(run))
+        self._live.add(run)
 
         if self._admission.admit(run):
             self._begin(run)
@@ -152,12 +159,12 @@ class Registry:
     async def close(self) -> None:
         """Stops everything at once and forgets it."""
         await self.drain(0.0, unwind=0.0)
-        watchers = list(self._live.values())
+        farewells = list(self._farewells)
 
-        for watcher in watchers:
-            watcher.cancel()
+        for farewell in farewells:
+            farewell.cancel()
 
-        await asyncio.gather(*watchers, return_exceptions=True)
+        await asyncio.gather(*farewells, return_exceptions=True)
         await self.store.close()
 
     def _joined(self, run: Run, order: Order) -> Run:
@@ -177,9 +184,13 @@ class Registry:
         context.run(set_cache_scope, run.key.principal)
         run.begin(context)
 
-    async def _watch(self, run: Run) -> None:
+    def _take_leave(self, run: Run) -> None:
+        farewell = asyncio.get_running_loop().create_task(self._settle(run))
+        self._farewells.add(farewell)
+        farewell.add_done_callback(self._farewells.discard)
+
+    async def _settle(self, run: Run) -> None:
         about.set(run.about)
-        await run.ended()
         _report(run)
         run.settle()
         following = self._admission.leave(run, begun=run.begun)
@@ -188,7 +199,7 @@ class Registry:
             self._begin(following)
 
         await self.store.retain(run)
-        del self._live[run]
+        self._live.discard(run)
 
 
 def _not_found(key: RunKey) -> RunNotFound:

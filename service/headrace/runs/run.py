@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import enum
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -50,10 +50,16 @@ class Ending:
 
 
 class Run:
-    """One run. Its readers join and leave; its registry begins and ends it."""
+    """One run. Its readers join and leave; its registry begins it, and settles it `when_over`."""
 
     def __init__(
-        self, key: RunKey, order: Order, limits: Limits, *, keeps_content: bool = False
+        self,
+        key: RunKey,
+        order: Order,
+        limits: Limits,
+        *,
+        keeps_content: bool = False,
+        when_over: Callable[[Run], object] = lambda run: None,
     ) -> None:
         self.key = key
         self.program = order.program.name
@@ -78,10 +84,14 @@ class Run:
         )
         self._limits = limits
         self._loop = asyncio.get_running_loop()
-        self._execution: Execution | None = Execution(self._work(order), log=self.log)
+        self._execution: Execution | None = Execution(
+            self._work(order),
+            log=self.log,
+            tells_content=keeps_content,
+            when_over=lambda: when_over(self),
+        )
         self.begun = False
         """Whether the program has been called."""
-        self._refused: HeadraceError | None = None  # why a queued run never began
         self._ending = Ending()
         self._output_bytes = 0
         self._deadline = self._loop.call_later(self.timeout, self._time_out)
@@ -147,19 +157,13 @@ class Run:
 
     async def ended(self) -> None:
         """Waits until it is over."""
-        while not self.over:
-            await self.log.follow(self.log.last_sequence, patient=True)
+        if self._execution is not None:
+            await self._execution.ended()
 
     def stop(self, error: RunError) -> None:
         """Ends it because of `error`. The first reason stands; nothing happens once it is over."""
-        if self.over or self._execution is None:
-            return
-
-        if self.begun:
+        if self._execution is not None:
             self._execution.stop(error)
-        else:
-            self._refused = error
-            self.log.close()
 
     def abandon(self) -> None:
         """Ends it, once it was stopped, without waiting any longer for its program."""
@@ -203,7 +207,7 @@ class Run:
         if execution is None:
             return self._ending
 
-        failure = None if execution.result is not None else self._refused or execution.error
+        failure = None if execution.result is not None else execution.error
 
         return Ending(failure, execution.result, execution.usage)
 
