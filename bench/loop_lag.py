@@ -43,7 +43,7 @@ async def watch(streams: int, seconds: int, *, settled: bool) -> None:
     if settled:
         gc.collect()
         gc.freeze()
-        gc.set_threshold(20_000, 20, 50)
+        gc.set_threshold(2_000, 20, 500)
 
     async with serve_programs(answer) as address:
         arguments = ["-m", "bench.loop_lag", "--load", address, str(streams), str(seconds)]
