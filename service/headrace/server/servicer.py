@@ -6,6 +6,7 @@ and then the run's events. The run is never touched by how its readers end, but 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -79,6 +80,7 @@ class Servicer:
         requests.check_not_negative(request.after_sequence)
         resumes = request.after_sequence > 0
         run = await self._registry.start(self._order(call, program, resumes=resumes))
+        await asyncio.sleep(0)  # the run asks its LM before anything is sent here
         await self._stream(call, run, request.after_sequence, options)
 
     async def attach(self, call: Call[pb.AttachRequest]) -> None:
