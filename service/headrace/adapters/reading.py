@@ -6,6 +6,7 @@ Rule: what is written is what is kept, so the stream and the prediction cannot d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from io import StringIO
 from typing import TypeAlias
 
 from headrace.lm.base import Choice, Delta
@@ -31,7 +32,7 @@ class Reader:
         self._write = write
         self._reasoning = reasoning
         self._thoughts: list[str] = []
-        self._pieces: dict[str, list[str]] = {}
+        self._texts: dict[str, StringIO] = {}
         self._received = False
 
     def receive(self, delta: Delta) -> None:
@@ -61,12 +62,12 @@ class Reader:
             self._write_reasoning(choice.reasoning, cached)
             self.write_whole(read_whole(self._parser, choice.text), cached=cached)
 
-        return {name: "".join(pieces) for name, pieces in self._pieces.items()}
+        return {name: text.getvalue() for name, text in self._texts.items()}
 
     def write_whole(self, texts: Mapping[str, str], *, cached: bool) -> None:
         """Writes whole fields, each at once."""
         for name, text in texts.items():
-            self._pieces[name] = [text]
+            self._texts[name] = StringIO(text)
 
             if name != self._reasoning or not self._thoughts:
                 self._say(name, text, True, cached)
@@ -78,10 +79,10 @@ class Reader:
 
     def _take(self, deltas: Iterable[FieldDelta]) -> None:
         for name, text, is_last in deltas:
-            if name in self._pieces:
-                self._pieces[name].append(text)
-            else:
-                self._pieces[name] = [text]
+            if name not in self._texts:
+                self._texts[name] = StringIO()
+
+            self._texts[name].write(text)
 
             if name != self._reasoning or not self._thoughts:  # else native reasoning is its text
                 self._say(name, text, is_last)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from io import StringIO
 from typing import Any, TypeAlias
 
 from headrace.errors import ContentRefusedError, LMServerError, LMStreamBrokenError
@@ -35,8 +36,8 @@ PROVIDER_GAVE_UP = frozenset({"error", "insufficient_system_resource"})
 class Draft:
     """One completion as far as it has come."""
 
-    text: list[str] = field(default_factory=list[str])
-    reasoning: list[str] = field(default_factory=list[str])
+    text: StringIO = field(default_factory=StringIO)  # a list would hold every token's string
+    reasoning: StringIO = field(default_factory=StringIO)
     refusal: list[str] = field(default_factory=list[str])
     tool_calls: dict[int, dict[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
     logprobs: list[Any] = field(default_factory=list[Any])
@@ -153,7 +154,7 @@ class Assembly:
         if self.suspicious:
             content = draft.text_mender.feed(content)
 
-        draft.text.append(content)
+        draft.text.write(content)
         self._say(content, index)
 
     def _write_parts(self, draft: Draft, index: int, parts: Any) -> None:
@@ -186,7 +187,7 @@ class Assembly:
         if self.suspicious:
             reasoning = draft.reasoning_mender.feed(reasoning)
 
-        draft.reasoning.append(reasoning)
+        draft.reasoning.write(reasoning)
         self._say(reasoning, index, thinking=True)
 
     def _say(self, piece: str, index: int, *, thinking: bool = False) -> None:
@@ -203,7 +204,8 @@ class Assembly:
 
     def _choice(self, index: int, draft: Draft) -> Choice:
         self._release(index, draft)
-        reason, text = draft.finish_reason, "".join(draft.text)
+        reason = draft.finish_reason
+        text, reasoning = draft.text.getvalue(), draft.reasoning.getvalue()
 
         if not reason:
             raise LMStreamBrokenError(
@@ -220,22 +222,22 @@ class Assembly:
         if reason in PROVIDER_GAVE_UP:
             raise LMServerError(f"the provider gave up: {reason}", model=self._model)
 
-        if reason == "stop" and not (text or draft.reasoning or draft.tool_calls):
+        if reason == "stop" and not (text or reasoning or draft.tool_calls):
             raise LMStreamBrokenError("the LM's answer is empty", model=self._model)
 
         tool_calls = [draft.tool_calls[place] for place in sorted(draft.tool_calls)]
         logprobs = {"content": draft.logprobs} if draft.logprobs else None
 
-        return Choice(text, "".join(draft.reasoning), tool_calls, reason, logprobs)
+        return Choice(text, reasoning, tool_calls, reason, logprobs)
 
     def _release(self, index: int, draft: Draft) -> None:
         """Lets go of what waited for its other half."""
         if text := draft.text_mender.close():
-            draft.text.append(text)
+            draft.text.write(text)
             self._say(text, index)
 
         if reasoning := draft.reasoning_mender.close():
-            draft.reasoning.append(reasoning)
+            draft.reasoning.write(reasoning)
             self._say(reasoning, index, thinking=True)
 
         self.flush()

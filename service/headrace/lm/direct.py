@@ -43,12 +43,15 @@ async def ask(
 ) -> None:
     """Asks once and feeds the answer to the assembly. Raises an LMError."""
     pool = await http_pool()
-    body = _encoded(route.body(messages))
 
     try:
         async with Watchdog(deadlines, model) as watchdog:
             response = await pool.post(
-                route.url, route.headers, body, proxy=route.proxy, connect=deadlines.connect
+                route.url,
+                route.headers,
+                _encoded(route.body(messages)),  # not kept: the answer may take long
+                proxy=route.proxy,
+                connect=deadlines.connect,
             )
 
             try:
