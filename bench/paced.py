@@ -12,6 +12,7 @@ from bench.streams import Question
 OWN = ("headrace", "headrace-uvloop")
 LIMITS = ("limit-each", "limit-each-uvloop")
 BARE = ("bare-each", "bare-each-uvloop", "grpc-alone")
+MERGING = ("bare-merged", "bare-merged-uvloop")
 PEERS = ("dspy-sse", "dspy-grpc")
 
 SPEED = 50
@@ -27,7 +28,9 @@ async def measure(bench: Bench) -> None:
 
     async def once(server: Running) -> None:
         cost = await paced(server.child, server.client, question, streams=STREAMS)
-        _note(bench, server, cost)
+
+        if server.name not in MERGING:
+            _note(bench, server, cost)
 
         if server.name in OWN:
             merged = replace(question, merge_interval=0.05)
@@ -35,7 +38,7 @@ async def measure(bench: Bench) -> None:
 
         bench.rounds.note(server.name, MERGED, "us", cost.per_token)
 
-    names = OWN + LIMITS + PEERS + (() if bench.scale.quick else BARE)
+    names = OWN + LIMITS + PEERS + (() if bench.scale.quick else BARE + MERGING)
     await bench.in_turn(names, [Question("play:20")], once)
 
 

@@ -78,9 +78,11 @@ TARGETS: Mapping[str, Target] = {
         Target("bare-uvloop", _own("limit", "uvloop", "--bare")),
         Target("bare-each", _own("limit", "asyncio", "--bare", "--each")),
         Target("bare-each-uvloop", _own("limit", "uvloop", "--bare", "--each")),
+        Target("bare-merged", _own("limit", "asyncio", "--bare", "--merged")),
+        Target("bare-merged-uvloop", _own("limit", "uvloop", "--bare", "--merged")),
         Target("grpc-alone", _own("alone", "asyncio")),
         Target("grpc-alone-uvloop", _own("alone", "uvloop")),
     )
 }
 """`limit`: grpc.aio with the provider's bytes read by hand, over aiohttp; `bare`: without it; `-each`: one
-message per token."""
+message per token; `-merged`: what comes in 50 ms."""

@@ -2,7 +2,7 @@
 
 No run, no log, no statuses, no deadlines, no parser worth the name: whatever the servers do beyond
 this is what their services cost. `--each` writes one message per token, else all that is pending;
-`--bare` reads without an HTTP library.
+`--merged` lets tokens gather for 50 ms; `--bare` reads without an HTTP library.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from bench.servers import contract
 from bench.servers.asking import by_aiohttp, by_protocol
 
 EACH = "--each" in sys.argv
+INTERVAL = 0.05 if "--merged" in sys.argv else 0.0
 ASK = by_protocol if "--bare" in sys.argv else by_aiohttp
 
 
@@ -56,6 +57,9 @@ async def run(request: pb.RunRequest, context: Any) -> None:
             sequence += 1
             await context.write(_token(chunk, sequence, offset))
             offset += len(chunk)
+
+        if INTERVAL:
+            await asyncio.sleep(INTERVAL)
 
     prediction = pb.Prediction()
     prediction.outputs.update({"answer": await reading})

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 NOTHING: Mapping[str, Any] = {}
 
 
-def mapping(value: object) -> Mapping[str, Any]:
+def mapping(value: Any) -> Mapping[str, Any]:
     """The value if it is a JSON object, else an empty one."""
-    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else NOTHING
+    return value if type(value) is dict else NOTHING  # pyright: ignore[reportUnknownVariableType] - JSON
 
 
-def sequence(value: object) -> Sequence[Any]:
+def sequence(value: Any) -> Sequence[Any]:
     """The value if it is a JSON array, else an empty one."""
-    return cast("Sequence[Any]", value) if isinstance(value, list) else ()
+    return value if type(value) is list else ()  # pyright: ignore[reportUnknownVariableType] - JSON

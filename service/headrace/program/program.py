@@ -98,9 +98,9 @@ class Program:
 
         return self._interface.json_schema("output", "serialization")
 
-    @property
+    @functools.cached_property
     def predictors(self) -> Sequence[Predictor]:
-        """What can stream."""
+        """What can stream. Looked up once: a program's revision does not change either."""
         return [
             Predictor(
                 address,

@@ -79,7 +79,7 @@ class Field:
 
         return replace(self, **direct, options=options)
 
-    @property
+    @cached_property
     def required(self) -> bool:
         """Whether a value must be given: there is no default, and the type does not allow None."""
         return not self.has_default and not allows_none(self.annotation)

@@ -98,10 +98,7 @@ class SignatureMeta(type):
         if cls.stated_instructions is not None:
             return cls.stated_instructions
 
-        inputs, outputs = (
-            ", ".join(f"`{name}`" for name in side)
-            for side in (cls.input_fields, cls.output_fields)
-        )
+        inputs, outputs = _quoted(cls.input_fields), _quoted(cls.output_fields)
 
         return f"From {inputs}, produce {outputs}." if inputs else f"Produce {outputs}."
 
@@ -282,3 +279,7 @@ def _sides(fields: Iterable[Field]) -> tuple[Mapping[str, Field], Mapping[str, F
         sides[field.side][field.name] = field
 
     return MappingProxyType(sides["input"]), MappingProxyType(sides["output"])
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join([f"`{name}`" for name in names])

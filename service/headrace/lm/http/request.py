@@ -103,13 +103,13 @@ def proxy_authorization(proxy: str) -> dict[str, str]:
 
 
 def _head(method: str, path: str, fields: Mapping[str, str]) -> bytes:
-    for name, value in fields.items():
-        if UNSAFE.search(f"{name}{value}"):
-            raise InvalidRequest(f"header {name[:40]!r} has a line break in it")
+    lines = [f"{name}: {value}" for name, value in fields.items()]
 
-    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+    if UNSAFE.search("".join(lines)):
+        name = next(name for name, value in fields.items() if UNSAFE.search(f"{name}{value}"))
+        raise InvalidRequest(f"header {name[:40]!r} has a line break in it")
 
-    return "\r\n".join([*lines, "", ""]).encode()
+    return "\r\n".join([f"{method} {path} HTTP/1.1", *lines, "", ""]).encode()
 
 
 def _basic(parts: SplitResult) -> str:
