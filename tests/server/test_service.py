@@ -17,6 +17,10 @@ from headrace.context import open_call
 from headrace.events import Kind
 from headrace.program import Program
 from headrace.runs.limits import Limits
+from headrace.runs.registry import Registry
+from headrace.server.config import Principal
+from headrace.server.rpc import Call
+from headrace.server.servicer import Servicer
 from headrace_proto.v1 import headrace_pb2 as pb
 from server.scripted import Gate, soon, write, write_token
 from server.serving import Served, asking, first, heard, outlined, program, refusal, served, stub_of
@@ -539,3 +543,41 @@ async def test_what_outlives_the_drain_ends_cancelled(gate: Gate) -> None:
     assert ended.code is StatusCode.CANCELLED
     assert ended.details == "run cancelled by drain"
     assert ended.trailers["headrace-run-state"] == "CANCELLED"
+
+
+class Context:
+    """A call's context whose client takes everything."""
+
+    async def send_initial_metadata(self, metadata: object) -> None:
+        await asyncio.sleep(0)
+
+    async def write(self, message: bytes) -> None:
+        await asyncio.sleep(0)
+
+    def set_trailing_metadata(self, metadata: object) -> None:
+        pass
+
+
+async def test_a_caller_who_leaves_at_any_moment_leaves_no_run_behind() -> None:
+    async def play(question: str) -> str:
+        await asyncio.Event().wait()
+        return question
+
+    registry = Registry()
+    servicer = Servicer([program(play)], registry)
+    request = pb.RunRequest(program="scripted")
+    request.inputs["question"] = "hi"
+
+    for turns in range(12):
+        context: Any = Context()
+        call = asyncio.create_task(servicer.run(Call(request, context, Principal(name="ann"))))
+
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+        call.cancel()
+        await asyncio.wait({call}, timeout=5)
+        runs = await registry.store.of("ann")
+        await soon(asyncio.gather(*(run.ended() for run in runs)))
+
+    await registry.close()

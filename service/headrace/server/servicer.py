@@ -80,7 +80,6 @@ class Servicer:
         requests.check_not_negative(request.after_sequence)
         resumes = request.after_sequence > 0
         run = await self._registry.start(self._order(call, program, resumes=resumes))
-        await asyncio.sleep(0)  # the run asks its LM before anything is sent here
         await self._stream(call, run, request.after_sequence, options)
 
     async def attach(self, call: Call[pb.AttachRequest]) -> None:
@@ -235,6 +234,7 @@ class Servicer:
         counts = True
 
         try:
+            await asyncio.sleep(0)  # a run that has just started asks its LM before this is sent
             await call.context.send_initial_metadata((("headrace-run-id", run.run_id),))
             await reader.stream(call.write)
         except StreamAged:
