@@ -33,7 +33,7 @@ class Response:
         """Says that nobody reads any more. Unless it is complete, the connection is closed."""
         self._kept: list[bytes] = []  # what came before anyone read
         self._take: Take | None = None
-        self._context = contextvars.copy_context()
+        self._context: contextvars.Context  # of whoever reads
         self._error: BaseException | None = None
         self._waiting: asyncio.Future[None] | None = None
         self._inflate: Callable[[bytes], bytes] | None = None
