@@ -46,6 +46,8 @@ def _headrace(loop: str) -> Sequence[str]:
         "warning",
         "--set",
         f"event_loop={loop}",
+        "--set",
+        "limits.max_running_count=10000",  # what a process bears is what is asked
     ]
 
 

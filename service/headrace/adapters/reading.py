@@ -6,10 +6,9 @@ Rule: what is written is what is kept, so the stream and the prediction cannot d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from io import StringIO
 from typing import TypeAlias
 
-from headrace.lm.base import Choice, Delta
+from headrace.lm.base import UTF_8, Choice, Delta
 from headrace.parsing import FieldDelta, FieldParser
 
 Write: TypeAlias = Callable[[str, str, bool, bool], None]
@@ -32,7 +31,7 @@ class Reader:
         self._write = write
         self._reasoning = reasoning
         self._thoughts: list[str] = []
-        self._texts: dict[str, StringIO] = {}
+        self._texts: dict[str, bytearray] = {}  # strings would take six times as much
         self._received = False
 
     def receive(self, delta: Delta) -> None:
@@ -62,12 +61,12 @@ class Reader:
             self._write_reasoning(choice.reasoning, cached)
             self.write_whole(read_whole(self._parser, choice.text), cached=cached)
 
-        return {name: text.getvalue() for name, text in self._texts.items()}
+        return {name: text.decode(*UTF_8) for name, text in self._texts.items()}
 
     def write_whole(self, texts: Mapping[str, str], *, cached: bool) -> None:
         """Writes whole fields, each at once."""
         for name, text in texts.items():
-            self._texts[name] = StringIO(text)
+            self._texts[name] = bytearray(text, *UTF_8)
 
             if name != self._reasoning or not self._thoughts:
                 self._say(name, text, True, cached)
@@ -80,9 +79,9 @@ class Reader:
     def _take(self, deltas: Iterable[FieldDelta]) -> None:
         for name, text, is_last in deltas:
             if name not in self._texts:
-                self._texts[name] = StringIO()
+                self._texts[name] = bytearray()
 
-            self._texts[name].write(text)
+            self._texts[name] += text.encode(*UTF_8)
 
             if name != self._reasoning or not self._thoughts:  # else native reasoning is its text
                 self._say(name, text, is_last)

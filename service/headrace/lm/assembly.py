@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from io import StringIO
 from typing import Any, TypeAlias
 
 from headrace.errors import ContentRefusedError, LMServerError, LMStreamBrokenError
-from headrace.lm.base import Choice, Delta, Receive
+from headrace.lm.base import UTF_8, Choice, Delta, Receive
 from headrace.lm.mending import Mender, mend
 from headrace.lm.shapes import NOTHING, mapping, sequence
 
@@ -36,8 +35,8 @@ PROVIDER_GAVE_UP = frozenset({"error", "insufficient_system_resource"})
 class Draft:
     """One completion as far as it has come."""
 
-    text: StringIO = field(default_factory=StringIO)  # a list would hold every token's string
-    reasoning: StringIO = field(default_factory=StringIO)
+    text: bytearray = field(default_factory=bytearray)  # strings would take six times as much
+    reasoning: bytearray = field(default_factory=bytearray)
     refusal: list[str] = field(default_factory=list[str])
     tool_calls: dict[int, dict[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
     logprobs: list[Any] = field(default_factory=list[Any])
@@ -154,7 +153,7 @@ class Assembly:
         if self.suspicious:
             content = draft.text_mender.feed(content)
 
-        draft.text.write(content)
+        draft.text += content.encode(*UTF_8)
         self._say(content, index)
 
     def _write_parts(self, draft: Draft, index: int, parts: Any) -> None:
@@ -187,7 +186,7 @@ class Assembly:
         if self.suspicious:
             reasoning = draft.reasoning_mender.feed(reasoning)
 
-        draft.reasoning.write(reasoning)
+        draft.reasoning += reasoning.encode(*UTF_8)
         self._say(reasoning, index, thinking=True)
 
     def _say(self, piece: str, index: int, *, thinking: bool = False) -> None:
@@ -205,7 +204,7 @@ class Assembly:
     def _choice(self, index: int, draft: Draft) -> Choice:
         self._release(index, draft)
         reason = draft.finish_reason
-        text, reasoning = draft.text.getvalue(), draft.reasoning.getvalue()
+        text, reasoning = draft.text.decode(*UTF_8), draft.reasoning.decode(*UTF_8)
 
         if not reason:
             raise LMStreamBrokenError(
@@ -233,11 +232,11 @@ class Assembly:
     def _release(self, index: int, draft: Draft) -> None:
         """Lets go of what waited for its other half."""
         if text := draft.text_mender.close():
-            draft.text.write(text)
+            draft.text += text.encode(*UTF_8)
             self._say(text, index)
 
         if reasoning := draft.reasoning_mender.close():
-            draft.reasoning.write(reasoning)
+            draft.reasoning += reasoning.encode(*UTF_8)
             self._say(reasoning, index, thinking=True)
 
         self.flush()

@@ -21,6 +21,10 @@ Message: TypeAlias = dict[str, Any]
 """A chat message as OpenAI's API writes it: role, content, and what goes with them."""
 
 
+UTF_8 = "utf-8", "surrogatepass"
+"""How text is held while it grows, which may end in half a surrogate pair."""
+
+
 class Delta(NamedTuple):
     """A piece of the answer, as the provider cut it."""
 
