@@ -189,3 +189,11 @@ async def test_a_failure_told_to_many_readers_gathers_no_frames() -> None:
 
     assert failure is not None
     assert failure.__traceback__ is None
+
+
+async def test_calls_that_come_all_at_once_are_each_answered() -> None:
+    async with served() as service:
+        calls = [service.stub.GetServerInfo(pb.GetServerInfoRequest()) for _ in range(4000)]
+        codes = [await soon(call.code()) for call in calls]
+
+    assert set(codes) == {StatusCode.OK}

@@ -16,6 +16,10 @@ from pydantic.dataclasses import dataclass
 from headrace.errors import UsageError
 from headrace.runs.limits import Limits
 
+MAX_PENDING = 10_000
+"""Calls that may wait to be looked at. From 1,000 on gRPC would drop some without a word, as CANCELLED;
+admission refuses in words."""
+
 Seconds = Annotated[float, Field(ge=0.05, lt=1e6)]
 
 
@@ -49,6 +53,8 @@ def channel_options(limits: Limits, connections: Connections) -> Sequence[tuple[
         ("grpc.server_handshake_timeout_ms", _ms(connections.handshake_timeout)),
         ("grpc.max_connection_age_ms", _ms(connections.max_age)),
         ("grpc.max_connection_age_grace_ms", _ms(connections.max_age_grace)),
+        ("grpc.server.max_pending_requests", MAX_PENDING),
+        ("grpc.server.max_pending_requests_hard_limit", MAX_PENDING),
         ("grpc.so_reuseport", 0),  # else a second server on the port takes half of the connections
     ]
 
