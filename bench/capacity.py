@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from bench.compare import Goal
 from bench.figure import Bench, Figure, Running, command
-from bench.load import Cost, paced
+from bench.load import BrokenOff, Cost, paced
 from bench.streams import Question
 from bench.venvs import say
 
@@ -27,7 +27,8 @@ STREAMS = "streams with a p99 of lag up to 100 ms"
 LOST = "tokens lost"
 BUSY = 0.9
 """CPU of the bench itself, of one core, beyond which it may be the limit."""
-TOO_MANY = 1500
+TOO_MANY = 1000
+"""Where the search ends: provider and client would be what is measured."""
 
 
 async def measure(bench: Bench) -> None:
@@ -39,7 +40,12 @@ async def measure(bench: Bench) -> None:
 
     async def once(server: Running) -> None:
         async def bears(streams: int) -> bool:
-            cost, busy = await _try(bench, server, question, streams)
+            try:
+                cost, busy = await _try(bench, server, question, streams)
+            except BrokenOff as error:
+                say(f"    {server.name}: {streams} streams, {error}")
+                return False
+
             lost[server.name] = lost.get(server.name, 0) + cost.lost
             lag = cost.lag_ms(0.99)
             bench.rounds.note(server.name, f"lag p99 at {streams} streams", "ms", lag)
@@ -66,8 +72,11 @@ async def _search(bears: Bears, start: int) -> int:
     low, high = start, start
     step = 2.0 if start == START else PRECISION**2
 
-    while high < TOO_MANY and await bears(high):
-        low, high = high, int(high * step) + 1
+    while await bears(high):
+        if high >= TOO_MANY:
+            return high
+
+        low, high = high, min(int(high * step) + 1, TOO_MANY)
 
     while low == high and low > 1:
         high, low = low, max(int(low / step), 1)

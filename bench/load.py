@@ -17,6 +17,10 @@ PATIENCE = 120.0
 """Seconds that a load may take beyond its own length."""
 
 
+class BrokenOff(RuntimeError):
+    """Answers ended without their end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
     """What a load cost a server."""
@@ -101,7 +105,7 @@ def cost(answers: Sequence[Answer], question: Question, cpu: float, elapsed: flo
     unfinished = sum(not answer.ended for answer in answers)
 
     if unfinished:
-        raise RuntimeError(f"{unfinished} of {len(answers)} answers broke off")
+        raise BrokenOff(f"{unfinished} of {len(answers)} answers broke off")
 
     expected = len(answers) * count(question) * max(len(question.fields), 1)
     tokens = sum(len(found) for answer in answers for found in answer.numbers.values())
