@@ -9,7 +9,7 @@ from bench.compare import Goal
 from bench.figure import Bench, Figure, Running, command
 from bench.streams import Question
 
-SERVERS = ("headrace", "headrace-uvloop", "limit", "dspy-sse")
+SERVERS = ("headrace", "headrace-uvloop", "limit", "limit-uvloop", "dspy-sse")
 OWN = ("headrace", "headrace-uvloop")
 SETTLE = 1.0
 
