@@ -54,7 +54,8 @@ class open_call:
             if self._run:
                 self._run.begin(call)
 
-            self._tell("start", call.instance, dict(call.inputs))
+            if self._callbacks:
+                self._tell("start", call.instance, dict(call.inputs))
         except BaseException:
             call_here.reset(self._token)
             raise
@@ -69,7 +70,9 @@ class open_call:
     ) -> None:
         try:
             _track(self._call)
-            self._tell("end", self._call.outputs, error)
+
+            if self._callbacks:
+                self._tell("end", self._call.outputs, error)
 
             if self._run:
                 self._run.end(self._call, error)
@@ -77,9 +80,8 @@ class open_call:
             call_here.reset(self._token)
 
     def _tell(self, phase: str, *facts: Any) -> None:
-        if self._callbacks:
-            call = self._call
-            tell(self._callbacks, f"on_{call.kind.name.lower()}_{phase}", call.call_id, *facts)
+        call = self._call
+        tell(self._callbacks, f"on_{call.kind.name.lower()}_{phase}", call.call_id, *facts)
 
 
 def _callbacks(kind: Kind, instance: Any) -> list[BaseCallback]:

@@ -27,7 +27,6 @@ class Provider:
         self.answer = answer
         self.requests: list[str] = []
         self.peers: list[asyncio.StreamWriter] = []
-        self.port = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.peers.append(writer)
@@ -48,10 +47,9 @@ async def listening(
     provider: Provider | Proxy, tls: ssl.SSLContext | None = None
 ) -> AsyncGenerator[int, None]:
     server = await asyncio.start_server(provider.serve, "127.0.0.1", 0, ssl=tls)
-    provider.port = server.sockets[0].getsockname()[1]
 
     try:
-        yield provider.port
+        yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
 
@@ -68,7 +66,6 @@ class Proxy:
         self.reply = reply
         self.requests: list[str] = []
         self.peers: list[asyncio.StreamWriter] = []
-        self.port = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.peers.append(writer)

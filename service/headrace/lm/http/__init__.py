@@ -4,8 +4,8 @@ A room of its own because it lies on the path of every token. A general client w
 piece of a body; here the bytes go from the socket to the parser in the same turn of the event loop.
 """
 
-from headrace.lm.http.connection import Broken, Response
 from headrace.lm.http.pool import ConnectTimeout, Pool, http_pool
 from headrace.lm.http.request import InvalidRequest
+from headrace.lm.http.response import Broken, Response
 
 __all__ = ["Broken", "ConnectTimeout", "InvalidRequest", "Pool", "Response", "http_pool"]

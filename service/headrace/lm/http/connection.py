@@ -14,8 +14,6 @@ import httptools
 
 from headrace.lm.http.response import Broken, Response
 
-__all__ = ["Broken", "Connection", "Response"]
-
 HEAD_LIMIT = 64 * 1024
 """Bytes a response's head may have, about: it is counted by what arrives."""
 

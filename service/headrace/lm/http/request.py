@@ -29,12 +29,15 @@ class Place(NamedTuple):
 
     @property
     def authority(self) -> str:
-        """Host and port, as a Host header has them."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        """Host and port, as a Host header has them: without the port that goes without saying."""
+        usual = PORTS["https" if self.tls else "http"]
 
-        return (
-            host if self.port == PORTS["https" if self.tls else "http"] else f"{host}:{self.port}"
-        )
+        return self.address.removesuffix(f":{usual}") if self.port == usual else self.address
+
+    @property
+    def address(self) -> str:
+        """Host and port."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 class Target(NamedTuple):
@@ -89,10 +92,9 @@ def request_bytes(target: Target, headers: Mapping[str, str], body: bytes) -> by
 def connect_bytes(place: Place) -> bytes:
     """A request to a proxy for a tunnel."""
     assert place.proxy is not None
-    host = f"[{place.host}]" if ":" in place.host else place.host
-    authority = f"{host}:{place.port}"
+    fields = {"host": place.address, **proxy_authorization(place.proxy)}
 
-    return _head("CONNECT", authority, {"host": authority, **proxy_authorization(place.proxy)})
+    return _head("CONNECT", place.address, fields)
 
 
 def proxy_authorization(proxy: str) -> dict[str, str]:
