@@ -1,5 +1,9 @@
 # headrace. `make` lists what can be made; the first call sets up .venv, later ones find it there.
 
+ifeq ($(filter oneshell,$(.FEATURES)),)
+$(error headrace needs GNU make 3.82 or newer and this is $(MAKE_VERSION); on macOS: brew install make, then gmake)
+endif
+
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
@@ -7,7 +11,11 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --warn-undefined-variables --no-builtin-rules --no-print-directory
 
-BIN := .venv/bin
+PYTHON ?= python3
+TESTED := >=3.11,<3.14
+UV_PYTHON := $(if $(filter-out python3,$(PYTHON)),$(PYTHON),$(TESTED))
+VENV ?= $(if $(filter-out python3,$(PYTHON)),build/$(notdir $(PYTHON)),.venv)
+BIN := $(VENV)/bin
 LISTEN ?= 127.0.0.1:50051
 PYTEST_ARGS ?= -m "not slow"
 BREAKING_BASES ?= origin/main main
@@ -20,33 +28,50 @@ help: ## Show this list.
 # Running
 
 .PHONY: demo
-demo: .venv/run.stamp ## Run the main job: a program whose parallel branches stream side by side.
+demo: $(VENV)/run.stamp ## Run the main job: a program whose parallel branches stream side by side.
 	@$(BIN)/python -m headrace.demo
 
 .PHONY: serve
-serve: .venv/run.stamp ## Serve the demo programs on LISTEN (127.0.0.1:50051) until Ctrl-C.
+serve: $(VENV)/run.stamp ## Serve the demo programs on LISTEN (127.0.0.1:50051) until Ctrl-C.
 	@exec $(BIN)/python -m headrace.demo --serve $(LISTEN)
 
 # Checking
 
 .PHONY: test
-test: .venv/dev.stamp ## Run the tests. PYTEST_ARGS= runs the slow ones too.
-	@$(BIN)/pytest $(PYTEST_ARGS)
+test: $(VENV)/dev.stamp ## Run the tests. PYTEST_ARGS= runs the slow ones too, PYTHON=python3.13 another Python.
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: test-lowest
+test-lowest: $(VENV)/dev.stamp ## Run the tests on the lowest versions that pyproject.toml allows.
+	@$(call resolve,build/lowest,lowest-direct)
+	build/lowest/bin/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: test-newest
+test-newest: $(VENV)/dev.stamp ## Run the tests on the newest versions that there are, whatever the lock says.
+	@$(call resolve,build/newest,highest)
+	build/newest/bin/python -m pytest $(PYTEST_ARGS)
+
+# Makes an environment anew: what users get, beside the tools that the lock names.
+define resolve
+$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(1)
+$(BIN)/uv pip install --quiet --python $(1)/bin/python --resolution $(2) --upgrade -e '.[all]' --group dev
+$(BIN)/uv pip list --quiet --python $(1)/bin/python
+endef
 
 .PHONY: interop
-interop: .venv/dev.stamp ## Run every client, in four languages, through the same cases; write docs/interop.md.
+interop: $(VENV)/dev.stamp ## Run every client, in four languages, through the same cases; write docs/interop.md.
 	@HEADRACE_INTEROP_PAGE=docs/interop.md $(BIN)/pytest tests/interop/test_matrix.py
 
 .PHONY: check
-check: lint types check-proto ## Run everything that checks without running: lint, types, check-proto.
+check: lint types check-proto check-lock ## Run all checks of text alone: lint, types, check-proto, check-lock.
 
 .PHONY: format
-format: .venv/dev.stamp ## Repair what lint finds, where it can.
+format: $(VENV)/dev.stamp ## Repair what lint finds, where it can.
 	@$(BIN)/ruff check --fix --quiet || true
 	$(BIN)/ruff format --quiet
 
 .PHONY: lint
-lint: .venv/dev.stamp ## Check style, the floors of the architecture, and the contract's rules.
+lint: $(VENV)/dev.stamp ## Check style, the floors of the architecture, and the contract's rules.
 	@$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
@@ -54,30 +79,19 @@ lint: .venv/dev.stamp ## Check style, the floors of the architecture, and the co
 	$(breaking)
 
 .PHONY: types
-types: .venv/dev.stamp ## Check types, strictly, with mypy and pyright.
+types: $(VENV)/dev.stamp ## Check types, strictly, with mypy and pyright.
 	@$(BIN)/mypy service client/headrace_client tests bench
 	$(BIN)/pyright
 
 # Measuring
 
 .PHONY: bench
-bench: .venv/run.stamp ## Measure every figure of docs/performance.md beside peers and limits: half an hour.
-	@$(call check_loop)
-	$(BIN)/python -m bench.report
+bench: $(VENV)/run.stamp ## Measure every figure of docs/performance.md beside peers and limits: half an hour.
+	@$(BIN)/python -m bench.report
 
 .PHONY: bench-quick
-bench-quick: .venv/run.stamp ## The same, small, in five minutes. Fails when text is lost, never on time.
-	@$(call check_loop)
-	$(BIN)/python -m bench.report --quick
-
-# The bench compares both event loops.
-define check_loop
-$(BIN)/python -c 'import uvloop' 2>/dev/null || if command -v uv >/dev/null; then
-  uv pip install --python $(BIN)/python -e '.[service,cli,uvloop]'
-else
-  $(BIN)/python -m pip install --quiet -e '.[service,cli,uvloop]'
-fi
-endef
+bench-quick: $(VENV)/run.stamp ## The same, small, in five minutes. Fails when text is lost, never on time.
+	@$(BIN)/python -m bench.report --quick
 
 # The contract
 
@@ -85,13 +99,13 @@ PROTOC := PATH="$(CURDIR)/$(BIN):$$PATH" python -m grpc_tools.protoc -Iheadrace_
 PROTO_FILES := headrace_proto/v1/headrace.proto
 
 .PHONY: proto
-proto: .venv/dev.stamp ## Generate the stubs from the contract; commit both together.
+proto: $(VENV)/dev.stamp ## Generate the stubs from the contract; commit both together.
 	@$(call generate,proto)
 	! command -v go >/dev/null || client/go/generate.sh
 	! command -v npm >/dev/null || client/node/generate.sh
 
 .PHONY: check-proto
-check-proto: .venv/dev.stamp ## Check that the committed stubs are what the contract generates.
+check-proto: $(VENV)/dev.stamp ## Check that the committed stubs are what the contract generates.
 	@fresh=$$(mktemp -d)
 	trap 'rm -rf "$$fresh"' EXIT
 	$(call generate,$$fresh)
@@ -120,38 +134,71 @@ done
 [ -n "$$compared" ] || echo "the contract has no base to compare with"
 endef
 
-# Set-up: stamps in .venv, so that what is there is not done again.
+# The lock: uv.lock, and what pip reads of it. pyproject.toml gives ranges to users, the lock versions to us.
 
-.venv/run.stamp: pyproject.toml
+UPGRADE ?= --upgrade
+LOCKED := peers plots profilers recipes
+
+.PHONY: lock
+lock: $(VENV)/dev.stamp ## Renew the lock, to the newest versions in range; UPGRADE= keeps them where it can.
+	@$(BIN)/uv lock --quiet $(UPGRADE)
+	$(call export_lock,locks)
+	for name in $(LOCKED); do
+	  $(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes --no-header \
+	    locks/$$name.in -o locks/$$name.txt
+	done
+
+.PHONY: check-lock
+check-lock: $(VENV)/dev.stamp ## Check that the lock is that of pyproject.toml, and pip's half that of uv's.
+	@$(BIN)/uv lock --quiet --check || { echo "uv.lock is stale: run make lock UPGRADE= and commit"; exit 1; }
+	fresh=$$(mktemp -d)
+	trap 'rm -rf "$$fresh"' EXIT
+	$(call export_lock,$$fresh)
+	for half in run dev; do
+	  diff -u locks/$$half.txt "$$fresh/$$half.txt" || { echo "locks are stale: run make lock UPGRADE= and commit"; exit 1; }
+	done
+	echo "the lock is fresh"
+
+define export_lock
+$(EXPORT) --no-default-groups --extra service --extra uvloop --group build >$(1)/run.txt
+$(EXPORT) --all-extras --group dev >$(1)/dev.txt
+endef
+EXPORT := $(BIN)/uv export --quiet --locked --no-emit-project --no-header
+
+# Set-up: from the lock alone, by uv or pip. Stamps tell what is there, so that it is not done again.
+
+$(VENV)/run.stamp: pyproject.toml locks/run.txt
 	@command -v uv >/dev/null || $(require_python)
-	echo "Setting up .venv; the first time this takes a few minutes."
+	echo "Setting up $(VENV); the first time this takes a minute or two."
 	if command -v uv >/dev/null; then
-	  [ -x $(BIN)/python ] || uv venv --python '>=3.11' .venv
-	  uv pip install --python $(BIN)/python -e '.[service,cli]'
+	  [ -x $(BIN)/python ] || uv venv --quiet --python '$(UV_PYTHON)' $(VENV)
 	else
-	  [ -x $(BIN)/python ] || python3 -m venv --clear .venv
-	  echo "Installing pip 25.1 or newer"
-	  $(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	  echo "Installing headrace and what it runs on:"
-	  $(BIN)/python -m pip install --progress-bar off -e '.[service,cli]' | $(show_packages)
+	  [ -x $(BIN)/python ] || $(PYTHON) -m venv --clear $(VENV)
 	fi
+	$(call install,locks/run.txt)
 	touch $@
 
-.venv/dev.stamp: .venv/run.stamp
-	@if command -v uv >/dev/null; then
-	  uv pip install --python $(BIN)/python -e '.[service,cli,gateway]' --group dev
-	else
-	  echo "Installing what tests and checks need:"
-	  $(BIN)/python -m pip install --progress-bar off -e '.[service,cli,gateway]' --group dev | $(show_packages)
-	fi
+$(VENV)/dev.stamp: $(VENV)/run.stamp locks/dev.txt
+	@echo "Installing what tests and checks need."
+	$(call install,locks/dev.txt)
 	touch $@
+
+define install
+if command -v uv >/dev/null; then
+  uv pip install --python $(BIN)/python --require-hashes --no-deps -r $(1)
+  uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+else
+  $(BIN)/python -m pip install --progress-bar off --require-hashes --no-deps -r $(1) | $(show_packages)
+  $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+fi
+endef
 
 define require_python
 {
-  python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-    { echo "headrace needs Python 3.11 or newer as python3, or uv."; exit 1; }
-  python3 -c 'import ensurepip' 2>/dev/null || \
-    { echo "This python3 cannot make environments. Install one package: apt-get install python3-venv"; exit 1; }
+  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+    { echo "headrace needs Python 3.11 or newer as $(PYTHON), or uv."; exit 1; }
+  $(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+    { echo "This $(PYTHON) cannot make environments. Install one package: apt-get install python3-venv"; exit 1; }
 }
 endef
 

@@ -26,7 +26,7 @@ RATE = 300
 
 async def record(name: str, load: str, seconds: int) -> None:
     """Loads a server and lets py-spy watch."""
-    py_spy = set_up("tools").with_name("py-spy")
+    py_spy = set_up("profilers").with_name("py-spy")
     picture = CACHE / f"flame-{name}-{load}.svg"
     question = LOADS[load]
 

@@ -1,7 +1,7 @@
 """Environments of their own for what headrace does not depend on: `python -m bench.venvs`.
 
-The peers are pinned: a figure names the versions it was measured with, and a new release of a peer is
-a change of the bench, not a surprise.
+Each is installed from its lock, `locks/<name>.txt`: a figure names the versions it was measured with, and
+a new release of a peer is a change of the bench, not a surprise.
 """
 
 from __future__ import annotations
@@ -12,48 +12,35 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.places import CACHE
+from bench.places import CACHE, ROOT
 
-ENVIRONMENTS = {
-    "peers": (
-        "dspy==3.4.1",
-        "litellm==1.106.2",
-        "fastapi==0.165.0",
-        "uvicorn==0.54.0",
-        "grpcio==1.85.1",
-        "protobuf>=6.31.1,<8",
-        "googleapis-common-protos>=1.66,<2",
-        "uvloop==0.23.0",
-    ),
-    "plots": ("matplotlib>=3.10,<4",),
-    "tools": ("py-spy==0.4.3",),
-}
+ENVIRONMENTS = ("peers", "plots", "profilers")
 
 
 def set_up(name: str) -> Path:
     """Makes an environment unless it is there; gives its python."""
     place = CACHE / name
-    packages = ENVIRONMENTS[name]
+    lock = ROOT / "locks" / f"{name}.txt"
     stamp = place / "packages.txt"
-    wanted = "\n".join(packages)
 
-    if not stamp.exists() or stamp.read_text() != wanted:
+    if not stamp.exists() or stamp.read_text() != lock.read_text():
         say(f"setting up {place}")
-        _install(place, packages)
-        stamp.write_text(wanted)
+        _install(place, lock)
+        stamp.write_text(lock.read_text())
 
     return place / "bin" / "python"
 
 
-def _install(place: Path, packages: Sequence[str]) -> None:
+def _install(place: Path, lock: Path) -> None:
     python = str(place / "bin" / "python")
+    from_lock = ["--quiet", "--require-hashes", "--no-deps", "--requirement", str(lock)]
 
     if uv := shutil.which("uv"):
         run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(place)])
-        run([uv, "pip", "install", "--quiet", "--python", python, *packages])
+        run([uv, "pip", "install", "--python", python, *from_lock])
     else:
         run([sys.executable, "-m", "venv", "--clear", str(place)])
-        run([python, "-m", "pip", "install", "--quiet", "--no-compile", *packages])
+        run([python, "-m", "pip", "install", "--no-compile", *from_lock])
 
 
 def run(command: Sequence[str]) -> None:

@@ -6,10 +6,11 @@ Examples of properties have no deadline: how long one takes says how busy the ma
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 import pytest
 from hypothesis import HealthCheck, settings
+from reporting import explain_long, number_lines
 
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
@@ -21,8 +22,18 @@ MAY_SKIP = (
 )
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> Sequence[str] | None:
+    return explain_long(op, left, right)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    call: pytest.CallInfo[object],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    if call.excinfo is not None:
+        number_lines(call.excinfo.value)
+        call.excinfo = pytest.ExceptionInfo.from_exception(call.excinfo.value)
+
     report = yield
     _forbid_skipping(report)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -152,12 +153,46 @@ def test_the_command_line_needs_only_its_extra(cli: Environment) -> None:
     assert "programs" in helped.stdout
 
 
+def test_the_page_of_the_package_links_to_places_that_an_index_can_show(wheel: Path) -> None:
+    targets = re.findall(r"\]\(([^)]+)\)", _metadata(wheel))
+
+    assert len(targets) > 10
+    assert [target for target in targets if not target.startswith("https://")] == []
+
+
+def test_the_service_has_its_command_with_its_extra_alone(service: Environment) -> None:
+    helped = service.run("headrace", "serve", "--help")
+
+    assert helped.returncode == 0, helped.stderr
+
+
+def test_the_extra_all_names_what_the_others_do(wheel: Path) -> None:
+    wanted: dict[str, set[str]] = {}
+
+    for requirement, extra in re.findall(
+        r"^Requires-Dist: (\S+?)[;\[<>=! ].*extra == '(\w+)'", _metadata(wheel), re.MULTILINE
+    ):
+        wanted.setdefault(extra, set()).add(requirement)
+
+    everything = wanted.pop("all")
+
+    assert set(wanted) == {"cli", "gateway", "service", "uvloop"}
+    assert everything == set().union(*wanted.values())
+
+
 def test_the_service_imports_with_its_extra_alone(service: Environment) -> None:
     assert service.prints("import headrace, headrace.server; print('fine')") == "fine"
 
 
 def test_importing_the_runtime_leaves_litellm_alone(service: Environment) -> None:
     assert service.prints("import sys, headrace; print('litellm' in sys.modules)") == "False"
+
+
+def _metadata(wheel: Path) -> str:
+    with zipfile.ZipFile(wheel) as opened:
+        name = next(name for name in opened.namelist() if name.endswith("/METADATA"))
+
+        return opened.read(name).decode()
 
 
 def _installed(requirement: str, folder: Path) -> Environment:

@@ -7,6 +7,7 @@ import re
 import shlex
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,9 +16,13 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 90.0
 """Seconds for a command; a bound against hangs."""
 LISTENS = re.compile(r"127\.0\.0\.1:[1-9]\d*")
+VENV = sys.prefix
 PRELUDE = f"""
 set -euo pipefail
-make() {{ command make -C {shlex.quote(str(ROOT))} -o .venv/run.stamp -o .venv/dev.stamp "$@"; }}
+make() {{
+  command make -C {shlex.quote(str(ROOT))} {shlex.quote(f"VENV={VENV}")} \\
+    -o {shlex.quote(f"{VENV}/run.stamp")} -o {shlex.quote(f"{VENV}/dev.stamp")} "$@"
+}}
 """
 """`make` works on the repository, in the environment that the tests run in."""
 
