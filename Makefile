@@ -12,10 +12,9 @@ SHELL := bash
 MAKEFLAGS += --warn-undefined-variables --no-builtin-rules --no-print-directory
 
 PYTHON ?= python3
-TESTED := >=3.11,<3.14
-UV_PYTHON := $(if $(filter-out python3,$(PYTHON)),$(PYTHON),$(TESTED))
 VENV ?= $(if $(filter-out python3,$(PYTHON)),build/$(notdir $(PYTHON)),.venv)
 BIN := $(VENV)/bin
+UV ?= $(shell command -v uv)
 LISTEN ?= 127.0.0.1:50051
 PYTEST_ARGS ?= -m "not slow"
 BREAKING_BASES ?= origin/main main
@@ -168,13 +167,8 @@ EXPORT := $(BIN)/uv export --quiet --locked --no-emit-project --no-header
 # Set-up: from the lock alone, by uv or pip. Stamps tell what is there, so that it is not done again.
 
 $(VENV)/run.stamp: pyproject.toml locks/run.txt
-	@command -v uv >/dev/null || $(require_python)
-	echo "Setting up $(VENV); the first time this takes a minute or two."
-	if command -v uv >/dev/null; then
-	  [ -x $(BIN)/python ] || uv venv --quiet --python '$(UV_PYTHON)' $(VENV)
-	else
-	  [ -x $(BIN)/python ] || $(PYTHON) -m venv --clear $(VENV)
-	fi
+	@echo "Setting up $(VENV); the first time this takes a minute or two."
+	[ -x $(BIN)/python ] || $(if $(UV),$(make_venv_by_uv),$(make_venv))
 	$(call install,locks/run.txt)
 	touch $@
 
@@ -183,23 +177,21 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp locks/dev.txt
 	$(call install,locks/dev.txt)
 	touch $@
 
+TESTED := >=3.11,<3.14
+make_venv_by_uv = $(UV) venv --quiet --python '$(if $(filter-out python3,$(PYTHON)),$(PYTHON),$(TESTED))' $(VENV)
+make_venv = { $(require_python); $(PYTHON) -m venv --clear $(VENV); }
+INSTALL := $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install --progress-bar off)
+
 define install
-if command -v uv >/dev/null; then
-  uv pip install --python $(BIN)/python --require-hashes --no-deps -r $(1)
-  uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
-else
-  $(BIN)/python -m pip install --progress-bar off --require-hashes --no-deps -r $(1) | $(show_packages)
-  $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
-fi
+$(INSTALL) --require-hashes --no-deps -r $(1) $(if $(UV),,| $(show_packages))
+$(INSTALL) --quiet --no-deps --no-build-isolation -e .
 endef
 
 define require_python
-{
   $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
     { echo "headrace needs Python 3.11 or newer as $(PYTHON), or uv."; exit 1; }
   $(PYTHON) -c 'import ensurepip' 2>/dev/null || \
     { echo "This $(PYTHON) cannot make environments. Install one package: apt-get install python3-venv"; exit 1; }
-}
 endef
 
 show_packages := sed -un 's/^Collecting \([A-Za-z0-9._-]*\).*/  \1/p'

@@ -74,7 +74,7 @@ def service(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environmen
 
 @pytest.fixture(scope="module")
 def gateway(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    return _installed(f"{wheel}[cli,gateway]", tmp_path_factory.mktemp("gateway"))
+    return _installed(f"{wheel}[gateway]", tmp_path_factory.mktemp("gateway"))
 
 
 def test_the_wheel_holds_its_typed_packages_and_nothing_else(wheel: Path) -> None:
