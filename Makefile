@@ -42,18 +42,20 @@ test: $(VENV)/dev.stamp ## Run the tests. PYTEST_ARGS= runs the slow ones too, P
 
 .PHONY: test-lowest
 test-lowest: $(VENV)/dev.stamp ## Run the tests on the lowest versions that pyproject.toml allows.
-	@$(call resolve,build/lowest,lowest-direct)
+	@$(call resolve,build/lowest-client,lowest-direct,.)
+	HEADRACE_CLIENT_PYTHON=build/lowest-client/bin/python $(BIN)/python -m pytest tests/interop/test_matrix.py -k python
+	$(call resolve,build/lowest,lowest-direct,'.[all]' --group dev)
 	build/lowest/bin/python -m pytest $(PYTEST_ARGS)
 
 .PHONY: test-newest
 test-newest: $(VENV)/dev.stamp ## Run the tests on the newest versions that there are, whatever the lock says.
-	@$(call resolve,build/newest,highest)
+	@$(call resolve,build/newest,highest,'.[all]' --group dev)
 	build/newest/bin/python -m pytest $(PYTEST_ARGS)
 
-# Makes an environment anew: what users get, beside the tools that the lock names.
+# Makes an environment anew, without the lock, as an installer would.
 define resolve
 $(BIN)/uv venv --quiet --clear --python $(BIN)/python $(1)
-$(BIN)/uv pip install --quiet --python $(1)/bin/python --resolution $(2) --upgrade -e '.[all]' --group dev
+$(BIN)/uv pip install --quiet --python $(1)/bin/python --resolution $(2) --upgrade -e $(3)
 $(BIN)/uv pip list --quiet --python $(1)/bin/python
 endef
 

@@ -88,7 +88,8 @@ class _Details:
 
 def _details(trailers: Iterable[tuple[str, str | bytes]]) -> _Details:
     details = _Details()
-    packed = dict(trailers).get("grpc-status-details-bin", b"")
+    named = {name: value for name, value in trailers}  # noqa: C416 - dict() fails on metadata of gRPC 1.76
+    packed = named.get("grpc-status-details-bin", b"")
 
     try:
         status = status_pb2.Status.FromString(bytes(packed) if isinstance(packed, bytes) else b"")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import os
 import shutil
 import subprocess
 import sys
@@ -68,7 +69,7 @@ def build_python() -> Sequence[str]:
     return [
         "env",
         f"PYTHONPATH={ROOT / 'tests'}",
-        sys.executable,
+        os.environ.get("HEADRACE_CLIENT_PYTHON", sys.executable),  # make test-lowest names another
         str(DRIVERS / "python" / "driver.py"),
     ]
 
