@@ -62,10 +62,10 @@ class Adapter(PromptWriter):
 
         Raises AdapterParseError that names every field that is missing or does not fit its type.
         """
-        values, faults = convert(signature.output_fields.values(), texts)
+        values, faults, cause = convert(signature.output_fields.values(), texts)
 
         if faults:
-            raise self._failure("; ".join(faults), values)
+            raise self._failure("; ".join(faults), values) from cause
 
         return values
 
