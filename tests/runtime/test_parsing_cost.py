@@ -11,8 +11,13 @@ from runtime.parsing_cases import work
 
 NAME = "list_of_recommended_next_actions_for_user"
 
-MARKS = marks_of(REASONING_TAGS)
-assert MARKS is not None
+
+def reasoning() -> ReasoningParser:
+    marks = marks_of(REASONING_TAGS)
+    assert marks is not None
+
+    return ReasoningParser(marks)
+
 
 DIALECTS: dict[str, tuple[Callable[[], FieldParser], str]] = {
     "chat": (lambda: ChatParser([NAME]), f"[[ ## {NAME} ## ]]\n"),
@@ -22,8 +27,8 @@ DIALECTS: dict[str, tuple[Callable[[], FieldParser], str]] = {
     "json, envelopes": (lambda: JSONParser({NAME: True}), '{"json": {"json": {"'),
     "json, a bare value": (lambda: JSONParser({NAME: True}), f'{{"{NAME}": '),
     "json, a key": (lambda: JSONParser({NAME: True}), '{"'),
-    "reasoning": (lambda: ReasoningParser(MARKS), "<think>"),
-    "reasoning, before it": (lambda: ReasoningParser(MARKS), ""),
+    "reasoning": (reasoning, "<think>"),
+    "reasoning, before it": (reasoning, ""),
     "chat, before the fields": (lambda: ChatParser([NAME]), ""),
     "xml, before the fields": (lambda: XMLParser([NAME]), ""),
     "json, before the object": (lambda: JSONParser({NAME: True}), ""),

@@ -62,13 +62,14 @@ class Marks(NamedTuple):
 
 @lru_cache(maxsize=64)
 def _marks(pairs: tuple[tuple[str, str], ...]) -> Marks:
-    closings = [closing for _, closing in pairs]
-    every = sorted([*filter(None, dict(pairs)), *closings], key=len)  # so that no cut changes which
+    closings = sorted((closing for _, closing in pairs), key=len)
+    openings = (opening for opening, _ in pairs if opening)
+    every = sorted([*openings, *closings], key=len)  # short ones first, however the text is cut
 
     return Marks(
         _pattern("|".join(map(re.escape, every))),
         _pattern("|".join(beginnings(spelled(mark)) for mark in every)),
-        _pattern("|".join(map(re.escape, sorted(closings, key=len)))),
+        _pattern("|".join(map(re.escape, closings))),
         {opening.lower(): _end(closing) for opening, closing in pairs},
     )
 
