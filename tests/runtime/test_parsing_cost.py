@@ -5,18 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from headrace.parsing import ChatParser, FieldParser, JSONParser, XMLParser
+from headrace.parsing import ChatParser, FieldParser, JSONParser, ReasoningParser, XMLParser
+from headrace.parsing.reasoning import REASONING_TAGS, marks_of
 from runtime.parsing_cases import work
 
 NAME = "list_of_recommended_next_actions_for_user"
+
+
+def reasoning() -> ReasoningParser:
+    marks = marks_of(REASONING_TAGS)
+    assert marks is not None
+
+    return ReasoningParser(marks)
+
 
 DIALECTS: dict[str, tuple[Callable[[], FieldParser], str]] = {
     "chat": (lambda: ChatParser([NAME]), f"[[ ## {NAME} ## ]]\n"),
     "xml": (lambda: XMLParser([NAME]), f"<{NAME}>"),
     "json": (lambda: JSONParser({NAME: True}), f'{{"{NAME}": "'),
     "json, another type": (lambda: JSONParser({NAME: False}), f'{{"{NAME}": ['),
+    "json, envelopes": (lambda: JSONParser({NAME: True}), '{"json": {"json": {"'),
     "json, a bare value": (lambda: JSONParser({NAME: True}), f'{{"{NAME}": '),
     "json, a key": (lambda: JSONParser({NAME: True}), '{"'),
+    "reasoning": (reasoning, "<think>"),
+    "reasoning, before it": (reasoning, ""),
     "chat, before the fields": (lambda: ChatParser([NAME]), ""),
     "xml, before the fields": (lambda: XMLParser([NAME]), ""),
     "json, before the object": (lambda: JSONParser({NAME: True}), ""),
@@ -32,6 +44,7 @@ TEXTS = {
     "tags": f"<{NAME} a='",
     "closing tags": f"</{NAME} ",
     "references": "&am&#12",
+    "closing marks": "</think",
     "CDATA": "]]<![CDATA[",
     "quotes": '"',
     "quotes and commas": '" , ',

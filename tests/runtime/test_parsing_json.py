@@ -88,6 +88,17 @@ CASES: dict[str, Case] = {
         '{"type": "object"} {} {"answer": "x"}',
         {"answer": "x"},
     ),
+    "in an envelope": ('{"json_input": {"reasoning": "r", "answer": "x"}}', {"reasoning": "r", "answer": "x"}),
+    "in an envelope, in a fence": ('```json\n{\n  "response": {\n    "answer": "x"\n  }\n}\n```', {"answer": "x"}),
+    "in two envelopes": ('{"name": "f", "arguments": {"json": {"answer": "x"}}} {"answer": "no"}', {"answer": "x"}),
+    "in an envelope and beside it": (
+        '{"output": {"answer": "x", "tags": {"answer": 1}}, "answer": "no", "reasoning": "r"}',
+        {"answer": "x", "tags": '{"answer": 1}', "reasoning": "r"},
+    ),
+    "an envelope without fields": ('{"result": {"a": {"b": 1}}, "answer": "x"}', {"answer": "x"}),
+    "an envelope after a field": ('{"reasoning": "r", "result": {"answer": "no"}}', {"reasoning": "r"}),
+    "an envelope cut off": ('{"values": {"answer": "Par', {"answer": "Par"}),
+    "text in an envelope": ('{"json": "{\\"answer\\": \\"x\\"}"}', {}),
     "an array around": ('[{"answer": "x"}]', {"answer": "x"}),
     "trailing and doubled commas": ('{"answer": "x",, "tags": [1,],}', {"answer": "x", "tags": "[1,]"}),
     "single quotes": (

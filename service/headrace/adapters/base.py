@@ -9,20 +9,27 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from headrace.adapters.conversion import convert
 from headrace.adapters.prompt import PromptWriter
 from headrace.adapters.question import Question
-from headrace.adapters.reading import Reader, Write, read_whole
+from headrace.adapters.reading import Reader, Write
 from headrace.context import BaseCallback, current_call, settings
 from headrace.context.callbacks import checked, tell
 from headrace.errors import AdapterParseError, ContentRefusedError
 from headrace.lm.base import BaseLM, Choice, Completion
-from headrace.parsing import FieldParser
+from headrace.parsing import FieldParser, read_whole
+from headrace.parsing.reasoning import Marks, after_draft, marks_of
 from headrace.signatures import Signature
 
 T = TypeVar("T")
+
+DRAFT_TAKEN = (
+    "a draft was read as the answer: its closing tag came, and its opening one never did; "
+    "set reasoning_tags=[('', '</think>')] on the LM if its answers begin inside a draft"
+)
 
 
 class Adapter(PromptWriter):
@@ -55,10 +62,10 @@ class Adapter(PromptWriter):
 
         Raises AdapterParseError that names every field that is missing or does not fit its type.
         """
-        values, faults = convert(signature.output_fields.values(), texts)
+        values, faults, cause = convert(signature.output_fields.values(), texts)
 
         if faults:
-            raise self._failure("; ".join(faults), values)
+            raise self._failure("; ".join(faults), values) from cause
 
         return values
 
@@ -87,11 +94,14 @@ class Adapter(PromptWriter):
         messages = self._told("format", subject, lambda: self.format(shown, demos, inputs))
         reader = Reader(self.parser(shown), write, question.reasoning)
         asked = {**self.lm_options(lm, shown), **options}
+        marks = marks_of(asked.get("reasoning_tags", lm.reasoning_tags))
         completion = await lm.complete(messages, reader.receive, **asked)
         subject = {"signature": shown, "completion": completion}
 
         try:
-            return self._told("parse", subject, lambda: self._read(question, completion, reader))
+            return self._told(
+                "parse", subject, lambda: self._read(question, completion, reader, marks)
+            )
         except AdapterParseError:
             other = None if reader.wrote else self.fallback()
 
@@ -101,7 +111,7 @@ class Adapter(PromptWriter):
         return await other.acall(lm, options, signature, demos, inputs, write)
 
     def _read(
-        self, question: Question, completion: Completion, reader: Reader
+        self, question: Question, completion: Completion, reader: Reader, marks: Marks | None
     ) -> list[dict[str, Any]]:
         """The output values of each answer."""
         if not completion.choices:
@@ -109,12 +119,18 @@ class Adapter(PromptWriter):
 
         shown, model = question.shown, completion.model
         cached = completion.lm is not None and completion.lm.cached
-        first, *others = completion.choices
-        texts = reader.finish(first, cached=cached)
+        choices = [self._without_draft(question, one, marks) for one in completion.choices]
+        first, *others = choices
+        texts: Mapping[str, str] = {}
+
+        if first is completion.choices[0]:
+            texts = reader.finish()
+        elif reader.wrote:
+            raise self._failure(DRAFT_TAKEN, lm_response=completion.text)
 
         if not texts:
-            texts = self.repaired(shown, first.text)
-            reader.write_whole(texts, cached=cached)
+            texts = self._texts(shown, first.text)
+            reader.write_whole(texts, first.reasoning, cached=cached)
 
         answers = [self._answer(question, first, texts, reader.thoughts, model)]
 
@@ -136,6 +152,25 @@ class Adapter(PromptWriter):
 
         return question.answer(self._checked(question.shown, choice, texts, model), thoughts)
 
+    def _without_draft(self, question: Question, choice: Choice, marks: Marks | None) -> Choice:
+        """The answer without a draft that ends in a closing mark and has no opening one.
+
+        It was a draft if all fields stand after the mark, and not as they are without it.
+        """
+        parts = after_draft(choice.text, marks) if marks else None
+
+        if parts is None:
+            return choice
+
+        draft, rest = parts
+        texts = self._texts(question.shown, rest)
+        is_answer = texts and question.required <= texts.keys()
+
+        if not is_answer or texts == self._texts(question.shown, choice.text):
+            return choice
+
+        return replace(choice, text=rest, reasoning=choice.reasoning + draft)
+
     def _texts(self, signature: type[Signature], completion: str) -> dict[str, str]:
         return read_whole(self.parser(signature), completion) or self.repaired(
             signature, completion
@@ -147,7 +182,8 @@ class Adapter(PromptWriter):
         """The values of one answer; what is wrong with it is put in the words of its end."""
         try:
             if not choice.text.strip():
-                raise self._failure("the model gave an empty answer")
+                after = "no answer after its reasoning" if choice.reasoning else "an empty answer"
+                raise self._failure(f"the model gave {after}")
 
             return self.values(signature, texts)
         except AdapterParseError as error:

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from headrace.adapters.repair import mended
 from headrace.signatures import Field
 from headrace.signatures.annotations import alternatives
+from headrace.signatures.violations import violations
 
 _UNREADABLE = (ValueError, SyntaxError, TypeError, RecursionError, MemoryError)
 _WRAPPED = re.compile(r"Literal\[(.*)\]", re.DOTALL)
@@ -31,7 +32,9 @@ class Converted(NamedTuple):
 
     values: dict[str, Any]
     faults: list[str]
-    """They name fields and types, and hold no text of the model."""
+    """They name places and rules, and hold no text of the model."""
+    cause: ValidationError | None
+    """The first of them, which does: internal."""
 
 
 def convert(fields: Iterable[Field], texts: Mapping[str, str]) -> Converted:
@@ -39,13 +42,16 @@ def convert(fields: Iterable[Field], texts: Mapping[str, str]) -> Converted:
     values: dict[str, Any] = {}
     missing: list[str] = []
     faults: list[str] = []
+    cause: ValidationError | None = None
 
     for field in fields:
         if field.name in texts:
             try:
                 values[field.name] = value_of(field, texts[field.name])
-            except ValueError:
-                faults.append(f"`{field.name}` is not a valid {field.type_text}")
+            except ValidationError as error:
+                cause = cause or error
+                found = violations(error, field.adapter)
+                faults += (f"{field.name}{one.path}: {one.rule}" for one in found)
         elif field.required:
             missing.append(f"`{field.name}`")
         else:
@@ -54,21 +60,24 @@ def convert(fields: Iterable[Field], texts: Mapping[str, str]) -> Converted:
     if missing:
         faults.insert(0, f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing")
 
-    return Converted(values, faults)
+    return Converted(values, faults, cause)
 
 
 def value_of(field: Field, text: str) -> Any:
-    """The value a text stands for. Raises ValueError if it fits the field in no way."""
+    """The value a text stands for. Raises the likeliest reading's ValidationError if none fits."""
     if field.streams_text:
         return text
+
+    likeliest: ValidationError | None = None
 
     for reading in _readings(alternatives(field.annotation), text.strip()):
         try:
             return field.validate(reading)
-        except ValidationError:
-            continue
+        except ValidationError as error:
+            likeliest = likeliest or error
 
-    raise ValueError(f"{field.name} has no such value")
+    assert likeliest is not None  # the text itself is a reading
+    raise likeliest
 
 
 def _readings(members: tuple[Any, ...], text: str) -> Iterator[Any]:

@@ -7,7 +7,8 @@ a schema, is.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, cast
 
 from headrace.adapters.base import Adapter
@@ -18,6 +19,13 @@ from headrace.adapters.wording import asked_type, json_text, shown_value, type_n
 from headrace.lm.base import BaseLM
 from headrace.parsing import FieldParser, JSONParser
 from headrace.signatures import Field, Signature
+
+WRAPPERS = 3
+"""How deep inside other objects the fields may stand."""
+OPENINGS = ("{", "[", "```")
+"""How a text begins that is an object."""
+
+_DECODER = json.JSONDecoder(strict=False)
 
 
 class JSONAdapter(Adapter):
@@ -42,13 +50,17 @@ class JSONAdapter(Adapter):
         return {}
 
     def repaired(self, signature: type[Signature], completion: str) -> dict[str, str]:
-        """The fields in the first thing in the completion that is nearly an object with any."""
+        """The fields in the first thing in the completion that is nearly an object with any.
+
+        An object without any may be a wrapper: then they are those of the only object inside it, at
+        most WRAPPERS deeper, that holds some.
+        """
         fields = signature.output_fields
 
         for one in _nearly_objects(completion):
-            texts = {name: _text(fields[name], one[name]) for name in fields if name in one}
+            if found := _holder(_opened(one), fields, WRAPPERS):
+                texts = {name: _text(fields[name], found[name]) for name in fields if name in found}
 
-            if texts:
                 return {name: text for name, text in texts.items() if text is not None}
 
         return {}
@@ -93,16 +105,52 @@ class JSONAdapter(Adapter):
         )
 
 
-def _nearly_objects(completion: str) -> list[dict[str, Any]]:
-    """The objects in a text, as a library that is made for it reads nearly-JSON."""
-    try:
+def _nearly_objects(completion: str) -> Iterator[object]:
+    """What is JSON in a text, or nearly JSON as a library that is made for it reads it."""
+    with suppress(ValueError, RecursionError):
+        yield _DECODER.raw_decode(completion, completion.index("{"))[0]
+
+    with suppress(ValueError, RecursionError):
         found = mended(completion)
-    except (ValueError, RecursionError):
-        return []
 
-    several = cast("list[object]", found) if isinstance(found, list) else [found]
+        yield from cast("list[object]", found) if isinstance(found, list) else [found]
 
-    return [cast("dict[str, Any]", one) for one in several if isinstance(one, dict)]
+
+def _holder(value: object, fields: Mapping[str, Field], deeper: int) -> dict[str, Any] | None:
+    """The object that holds fields: the value itself, or the only one inside it that does."""
+    if not isinstance(value, dict):
+        return None
+
+    known = cast("dict[str, Any]", value)
+
+    if any(name in fields and _may_be(fields[name], one, deeper) for name, one in known.items()):
+        return known
+
+    if not deeper:
+        return None
+
+    inside = [_holder(_opened(one), fields, deeper - 1) for one in known.values()]
+    found = [one for one in inside if one is not None]
+
+    return found[0] if len(found) == 1 else None
+
+
+def _may_be(field: Field, value: object, deeper: int) -> bool:
+    """Whether a value is one of a field: inside a wrapper a text is no object, which is a schema."""
+    return deeper == WRAPPERS or not (field.streams_text and isinstance(value, dict | list))
+
+
+def _opened(value: object) -> object:
+    """The object that a value stands for: as text, or as the only one of a list."""
+    if isinstance(value, str) and value.lstrip().startswith(OPENINGS):
+        return next(_nearly_objects(value), None)
+
+    if isinstance(value, list):
+        several = cast("list[object]", value)
+
+        return several[0] if len(several) == 1 else None
+
+    return value
 
 
 def _text(field: Field, value: object) -> str | None:

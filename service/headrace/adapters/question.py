@@ -37,6 +37,13 @@ class Question:
 
         return cls(signature, shown, native[0])
 
+    @property
+    def required(self) -> set[str]:
+        """The outputs that the text of every answer has to hold."""
+        outputs = self.shown.output_fields
+
+        return {name for name, one in outputs.items() if one.required} - {self.reasoning}
+
     def texts(self, found: Mapping[str, str], thoughts: str) -> Mapping[str, str]:
         """The texts of an answer's fields: native reasoning goes before what the text says of it."""
         return {**found, self.reasoning: thoughts} if self.reasoning and thoughts else found

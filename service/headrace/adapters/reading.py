@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
-from headrace.lm.base import UTF_8, Choice, Delta
+from headrace.lm.base import UTF_8, Delta
 from headrace.parsing import FieldDelta, FieldParser
 
 Write: TypeAlias = Callable[[str, str, bool, bool], None]
@@ -36,7 +36,7 @@ class Reader:
 
     def receive(self, delta: Delta) -> None:
         """Takes the next delta; those of other answers are left for later."""
-        if delta.choice:
+        if delta.choice or self._write is None:  # which waits for the whole answer
             return
 
         if delta.reasoning and self._reasoning and not self._received:
@@ -50,21 +50,18 @@ class Reader:
 
             self._take(self._parser.feed(delta.text))
 
-    def finish(self, choice: Choice, *, cached: bool) -> dict[str, str]:
-        """Ends the answer; gives the text of each field the dialect found.
-
-        An answer that did not come in deltas is written whole, one write per field.
-        """
+    def finish(self) -> dict[str, str]:
+        """Ends the answer; gives the text of each field that the dialect found in the deltas."""
         if self._received:
             self._take(self._parser.close())
-        else:
-            self._write_reasoning(choice.reasoning, cached)
-            self.write_whole(read_whole(self._parser, choice.text), cached=cached)
 
         return {name: text.decode(*UTF_8) for name, text in self._texts.items()}
 
-    def write_whole(self, texts: Mapping[str, str], *, cached: bool) -> None:
-        """Writes whole fields, each at once."""
+    def write_whole(self, texts: Mapping[str, str], thoughts: str, *, cached: bool) -> None:
+        """Writes an answer of which no field came in deltas: each field at once."""
+        if not self._received:
+            self._write_reasoning(thoughts, cached)
+
         for name, text in texts.items():
             self._texts[name] = bytearray(text, *UTF_8)
 
@@ -101,13 +98,3 @@ class Reader:
         if self._write is not None:
             self.wrote = True
             self._write(field, chunk, is_last, cached)
-
-
-def read_whole(parser: FieldParser, text: str) -> dict[str, str]:
-    """The text of each field of a whole answer."""
-    texts: dict[str, str] = {}
-
-    for name, chunk, _ in [*parser.feed(text), *parser.close()]:
-        texts[name] = texts.get(name, "") + chunk
-
-    return texts

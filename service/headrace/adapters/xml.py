@@ -13,6 +13,7 @@ from xml.sax.saxutils import escape
 from headrace.adapters.fallback import FallbackAdapter
 from headrace.adapters.prompt import STRUCTURE, outputs_present
 from headrace.adapters.wording import asked_type, type_note, value_text
+from headrace.lm.base import BaseLM
 from headrace.parsing import FieldParser, XMLParser
 from headrace.signatures import Signature
 
@@ -23,6 +24,13 @@ class XMLAdapter(FallbackAdapter):
     def parser(self, signature: type[Signature]) -> FieldParser:
         """A parser of the XML dialect."""
         return XMLParser(signature.output_fields)
+
+    def lm_options(self, lm: BaseLM, signature: type[Signature]) -> dict[str, Any]:
+        """Reasoning tags without those that are tags of fields."""
+        tags = lm.reasoning_tags or ()
+        apart = [tag for tag in tags if tag not in signature.output_fields]
+
+        return {} if len(apart) == len(tags) else {"reasoning_tags": apart}
 
     def format_field(self, name: str, text: str) -> str:
         """A field between its tags."""

@@ -10,12 +10,22 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
 from headrace.context import open_call, portal
 from headrace.errors import UsageError
 from headrace.events import Kind, LmCall, Usage
+from headrace.lm.history import remember
+from headrace.parsing import ReasoningParser, joined, read_whole
+from headrace.parsing.reasoning import (
+    REASONING,
+    REASONING_TAGS,
+    TEXT,
+    Marks,
+    ReasoningTags,
+    marks_of,
+)
 
 Message: TypeAlias = dict[str, Any]
 """A chat message as OpenAI's API writes it: role, content, and what goes with them."""
@@ -30,7 +40,7 @@ class Delta(NamedTuple):
 
     text: str
     reasoning: str = ""
-    """Native reasoning content, where the provider sends it apart from the text."""
+    """Reasoning content, which the provider sends apart from the text or the model in tags."""
     choice: int = 0
     """Which of the n completions it belongs to."""
 
@@ -81,11 +91,24 @@ def ignore(delta: Delta) -> None:
 
 
 class BaseLM(abc.ABC):
-    """A language model. Subclasses implement `generate`; callers use `complete`, `acall` or `()`."""
+    """A language model. Subclasses implement `generate`; callers use `complete`, `acall` or `()`.
 
-    def __init__(self, model: str, *, callbacks: Sequence[Any] = (), **options: Any) -> None:
+    What a model writes at the beginning of its text between `reasoning_tags`, such as
+    `<think>…</think>`, is reasoning and no text; None leaves it where it stands.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        callbacks: Sequence[Any] = (),
+        reasoning_tags: ReasoningTags | None = REASONING_TAGS,
+        **options: Any,
+    ) -> None:
+        marks_of(reasoning_tags)
         self.model = model
         self.callbacks = list(callbacks)
+        self.reasoning_tags = reasoning_tags
         self.kwargs: dict[str, Any] = options
         """Options sent with every call unless the call overrides them."""
 
@@ -107,17 +130,32 @@ class BaseLM(abc.ABC):
     async def complete(
         self, messages: Sequence[Message], receive: Receive = ignore, **options: Any
     ) -> Completion:
-        """Calls the model inside an LM call: statuses, callbacks and usage are recorded."""
-        request = Request(messages, {**self.kwargs, **options})
+        """Calls the model inside an LM call: statuses, callbacks, usage and history are recorded.
+
+        `reasoning_tags` among the options go before the LM's own.
+        """
         inputs = {"messages": messages, **options}
+        marks = marks_of(options.pop("reasoning_tags", self.reasoning_tags))
+        request = Request(messages, {**self.kwargs, **options})
 
         with open_call(Kind.LM, self.model, self, inputs, LmCall(self.model)) as call:
-            completion = await self.generate(request, receive)
+            completion = await self._generate(request, receive, marks)
+            remember(self.model, messages, completion)
             call.lm = completion.lm or call.lm
             call.usage = completion.usage
             call.outputs = [choice.text for choice in completion.choices]
 
         return completion
+
+    async def _generate(
+        self, request: Request, receive: Receive, marks: Marks | None
+    ) -> Completion:
+        if marks is None:
+            return await self.generate(request, receive)
+
+        separator = _Separator(receive, marks)
+
+        return separator.finish(await self.generate(request, separator.receive))
 
     async def acall(
         self, prompt: str | None = None, messages: Sequence[Message] | None = None, **options: Any
@@ -153,3 +191,57 @@ def _answer(choice: Choice) -> Any:
     present = {name: value for name, value in extras.items() if value}
 
     return {"text": choice.text, **present} if present else choice.text
+
+
+class _Separator:
+    """Stands between an LM and a receiver, and makes reasoning of what stands in reasoning tags.
+
+    Deltas and the completion are parted alike. In an answer that has begun everything is passed on.
+    """
+
+    def __init__(self, receive: Receive, marks: Marks) -> None:
+        self._receive = receive
+        self._marks = marks
+        self._parsers: dict[int, ReasoningParser] = {}
+        self._answering: set[int] = set()
+
+    def receive(self, delta: Delta) -> None:
+        """Takes the next delta."""
+        choice = delta.choice
+
+        if choice in self._answering or not delta.text:
+            self._receive(delta)
+            return
+
+        parser = self._parsers.get(choice) or self._begin(choice)
+        self._pass(choice, joined(parser.feed(delta.text)), delta.reasoning)
+
+        if parser.answering:
+            self._answering.add(choice)
+
+    def finish(self, completion: Completion) -> Completion:
+        """Passes on what was held back; gives the completion with its reasoning apart."""
+        for choice, parser in self._parsers.items():
+            self._pass(choice, joined(parser.close()))
+
+        return replace(completion, choices=[self._parted(one) for one in completion.choices])
+
+    def _begin(self, choice: int) -> ReasoningParser:
+        parser = self._parsers[choice] = ReasoningParser(self._marks)
+
+        return parser
+
+    def _pass(self, choice: int, parts: dict[str, str], native: str = "") -> None:
+        text, reasoning = parts.get(TEXT, ""), native + parts.get(REASONING, "")
+
+        if text or reasoning:
+            self._receive(Delta(text, reasoning, choice))
+
+    def _parted(self, choice: Choice) -> Choice:
+        parts = read_whole(ReasoningParser(self._marks), choice.text)
+        text = parts.get(TEXT, "")
+
+        if text == choice.text:
+            return choice
+
+        return replace(choice, text=text, reasoning=choice.reasoning + parts.get(REASONING, ""))

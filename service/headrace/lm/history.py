@@ -9,9 +9,10 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
-from headrace.lm.base import Completion, Message
+if TYPE_CHECKING:
+    from headrace.lm.base import Completion, Message
 
 HISTORY_BYTES = 4 * 1024 * 1024
 

@@ -16,12 +16,12 @@ from headrace.lm.base import BaseLM, Completion, Receive, Request
 from headrace.lm.cache import answer_cache, key_of
 from headrace.lm.deadlines import Deadlines
 from headrace.lm.features import supports
-from headrace.lm.history import remember
 from headrace.lm.providers import Access
 from headrace.lm.recording import Recorder
 from headrace.lm.retries import Retries
 from headrace.lm.routes import Route, find_route
 from headrace.lm.sharing import share
+from headrace.parsing.reasoning import REASONING_TAGS, ReasoningTags
 
 Engine: TypeAlias = Literal["auto", "direct", "litellm"]
 
@@ -49,8 +49,8 @@ class LM(BaseLM):
     speaks all others; "auto" takes direct where it can. Timeouts are seconds: to connect, to the
     first piece of an answer, between pieces, and for the whole call with its retries. Only failures
     before the first piece are tried again, at most `num_retries` times, with `retry_delay` seconds
-    before the first. `stream=False` is for providers that do not stream. Further options are sent
-    with every request.
+    before the first. `stream=False` is for providers that do not stream. `reasoning_tags`
+    are those of BaseLM. Further options are sent with every request.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class LM(BaseLM):
         first_token_timeout: float = 60.0,
         idle_timeout: float = 30.0,
         timeout: float = 600.0,
+        reasoning_tags: ReasoningTags | None = REASONING_TAGS,
         callbacks: Sequence[Any] = (),
         **options: Any,
     ) -> None:
@@ -79,7 +80,12 @@ class LM(BaseLM):
             raise UsageError("LM speaks chat completions; name others openai/responses/<model>")
 
         super().__init__(
-            model, callbacks=callbacks, temperature=temperature, max_tokens=max_tokens, **options
+            model,
+            callbacks=callbacks,
+            reasoning_tags=reasoning_tags,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            **options,
         )
         self.engine: Engine = engine
         self.cache = cache
@@ -97,13 +103,9 @@ class LM(BaseLM):
         key = self._cache_key(request)
 
         if key is None:
-            completion = await self._ask(request, receive, records)
-        else:
-            completion = await self._recall_or_share(key, request, receive, records)
+            return await self._ask(request, receive, records)
 
-        remember(self.model, request.messages, completion)
-
-        return completion
+        return await self._recall_or_share(key, request, receive, records)
 
     async def check(self) -> None:
         """See BaseLM.check: a model of no known provider, no key for the provider's own address."""
@@ -129,6 +131,7 @@ class LM(BaseLM):
             "first_token_timeout": limits.first_token,
             "idle_timeout": limits.idle,
             "timeout": limits.total,
+            "reasoning_tags": self.reasoning_tags,
             "callbacks": self.callbacks,
             **self.kwargs,
         }

@@ -10,6 +10,7 @@ The laws, for any chunking of the same text:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 
@@ -31,3 +32,18 @@ class FieldParser(Protocol):
     def close(self) -> list[FieldDelta]:
         """Ends the completion: gives what was held back and ends every open field. Call once."""
         ...
+
+
+def joined(deltas: Iterable[FieldDelta]) -> dict[str, str]:
+    """The text of each field in some deltas, in the order the fields began."""
+    texts: dict[str, str] = {}
+
+    for name, chunk, _ in deltas:
+        texts[name] = texts.get(name, "") + chunk
+
+    return texts
+
+
+def read_whole(parser: FieldParser, text: str) -> dict[str, str]:
+    """The text of each field of a whole answer."""
+    return joined([*parser.feed(text), *parser.close()])

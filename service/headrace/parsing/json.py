@@ -10,7 +10,8 @@ Rules:
   code fence, a bracket), and ends at its `}`. One that holds no field is passed over. What follows
   the object is not read.
 - Only keys of that object name fields: the same key deeper down does not. The first one wins.
-  Unknown keys are skipped. Between a value and the next key anything but a quote or `}` is skipped
+  Unknown keys are skipped, but an object before any field, under a key that names an envelope
+  (`json_input`, `response` …), is read as if its keys stood outside it. Between a value and the next key anything but a quote or `}` is skipped
   too, so a trailing or doubled comma does no harm.
 - Strings may stand in double or single quotes. One that is a key's value ends at a quote followed by
   `}`, by commas and then a quote or `}`, or by nothing more (whitespace aside): other quotes are
@@ -34,6 +35,25 @@ from collections.abc import Callable, Mapping
 from headrace.parsing.escapes import unescape, unescape_end
 from headrace.parsing.machine import SOLID, Machine, beginnings, spelled
 
+ENVELOPES = frozenset(
+    {
+        "arguments",
+        "input",
+        "json",
+        "json_input",
+        "json_object",
+        "json_tool_call",
+        "output",
+        "outputs",
+        "parameter",
+        "parameters",
+        "response",
+        "result",
+        "values",
+    }
+)
+"""Keys under which models that answer through a tool call, or think they do, put the whole object."""
+
 _QUOTE_OR_ESCAPE = {'"': re.compile(r'["\\]'), "'": re.compile(r"['\\]")}
 _KEY_OR_END = re.compile("[\"'}]")
 _AFTER_KEY = re.compile("[:,}\"']")
@@ -56,6 +76,8 @@ class JSONParser(Machine):
         self._tail: list[str] = []
         """A quote that may end the string, and what came after it."""
         self._depth = 0
+        self._envelopes = 0
+        """Those around the keys that are read."""
 
     # Around values
 
@@ -91,6 +113,8 @@ class JSONParser(Machine):
         if mark[0] != "}":
             self._quote = mark[0]
             self._state = JSONParser._in_key
+        elif self._envelopes:
+            self._envelopes -= 1
         else:
             self._state = JSONParser._ignore if self._seen else JSONParser._outside
 
@@ -149,7 +173,11 @@ class JSONParser(Machine):
         if first in "\"'":
             return self._begin_string(first, start)
 
-        if first in "{[":
+        if first == "{" and self._is_envelope():
+            self._envelopes += 1
+            self._state = JSONParser._object
+            start += 1
+        elif first in "{[":
             self._begin(JSONParser._container)
         elif first in ",}":
             self._state = JSONParser._object
@@ -157,6 +185,9 @@ class JSONParser(Machine):
             return self._begin_scalar(text, start)
 
         return start
+
+    def _is_envelope(self) -> bool:
+        return self._name in ENVELOPES and self._name not in self._fields and not self._seen
 
     def _begin(self, state: Callable[[JSONParser, str, int], int], *, strips: bool = False) -> None:
         if self._name in self._fields:

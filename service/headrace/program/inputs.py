@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from headrace.errors import FieldViolation, InputInvalid
 from headrace.signatures import Field
+from headrace.signatures.violations import violations
 
 
 def check_inputs(fields: Mapping[str, Field], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -17,20 +18,22 @@ def check_inputs(fields: Mapping[str, Field], given: Mapping[str, Any]) -> dict[
 
     Raises InputInvalid with one violation per name that is unknown, missing or of the wrong type.
     """
-    violations = [*_unknown(fields, given), *_missing(fields, given)]
+    found = [*_unknown(fields, given), *_missing(fields, given)]
     values: dict[str, Any] = {}
+    cause: ValidationError | None = None
 
     for name, field in fields.items():
         if name in given:
             try:
                 values[name] = field.validate(given[name])
             except ValidationError as error:
-                violations.extend(_wrong(name, error))
+                cause = cause or error
+                found.extend(_wrong(field, error))
         elif not field.required:
             values[name] = field.default_value()
 
-    if violations:
-        raise InputInvalid(violations)
+    if found:
+        raise InputInvalid(found) from cause
 
     return values
 
@@ -52,9 +55,7 @@ def _missing(fields: Mapping[str, Field], given: Mapping[str, Any]) -> Iterator[
             yield FieldViolation(f"inputs.{name}", f"missing; a {field.type_text} is required")
 
 
-def _wrong(name: str, error: ValidationError) -> Iterator[FieldViolation]:
+def _wrong(field: Field, error: ValidationError) -> Iterator[FieldViolation]:
     """Says where and what, never the value: it may be somebody's secret."""
-    for one in error.errors(include_input=False, include_url=False, include_context=False):
-        path = "".join(f"[{at}]" if isinstance(at, int) else f".{at}" for at in one["loc"])
-
-        yield FieldViolation(f"inputs.{name}{path}", one["msg"])
+    for path, rule in violations(error, field.adapter):
+        yield FieldViolation(f"inputs.{field.name}{path}", rule)

@@ -46,7 +46,9 @@ def _described(value: object) -> str:
         return ""
 
     if isinstance(value, BaseLM):
-        return f"{value.model} {_json(_without_secrets(value.kwargs))}"
+        options = {**value.kwargs, "reasoning_tags": value.reasoning_tags}
+
+        return f"{value.model} {_json(_without_secrets(options))}"
 
     return _source(type(value))
 

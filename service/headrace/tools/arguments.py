@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from headrace.errors import OutputUnserialisable
 from headrace.signatures.schemas import JsonSchema, adapter_for
+from headrace.signatures.violations import Violation, clipped, few, names_in, path_of, violations
 from headrace.values import to_jsonable
 
 
@@ -18,7 +19,9 @@ class Arguments(NamedTuple):
 
     values: dict[str, Any]
     faults: list[str]
-    """They name arguments and types, and hold none of the values."""
+    """They name places and rules, and hold none of the values."""
+    cause: ValidationError | None
+    """The first of them, which does: internal."""
 
 
 def check_arguments(
@@ -30,18 +33,23 @@ def check_arguments(
     """Holds arguments to a tool's schema, to its parameters' types, and to what `args` declared."""
     faults = [*_misnamed(given, schema)]
     values = dict(given)
+    cause: ValidationError | None = None
 
     for name, value in given.items():
         if name in declared:
             faults += _unfit(name, value, declared[name])
 
         if name in types:
-            try:
-                values[name] = adapter_for(types[name]).validate_python(value)
-            except ValidationError as error:
-                faults += _wrong(name, error)
+            adapter = adapter_for(types[name])
 
-    return Arguments(values, faults)
+            try:
+                values[name] = adapter.validate_python(value)
+            except ValidationError as error:
+                cause = cause or error
+                found = violations(error, adapter)
+                faults += (f"argument {name + one.path!r}: {one.rule}" for one in found)
+
+    return Arguments(values, faults, cause)
 
 
 def _misnamed(given: Mapping[str, Any], schema: JsonSchema) -> Iterator[str]:
@@ -59,11 +67,6 @@ def _misnamed(given: Mapping[str, Any], schema: JsonSchema) -> Iterator[str]:
             yield f"there is no argument {name!r}; {hint}{there}"
 
 
-def _wrong(name: str, error: ValidationError) -> Iterator[str]:
-    for one in error.errors(include_input=False, include_url=False, include_context=False):
-        yield f"argument {_path(name, one['loc'])}: {one['msg']}"
-
-
 def _unfit(name: str, value: object, schema: JsonSchema) -> Iterator[str]:
     try:
         plain = to_jsonable(value)
@@ -74,11 +77,11 @@ def _unfit(name: str, value: object, schema: JsonSchema) -> Iterator[str]:
     from jsonschema import Draft202012Validator  # a sixth of what importing headrace would take
 
     validator: Any = Draft202012Validator(schema)
+    names = names_in(schema)
+    found = [
+        Violation(path_of(one.absolute_path, names), f"{one.validator} {one.validator_value!r}")
+        for one in validator.iter_errors(plain)
+    ]
 
-    for error in validator.iter_errors(plain):
-        rule = f"{error.validator} {error.validator_value!r}"
-        yield f"argument {_path(name, error.absolute_path)} breaks the rule {rule}"
-
-
-def _path(name: str, steps: Iterable[int | str]) -> str:
-    return repr(name + "".join(f"[{at}]" if isinstance(at, int) else f".{at}" for at in steps))
+    for path, rule in few(found):
+        yield f"argument {name + path!r} breaks the rule {clipped(rule)}"

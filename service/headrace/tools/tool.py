@@ -90,12 +90,13 @@ class Tool:
             return call.outputs
 
     def _checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        values, faults = check_arguments(
+        values, faults, cause = check_arguments(
             given, self.parameters_schema, self.arg_types, self._declared
         )
 
         if faults:
-            raise ToolError(f"tool {self.name}: {'; '.join(faults)}", metadata={"tool": self.name})
+            said = f"tool {self.name}: {'; '.join(faults)}"
+            raise ToolError(said, metadata={"tool": self.name}) from cause
 
         return values
 
