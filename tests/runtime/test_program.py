@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from headrace.adapters import JSONAdapter
@@ -26,13 +26,22 @@ from headrace.react import ReAct
 from headrace.runs.execution import Execution
 from headrace.streaming import StatusMessageProvider
 from headrace.values import Prediction
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 from scripted_lm import ScriptedLM, chat
 
 
 class Address(BaseModel):
     street: str
     number: int = 1
+
+
+def weekday(day: str) -> str:
+    raise ValueError("must be a weekday")
+
+
+class Books(Module):
+    async def aforward(self, day: Annotated[str, AfterValidator(weekday)]) -> str:
+        return day
 
 
 class Router(Module):
@@ -161,6 +170,13 @@ def test_all_that_is_wrong_with_inputs_is_said_at_once_and_never_a_value() -> No
         FieldViolation("inputs.stops[0]", "Input should be a valid string"),
         FieldViolation("inputs.fast", "Input should be a valid boolean, unable to interpret input"),
     )
+
+
+def test_the_words_of_a_programs_own_validator_go_to_who_gave_the_input() -> None:
+    with pytest.raises(InputInvalid) as refused:
+        Program(Books()).check({"day": "Sunday"})
+
+    assert refused.value.violations == (FieldViolation("inputs.day", "must be a weekday"),)
 
 
 async def test_a_run_of_a_program_gives_json_safe_outputs() -> None:

@@ -56,6 +56,6 @@ def _missing(fields: Mapping[str, Field], given: Mapping[str, Any]) -> Iterator[
 
 
 def _wrong(field: Field, error: ValidationError) -> Iterator[FieldViolation]:
-    """Says where and what, never the value: it may be somebody's secret."""
-    for path, rule in violations(error, field.adapter):
+    """Says where and what, and never the value of its own accord: it may be somebody's secret."""
+    for path, rule in violations(error, field.adapter, own_words=True):
         yield FieldViolation(f"inputs.{field.name}{path}", rule)

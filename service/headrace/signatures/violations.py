@@ -1,8 +1,8 @@
 """What of a value breaks its type: where inside it, and which rule. Safe to show to anyone.
 
 No word of it is the value's: keys that the type does not declare are left out of paths, and what may
-quote the value is left out of rules, such as the words of a validator that the program brings. The
-ValidationError has them.
+quote the value is left out of rules. So are the words of a validator that the program brings, unless they
+go to whoever gave the value. The ValidationError has them all.
 """
 
 from __future__ import annotations
@@ -34,14 +34,19 @@ class Violation(NamedTuple):
     rule: str
 
 
-def violations(error: ValidationError, adapter: TypeAdapter[Any]) -> list[Violation]:
-    """What an error of this validator says, the first MOST places and how many more there are."""
+def violations(
+    error: ValidationError, adapter: TypeAdapter[Any], *, own_words: bool = False
+) -> list[Violation]:
+    """What an error of this validator says, the first MOST places and how many more there are.
+
+    own_words: whether validators that the program brings are quoted.
+    """
     names = names_in(value_schema(adapter))
     rules: dict[str, list[str]] = {}
 
     for one in error.errors(include_url=False, include_input=False):
         said = rules.setdefault(path_of(one["loc"], names), [])
-        rule = _rule(one)
+        rule = _rule(one, own_words=own_words)
         said += [rule] if rule not in said else []
 
     return few([Violation(path, _either(said)) for path, said in rules.items()])
@@ -88,11 +93,11 @@ def _properties(schema: object) -> Iterator[str]:
             yield from _properties(one)
 
 
-def _rule(error: ErrorDetails) -> str:
+def _rule(error: ErrorDetails, *, own_words: bool) -> str:
     kind, said, context = error["type"], error["msg"], error.get("ctx", {})
 
     if kind not in _KNOWN:
-        return OWN_RULE
+        return clipped(str(context.get("error", said))) if own_words else OWN_RULE
 
     if kind == "union_tag_invalid":
         said = f"{context['discriminator']} should be one of {context['expected_tags']}"
