@@ -11,7 +11,7 @@ import pytest
 from headrace.runs.about import about
 from headrace.server.config import Logs
 from headrace.server.logs import start_logging
-from headrace.server.logs.redaction import HIDDEN, Redactor, secrets_of
+from headrace.server.logs.redaction import HIDDEN, Redactor, own_redactor, secrets_of
 
 Lines = Callable[[], list[str]]
 logger = logging.getLogger("headrace.test")
@@ -33,7 +33,7 @@ def logged(
     capsys: pytest.CaptureFixture[str], write: Callable[[], None], **settings: Any
 ) -> list[str]:
     """The lines that `write` leads to."""
-    stop = start_logging(Logs(**settings), secrets=["the-token-of-ann"])
+    stop = start_logging(Logs(**settings), own_redactor("ann=the-token-of-ann"))
     write()
     stop()
 
