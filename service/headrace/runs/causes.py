@@ -88,16 +88,19 @@ def origin_of(failure: BaseException) -> BaseException | None:
 
 
 def place_of(failure: BaseException) -> str:
-    """Where in the program it failed, such as "app.py:12 in aforward"; empty where nobody knows.
+    """Where in the program it failed, such as "app.py:12 in aforward"; empty where nobody knows."""
+    frame = _place(failure)
 
-    The innermost line that is neither ours nor a library's; of an installed program, that is not ours.
-    """
-    frames = [frame for error in chain(failure) for frame in reversed(_frames(error))]
-    theirs = [frame for frame in frames if not frame.filename.startswith((OURS, "<"))]
-    own = (frame for frame in theirs if not frame.filename.startswith(LIBRARIES))
-    found = next(own, theirs[0] if theirs else None)
+    return f"{_short(frame.filename)}:{frame.lineno} in {frame.name}" if frame else ""
 
-    return f"{_short(found.filename)}:{found.lineno} in {found.name}" if found else ""
+
+def trace_of(error: BaseException) -> list[str]:
+    """The places an exception came through, without the way through headrace to the program."""
+    frames = _frames(error)
+    first = next((at for at, frame in enumerate(frames) if not _is_ours(frame)), 0)
+    lines = "".join(traceback.StackSummary.from_list(frames[first:]).format()).splitlines()
+
+    return [line.rstrip() for line in lines]
 
 
 def told(failure: HeadraceError) -> str:
@@ -117,8 +120,8 @@ def told(failure: HeadraceError) -> str:
     if "provider_said" in words:
         parts.append(f"the provider said:\n{_indented(words['provider_said'])}")
 
-    if "place" in names:
-        parts.append(f"at {names['place']}")
+    if frame := _place(failure):
+        parts.append(f"at {place_of(failure)}:\n  {frame.line or ''}".rstrip(": \n"))
 
     return "\n".join(parts)
 
@@ -130,10 +133,23 @@ def _cause(error: BaseException) -> BaseException | None:
     return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
+def _place(failure: BaseException) -> traceback.FrameSummary | None:
+    """The innermost line that is neither ours nor a library's; of an installed program, that is not ours."""
+    frames = [frame for error in chain(failure) for frame in reversed(_frames(error))]
+    theirs = [frame for frame in frames if not _is_ours(frame)]
+    own = (frame for frame in theirs if not frame.filename.startswith(LIBRARIES))
+
+    return next(own, theirs[0] if theirs else None)
+
+
 def _frames(error: BaseException) -> Sequence[traceback.FrameSummary]:
     steps = traceback.walk_tb(error.__traceback__)
 
     return traceback.StackSummary.extract(steps, limit=-MAX_FRAMES, lookup_lines=False)
+
+
+def _is_ours(frame: traceback.FrameSummary) -> bool:
+    return frame.filename.startswith((OURS, "<"))
 
 
 def _short(filename: str) -> str:

@@ -11,11 +11,10 @@ from __future__ import annotations
 import logging
 import textwrap
 import time
-import traceback
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from headrace.runs.causes import chain, names_of, text_of, words_of
+from headrace.runs.causes import chain, names_of, text_of, trace_of, words_of
 from headrace.server.logs import harmless
 from headrace.server.logs.redaction import Redactor
 
@@ -118,5 +117,5 @@ def _told(error: BaseException | None, *, content: bool) -> Iterator[str]:
     for one in chain(error):
         text = f": {text_of(one)}" if content else ""
         yield f"{intro}{type(one).__qualname__}{text}"
-        yield from (line.rstrip() for line in traceback.format_tb(one.__traceback__))
+        yield from trace_of(one)
         intro = "caused by "

@@ -49,5 +49,12 @@ def ascii_value(text: str) -> str:
     return "".join(char if " " <= char <= "~" else "?" for char in line(text))
 
 
+def sized(text: str, most: int) -> str:
+    """The text, or its beginning, in at most `most` bytes of UTF-8."""
+    encoded = sound(text).encode()
+
+    return sound(text) if len(encoded) <= most else f"{encoded[: most - 3].decode('utf-8', 'ignore')}…"
+
+
 def _encoded(text: str) -> int:
     return sum(1 if 0x20 <= byte <= 0x7E and byte != 0x25 else 3 for byte in text.encode())
