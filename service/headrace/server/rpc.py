@@ -40,7 +40,7 @@ class Call(Generic[Req]):
     request: Req
     context: Context
     principal: Principal
-    peer: str
+    peer: str = ""
     """Where the caller is."""
     facts: dict[str, str] = field(default_factory=dict[str, str])
     """What is known of it so far: run_id, program. Goes into the details of an error."""
