@@ -55,7 +55,7 @@ def create_app(setup: Setup | None = None, waiting: OpenRequests | None = None) 
             Middleware(Guard, setup=setup),
         ],
         exception_handlers={
-            HeadraceError: on_headrace_error,
+            HeadraceError: on_headrace_error(local=setup.local),
             HTTPException: on_http_exception,
             Exception: on_exception,
         },
