@@ -32,4 +32,5 @@ def _in_thread(caught: threading.ExceptHookArgs) -> None:
 
 def _in_finaliser(caught: sys.UnraisableHookArgs) -> None:
     kind = type(caught.object).__qualname__
-    logger.error("raised where nobody waits, in a %s", kind, exc_info=caught.exc_value)
+    name = getattr(caught.object, "__qualname__", kind)
+    logger.error("raised where nobody waits: %s", name, exc_info=caught.exc_value)
