@@ -98,9 +98,8 @@ def trace_of(error: BaseException) -> list[str]:
     """The places an exception came through, without the way through headrace to the program."""
     frames = _frames(error)
     first = next((at for at, frame in enumerate(frames) if not _is_ours(frame)), 0)
-    lines = "".join(traceback.StackSummary.from_list(frames[first:]).format()).splitlines()
 
-    return [line.rstrip() for line in lines]
+    return [line for frame in frames[first:] for line in _shown(frame)]
 
 
 def told(failure: HeadraceError) -> str:
@@ -146,6 +145,14 @@ def _frames(error: BaseException) -> Sequence[traceback.FrameSummary]:
     steps = traceback.walk_tb(error.__traceback__)
 
     return traceback.StackSummary.extract(steps, limit=-MAX_FRAMES, lookup_lines=False)
+
+
+def _shown(frame: traceback.FrameSummary) -> Iterator[str]:
+    """As `traceback` does, but for the carets: to place them it parses the line, which may fail."""
+    yield f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}'
+
+    if frame.line:
+        yield f"    {frame.line}"
 
 
 def _is_ours(frame: traceback.FrameSummary) -> bool:
