@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -114,14 +115,17 @@ def test_away_from_a_terminal_a_run_is_plain_lines(service: ScriptedService) -> 
     )
 
 
-def told(status: pb.StatusUpdate, **data: object) -> pb.StatusUpdate:
+def told(status: pb.StatusUpdate, **data: Any) -> pb.StatusUpdate:
     status.data.update(data)
 
     return status
 
 
 def test_data_stands_below_the_call_it_is_of(service: ScriptedService) -> None:
-    asked = [{"role": "system", "content": "Answer.\nBriefly."}, {"role": "user", "content": "why?"}]
+    asked = [
+        {"role": "system", "content": "Answer.\nBriefly."},
+        {"role": "user", "content": "why?"},
+    ]
     service.events = log(
         told(start(S.KIND_RUN, "composer"), question="why?"),
         told(start(S.KIND_LM, "openai/m", call_id=2), messages=asked, options={"n": 1}),

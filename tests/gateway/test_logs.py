@@ -66,9 +66,7 @@ async def test_each_request_leaves_a_line(
 
 def test_a_line_for_people_holds_no_escapes(capsys: pytest.CaptureFixture[str]) -> None:
     facts = {"path": "/x\x1b[2J\n12:00:00 ERROR forged", "status": 404}
-    [line] = logged(
-        capsys, lambda: logger.info("request", extra={"facts": facts}), form="console"
-    )
+    [line] = logged(capsys, lambda: logger.info("request", extra={"facts": facts}), form="console")
 
     assert line.endswith('INFO    request path="/x␛[2J 12:00:00 ERROR forged" status=404')
 

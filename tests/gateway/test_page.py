@@ -144,7 +144,9 @@ async def test_calls_open_to_what_went_in_and_came_out(browser: Browser) -> None
     ):
         await page.get_by_role("button", name="Run").click()
         await expect(state(page)).to_have_text("Done")
-        asked, tool = (page.locator(f"#timeline li.{kind} details").first for kind in ("lm", "tool"))
+        asked, tool = (
+            page.locator(f"#timeline li.{kind} details").first for kind in ("lm", "tool")
+        )
         await asked.locator("summary").click()
         await expect(asked.get_by_label("takes")).to_contain_text("shallower is the headrace")
         await expect(asked.get_by_label("gives")).to_contain_text("I need two depths.")

@@ -168,7 +168,7 @@ def test_callers_write_no_escapes_onto_a_terminal(capsys: pytest.CaptureFixture[
     _, _, told = line.partition("INFO    ")
     harmless = r"a\x1b]52;c;x\x07\x9b2J\u202e b c 12:00:00 ERROR forged"
 
-    assert told == f"{harmless} principal=\"x y=1\" program={json.dumps(harmless)} tokens=0"
+    assert told == f'{harmless} principal="x y=1" program={json.dumps(harmless)} tokens=0'
 
 
 def test_json_keeps_values_and_writes_no_escapes_either(capsys: pytest.CaptureFixture[str]) -> None:
@@ -246,7 +246,9 @@ TEXT = "a completion"
 
 def told_shortly(line: dict[str, Any]) -> tuple[str, str]:
     """The message, without the names of tests, and the exception's type."""
-    message = line["message"].replace("test_what_nobody_waits_for_is_a_line_without_texts.<locals>.", "")
+    message = line["message"].replace(
+        "test_what_nobody_waits_for_is_a_line_without_texts.<locals>.", ""
+    )
 
     return message, line.get("exception", "").split("\n")[0]
 

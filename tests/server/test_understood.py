@@ -178,9 +178,10 @@ def test_the_log_names_reason_and_place(plain: Terminals) -> None:
 
     assert [line["reason"] for line in failed] == ["PROGRAM_ERROR", "OUTPUT_UNPARSABLE", "LM_AUTH"]
     assert all(line["place"].startswith("server/hosted.py:") for line in failed)
-    assert {"provider_type": "invalid_request_error", "provider_code": "invalid_api_key"}.items() <= (
-        failed[2].items()
-    )
+    assert {
+        "provider_type": "invalid_request_error",
+        "provider_code": "invalid_api_key",
+    }.items() <= (failed[2].items())
 
 
 def test_the_log_holds_no_texts(plain: Terminals) -> None:

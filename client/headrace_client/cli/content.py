@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from google.protobuf import json_format
 
@@ -37,10 +37,11 @@ def _laid_out(value: Any) -> Iterator[str]:
         case dict() | list() if not value:
             yield "{}" if isinstance(value, dict) else "[]"
         case dict():
-            members = [_labelled(one_line(name), one) for name, one in sorted(value.items())]
+            named = sorted(cast("dict[str, Any]", value).items())
+            members = [_labelled(one_line(name), one) for name, one in named]
             yield from (line for lines in sorted(members, key=_is_long) for line in lines)
         case list():
-            for item in value:
+            for item in cast("list[Any]", value):
                 first, *rest = _laid_out(item)
                 yield f"- {first}"
                 yield from (f"  {line}" for line in rest)

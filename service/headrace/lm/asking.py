@@ -93,7 +93,9 @@ def _report(error: LMError, lm: LmCall, pause: float | None) -> None:
     """Logs an attempt that failed: the run may recover, and then nothing else tells of it."""
     ending = "" if pause is None else f"; trying again in {pause:.1f} s"
     facts = {"model": lm.model, "engine": lm.engine, "lm_attempt": lm.attempt}
-    logger.info("LM attempt failed: %s%s", error.message, ending, extra={"failure": error, "facts": facts})
+    logger.info(
+        "LM attempt failed: %s%s", error.message, ending, extra={"failure": error, "facts": facts}
+    )
 
 
 def _engine(name: str) -> Ask:

@@ -64,9 +64,9 @@ def _errors(said: object) -> Iterator[Mapping[str, Any]]:
 
 
 def _first(errors: list[Mapping[str, Any]], keys: tuple[str, ...]) -> str:
-    values = (error.get(key) for error in errors for key in keys)
+    names = (_name(error.get(key)) for error in errors for key in keys)
 
-    return next(filter(None, map(_name, values)), "")
+    return next((name for name in names if name), "")
 
 
 def _name(value: object) -> str:

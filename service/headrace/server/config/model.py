@@ -156,14 +156,13 @@ class Config(Part):
         except ValidationError:
             return values  # the field itself says what is wrong
 
-        logs = values.get("logs", {})
+        logs: Any = values.get("logs", {})
+        logs = logs.model_dump(exclude_unset=True) if isinstance(logs, Logs) else logs
 
-        if not dev or not isinstance(logs, Logs | dict):
+        if not dev or not isinstance(logs, dict):
             return values
 
-        own = logs.model_dump(exclude_unset=True) if isinstance(logs, Logs) else logs
-
-        return {**DEV, **values, "logs": {**DEV["logs"], **own}}
+        return {**DEV, **values, "logs": {**DEV["logs"], **logs}}
 
     @model_validator(mode="after")
     def _safe(self) -> Self:

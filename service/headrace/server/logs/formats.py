@@ -51,13 +51,19 @@ class _Form(logging.Formatter):
             **(names_of(failure) if failure is not None else {}),
         }
 
-        return {name: self._shown(value) for name, value in known.items() if value not in ("", None)}
+        return {
+            name: self._shown(value) for name, value in known.items() if value not in ("", None)
+        }
 
     def _words(self, record: logging.LogRecord) -> Mapping[str, str]:
         failure = getattr(record, "failure", None)
-        words = words_of(failure) if failure is not None and self._content else {}
 
-        return {name: self._redact(harmless.lines(text)) for name, text in words.items()}
+        if failure is None or not self._content:
+            return {}
+
+        words = words_of(failure).items()
+
+        return {name: self._redact(harmless.lines(text)) for name, text in words}
 
     def _shown(self, value: object) -> object:
         return self._redact(value) if isinstance(value, str) else value
@@ -91,7 +97,9 @@ class ConsoleForm(_Form):
         about = self._about(record).items()
         facts = "".join(f" {name}={harmless.value(value)}" for name, value in about)
         first = f"{_time(record)} {record.levelname:<7} {self._text(record)}{facts}"
-        words = (f"{TITLES[name]}:\n{_indented(text)}" for name, text in self._words(record).items())
+        words = (
+            f"{TITLES[name]}:\n{_indented(text)}" for name, text in self._words(record).items()
+        )
 
         return "\n".join([first, *map(_indented, filter(None, [*words, self._trace(record)]))])
 

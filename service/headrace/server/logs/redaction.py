@@ -12,7 +12,9 @@ _NAMES = re.compile(r"(KEY|TOKEN|TOKENS|SECRET|PASSWORD|CREDENTIALS)$")
 _PATTERNS = (
     re.compile(r"\b(?:sk|pk|rk|gsk|xai|hf|ghp|AKIA|AIza)[-_A-Za-z0-9]{8,}"),
     re.compile(r"(?i)(?<=bearer )[^\s\"',;]+"),
-    re.compile(r"(?i)(?<=key=)(?!…)[^\s&\"',;]+|(?<=token=)[^\s&\"',;]+|(?<=password=)[^\s&\"',;]+"),
+    re.compile(
+        r"(?i)(?<=key=)(?!…)[^\s&\"',;]+|(?<=token=)[^\s&\"',;]+|(?<=password=)[^\s&\"',;]+"
+    ),
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL),
 )
 _MIN_LENGTH = 8

@@ -53,7 +53,9 @@ def sized(text: str, most: int) -> str:
     """The text, or its beginning, in at most `most` bytes of UTF-8."""
     encoded = sound(text).encode()
 
-    return sound(text) if len(encoded) <= most else f"{encoded[: most - 3].decode('utf-8', 'ignore')}…"
+    return (
+        sound(text) if len(encoded) <= most else f"{encoded[: most - 3].decode('utf-8', 'ignore')}…"
+    )
 
 
 def _encoded(text: str) -> int:
