@@ -38,11 +38,9 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
 def text_of(error: BaseException) -> str:
     """An exception's own words, notes included."""
     try:
-        words = str(error)
+        return cut("\n".join([str(error), *map(str, getattr(error, "__notes__", ()))]))
     except Exception:  # noqa: BLE001 - a program's own exception may fail at this too
-        words = "(its text cannot be had)"
-
-    return cut("\n".join([words, *map(str, getattr(error, "__notes__", ()))]))
+        return "(its text cannot be had)"
 
 
 def cut(text: str) -> str:

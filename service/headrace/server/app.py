@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import grpc
 
-from headrace.errors import HeadraceError, UsageError
+from headrace.errors import UsageError
 from headrace.program import Program
 from headrace.runs.causes import told
 from headrace.runs.registry import Registry
@@ -33,11 +33,11 @@ class Server:
     def __init__(self, programs: Iterable[Program], config: Config | None = None) -> None:
         self.config = config or Config()
         self.directory = Directory(self.config)
-        self._redact = own_redactor(self.config.tokens.get_secret_value())
+        redact = own_redactor(self.config.tokens.get_secret_value())
         self.registry = Registry(
             self.config.limits,
             keeps_content=self.directory.anyone_sees_content,
-            tell_cause=self._cause if self.config.dev else lambda failure: "",
+            tell_cause=lambda failure: redact(told(failure)) if self.config.dev else "",
         )
         self._gate = Gate(self.directory.identify)
         self._host, self._port = split_address(self.config.listen)
@@ -51,9 +51,6 @@ class Server:
 
         if self.config.reflects:
             enable_reflection(self._server, [SERVICE])
-
-    def _cause(self, failure: HeadraceError) -> str:
-        return self._redact(told(failure))
 
     @property
     def address(self) -> str:

@@ -11,10 +11,8 @@ import json
 CONTROLS = (
     *range(0x20),
     *range(0x7F, 0xA0),  # C1: some terminals take them as escapes too
-    *range(0x200B, 0x2010),
     *range(0x2028, 0x202F),  # line ends of Unicode's own, and direction overrides
     *range(0x2066, 0x206A),
-    0xFEFF,
 )
 
 SPELLED = {code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in CONTROLS}

@@ -169,8 +169,9 @@ def _details(
     if isinstance(error, RequestInvalid):
         _add(status, _bad_request(error, MAX_DETAILS - status.ByteSize()))
 
-    if cause:
-        room = min(MAX_CAUSE, MAX_DETAILS - 100 - status.ByteSize())
+    room = min(MAX_CAUSE, MAX_DETAILS - 100 - status.ByteSize())
+
+    if cause and room > 0:
         _add(status, details_pb2.DebugInfo(detail=sized(cause, room)))
 
     return bytes(status.SerializeToString(deterministic=True))  # replayed runs give equal bytes

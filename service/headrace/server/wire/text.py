@@ -51,11 +51,10 @@ def ascii_value(text: str) -> str:
 
 def sized(text: str, most: int) -> str:
     """The text, or its beginning, in at most `most` bytes of UTF-8."""
-    encoded = sound(text).encode()
+    whole = sound(text)
+    encoded = whole.encode()
 
-    return (
-        sound(text) if len(encoded) <= most else f"{encoded[: most - 3].decode('utf-8', 'ignore')}…"
-    )
+    return whole if len(encoded) <= most else encoded[: most - 3].decode(errors="ignore") + "…"
 
 
 def _encoded(text: str) -> int:
