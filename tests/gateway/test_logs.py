@@ -72,9 +72,11 @@ def test_a_line_for_people_holds_no_escapes(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_exceptions_are_told_without_their_texts(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "a prompt"
+
     def fail() -> None:
         try:
-            raise ValueError("a prompt")
+            raise ValueError(text)
         except ValueError:
             logger.exception("it failed")
 

@@ -14,6 +14,8 @@ from headrace.mock_lm import MockLM, Reply
 from server.process import Process, serving
 from server.scripted import soon
 
+pytestmark = pytest.mark.timeout(180)
+
 SEVEN = "[[ ## stars ## ]]\n7\n\n[[ ## completed ## ]]"
 WRONG_KEY = {
     "error": {

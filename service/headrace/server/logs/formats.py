@@ -95,7 +95,7 @@ class ConsoleForm(_Form):
     def format(self, record: logging.LogRecord) -> str:
         """See logging.Formatter."""
         about = self._about(record).items()
-        facts = "".join(f" {name}={harmless.value(value)}" for name, value in about)
+        facts = "".join(f" {name}={harmless.quoted(value)}" for name, value in about)
         first = f"{_time(record)} {record.levelname:<7} {self._text(record)}{facts}"
         words = (
             f"{TITLES[name]}:\n{_indented(text)}" for name, text in self._words(record).items()

@@ -31,7 +31,7 @@ def lines(text: str) -> str:
     return "\n".join(text.splitlines()).translate(IN_TEXT)
 
 
-def value(value: object) -> str:
+def quoted(value: object) -> str:
     """A value behind `name=`: in quotes where it could be taken for more than one."""
     text = one_line(str(value))
 
