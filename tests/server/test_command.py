@@ -111,6 +111,7 @@ async def test_the_first_line_says_where_it_serves_and_the_log_how_long_it_took(
     assert json.loads(next(line for line in process.said if '"started"' in line))["duration"] >= 0
 
 
+@pytest.mark.timeout(90)
 async def test_to_people_each_step_is_said_as_it_begins() -> None:
     async with serving(ECHO, "server.hosted:asks", "--dev", OPENAI_API_KEY="k") as process:
         address = await soon(process.address(), within=60)
@@ -206,6 +207,7 @@ async def test_told_to_reload_it_reads_the_principals_again(tmp_path: Path) -> N
         assert (await run(channel, request)).code is StatusCode.UNAUTHENTICATED
 
 
+@pytest.mark.timeout(90)  # one of them imports litellm first
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -232,7 +234,7 @@ async def test_what_is_wrong_is_said_in_one_line_before_it_serves(
     listen = "" if "--listen" in arguments else "127.0.0.1:0"
 
     async with serving(*arguments, listen=listen, OPENAI_API_KEY="") as process:
-        assert await soon(process.ended(), within=60) == 2  # one of them imports litellm first
+        assert await soon(process.ended(), within=60) == 2
 
     [error] = [line for line in process.said if line.startswith("Error: ")]
     assert words in error

@@ -41,7 +41,9 @@ def _laid_out(value: Any) -> Iterator[str]:
             members = [_labelled(one_line(name), one) for name, one in named]
             yield from (line for lines in sorted(members, key=_is_long) for line in lines)
         case list():
-            for item in cast("list[Any]", value):
+            items: list[Any] = value
+
+            for item in items:
                 first, *rest = _laid_out(item)
                 yield f"- {first}"
                 yield from (f"  {line}" for line in rest)
