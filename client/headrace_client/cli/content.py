@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 from google.protobuf import json_format
@@ -41,9 +41,7 @@ def _laid_out(value: Any) -> Iterator[str]:
             members = [_labelled(one_line(name), one) for name, one in named]
             yield from (line for lines in sorted(members, key=_is_long) for line in lines)
         case list():
-            items: list[Any] = value
-
-            for item in items:
+            for item in cast("Sequence[Any]", value):
                 first, *rest = _laid_out(item)
                 yield f"- {first}"
                 yield from (f"  {line}" for line in rest)
