@@ -53,6 +53,7 @@ class HeadraceError(Exception):
         retry_delay: float | None = None,
         violations: Sequence[FieldViolation] = (),
         metadata: Mapping[str, str] | None = None,
+        cause: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -67,6 +68,8 @@ class HeadraceError(Exception):
         """What is wrong with which field, for a malformed request."""
         self.metadata = dict(metadata or {})
         """Further facts, such as the model or the call that failed."""
+        self.cause = cause
+        """What led to it, in lines: exception, model text, provider's words. Only from `serve --dev`."""
         self.usage: Usage | None = None
         """LM work done before the run failed, where the server still knew it."""
 

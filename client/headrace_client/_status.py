@@ -42,6 +42,7 @@ class CallStatus:
     retry_delay: float | None = None
     violations: tuple[FieldViolation, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    cause: str = ""
 
     @property
     def is_cut(self) -> bool:
@@ -58,6 +59,7 @@ class CallStatus:
             retry_delay=self.retry_delay,
             violations=self.violations,
             metadata=self.metadata,
+            cause=self.cause,
         )
 
 
@@ -76,6 +78,7 @@ def status_of(error: AioRpcError) -> CallStatus:
         retry_delay=details.retry_delay or _seconds(trailers.get("headrace-retry-delay-ms", "")),
         violations=details.violations,
         metadata=dict(info.metadata),
+        cause=details.cause,
     )
 
 
@@ -84,6 +87,7 @@ class _Details:
     info: error_details_pb2.ErrorInfo = field(default_factory=error_details_pb2.ErrorInfo)
     retry_delay: float | None = None
     violations: tuple[FieldViolation, ...] = ()
+    cause: str = ""
 
 
 def _details(trailers: Iterable[tuple[str, str | bytes]]) -> _Details:
@@ -97,6 +101,7 @@ def _details(trailers: Iterable[tuple[str, str | bytes]]) -> _Details:
         for part in status.details:
             retry = error_details_pb2.RetryInfo()
             request = error_details_pb2.BadRequest()
+            debug = error_details_pb2.DebugInfo()
 
             if part.Unpack(retry):
                 details.retry_delay = retry.retry_delay.ToTimedelta().total_seconds()
@@ -105,6 +110,8 @@ def _details(trailers: Iterable[tuple[str, str | bytes]]) -> _Details:
                     FieldViolation(violation.field, violation.description)
                     for violation in request.field_violations
                 )
+            elif part.Unpack(debug):
+                details.cause = debug.detail
             else:
                 part.Unpack(details.info)
     except DecodeError:

@@ -242,7 +242,7 @@ class LMError(RunError):
         +-- LMServerError             the provider failed (5xx), after retries
         +-- LMStreamBrokenError       the answer broke off or is malformed
 
-    `detail` may hold what the provider said: internal, shown only in debug settings.
+    `detail` may hold what the provider said: internal, shown only in the log, with `logs.content`.
     """
 
     reason = "LM_UNAVAILABLE"
@@ -255,6 +255,8 @@ class LMError(RunError):
         status_code: int | None = None,
         retry_after: float | None = None,
         detail: str = "",
+        provider_type: str = "",
+        provider_code: str = "",
         metadata: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(
@@ -266,6 +268,10 @@ class LMError(RunError):
         self.retry_after = retry_after
         """Seconds after which the provider asked to be tried again."""
         self.detail = detail
+        self.provider_type = provider_type
+        """The provider's own name for what went wrong, such as "invalid_request_error"; may be empty."""
+        self.provider_code = provider_code
+        """Its code beside it, such as "context_length_exceeded"; may be empty."""
 
 
 class LMNotConfiguredError(LMError, ValueError):

@@ -15,6 +15,7 @@ from starlette.routing import Mount, Route
 from headrace_gateway import openapi
 from headrace_gateway.faults import on_exception, on_headrace_error, on_http_exception
 from headrace_gateway.guard import Guard
+from headrace_gateway.logs import RequestLog
 from headrace_gateway.page import Page
 from headrace_gateway.presence import OpenRequests
 from headrace_gateway.routes import Calls
@@ -43,6 +44,7 @@ def create_app(setup: Setup | None = None, waiting: OpenRequests | None = None) 
             Mount("/", Page()),
         ],
         middleware=[
+            Middleware(RequestLog),
             Middleware(
                 CORSMiddleware,
                 allow_origins=setup.origins,
@@ -53,7 +55,7 @@ def create_app(setup: Setup | None = None, waiting: OpenRequests | None = None) 
             Middleware(Guard, setup=setup),
         ],
         exception_handlers={
-            HeadraceError: on_headrace_error,
+            HeadraceError: on_headrace_error(local=setup.local),
             HTTPException: on_http_exception,
             Exception: on_exception,
         },

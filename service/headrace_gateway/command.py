@@ -6,11 +6,13 @@ import asyncio
 import os
 import socket
 from pathlib import Path
+from typing import get_args
 
 import click
 import grpc
 from headrace_client import tls_credentials
 
+from headrace_gateway.logs import Form, Level, start_logging
 from headrace_gateway.serving import listen, serve
 from headrace_gateway.setup import Setup, is_loopback, split_address
 from headrace_gateway.upstream import Upstream
@@ -32,6 +34,8 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--allow-origin", "origins", multiple=True, metavar="ORIGIN", help="Whose pages may call: https://app.example, or * for any. Repeatable.")  # fmt: skip
 @click.option("--tls-cert", type=FILE, help="Serve HTTPS with this certificate (PEM).")
 @click.option("--tls-key", type=FILE, help="Its key (PEM).")
+@click.option("--log-format", type=click.Choice(get_args(Form)), envvar="HEADRACE_GATEWAY_LOG_FORMAT", show_envvar=True, default="auto", show_default=True, help="auto: console on a terminal, else json.")  # fmt: skip
+@click.option("--log-level", type=click.Choice(get_args(Level)), envvar="HEADRACE_GATEWAY_LOG_LEVEL", show_envvar=True, default="info", show_default=True)  # fmt: skip
 @click.option("--insecure", is_flag=True, help="Let other machines in, whoever they are.")
 def gateway(
     where: str,
@@ -45,6 +49,8 @@ def gateway(
     origins: tuple[str, ...],
     tls_cert: Path | None,
     tls_key: Path | None,
+    log_format: Form,
+    log_level: Level,
     insecure: bool,
 ) -> None:
     """Serve programs over HTTP: JSON, Server-Sent Events, and a page to run them.
@@ -77,7 +83,13 @@ def gateway(
     except ValueError as error:
         raise click.UsageError(f"{error} (--server-tls or --server-ca)") from None
 
-    _run(setup, _listening(host, port), tls_cert, tls_key)
+    listening = _listening(host, port)
+    stop_logging = start_logging(log_format, log_level)
+
+    try:
+        _run(setup, listening, tls_cert, tls_key)
+    finally:
+        stop_logging()
 
 
 def _run(

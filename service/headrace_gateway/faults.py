@@ -23,6 +23,7 @@ from headrace_client import (
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.types import ExceptionHandler
 
 from headrace_gateway.payloads import usage_object
 
@@ -125,8 +126,11 @@ def reason_of(error: HeadraceError) -> str:
             return "SERVER_FAULT"
 
 
-def error_object(error: HeadraceError) -> dict[str, Any]:
-    """An error as JSON: `type`, `reason`, `message`, and what else is known."""
+def error_object(error: HeadraceError, *, local: bool = False) -> dict[str, Any]:
+    """An error as JSON: `type`, `reason`, `message`, and what else is known.
+
+    What a server for developers tells of its cause stays on this machine: `local`.
+    """
     known: dict[str, Any] = {
         "type": "error",
         "reason": reason_of(error),
@@ -138,6 +142,7 @@ def error_object(error: HeadraceError) -> dict[str, Any]:
             {"field": one.field, "description": one.description} for one in error.violations
         ],
         "metadata": dict(sorted(error.metadata.items())),
+        "cause": error.cause if local else "",
         "usage": None if error.usage is None else usage_object(error.usage),
     }
 
@@ -152,7 +157,7 @@ def run_state(error: HeadraceError) -> str:
     return "cancelled" if isinstance(error, RunCancelled) else "failed"
 
 
-def error_response(error: HeadraceError) -> JSONResponse:
+def error_response(error: HeadraceError, *, local: bool = False) -> JSONResponse:
     """An error as the answer to a request."""
     headers: dict[str, str] = {}
 
@@ -164,14 +169,18 @@ def error_response(error: HeadraceError) -> JSONResponse:
     if status == 401:
         headers["www-authenticate"] = "Bearer"
 
-    return JSONResponse(error_object(error), status, headers)
+    return JSONResponse(error_object(error, local=local), status, headers)
 
 
-async def on_headrace_error(request: Request, error: Exception) -> JSONResponse:
+def on_headrace_error(*, local: bool) -> ExceptionHandler:
     """Answers what the server, or the gateway itself, refuses."""
-    assert isinstance(error, HeadraceError)
 
-    return error_response(error)
+    async def answer(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HeadraceError)
+
+        return error_response(error, local=local)
+
+    return answer
 
 
 async def on_http_exception(request: Request, error: Exception) -> JSONResponse:

@@ -158,6 +158,7 @@ class Calls:
             detail=detail,
             requests=self.waiting,
             heartbeat_interval=self.setup.heartbeat_interval,
+            local=self.setup.local,
             is_accepted=is_accepted,
         )
 

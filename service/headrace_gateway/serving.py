@@ -76,7 +76,9 @@ async def serve(
     waiting = OpenRequests()
     config = uvicorn.Config(
         create_app(setup, waiting),
+        log_config=None,  # its lines go where ours go
         log_level="warning",
+        access_log=False,
         lifespan="on",
         ws="none",
         ssl_certfile=certificate,

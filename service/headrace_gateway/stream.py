@@ -89,6 +89,7 @@ class RunResponse(Response):
         detail: Detail,
         requests: OpenRequests,
         heartbeat_interval: float,
+        local: bool,
         is_accepted: bool = False,
     ) -> None:
         """`run` is still to be opened; `opening` is sent before its events.
@@ -101,6 +102,7 @@ class RunResponse(Response):
         self._detail: Detail = detail
         self._requests = requests
         self._heartbeat_interval = heartbeat_interval
+        self._local = local
         self._is_accepted = is_accepted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,7 +115,7 @@ class RunResponse(Response):
                 watch = reader.gone(self._heartbeat_interval)
                 await self._requests.while_there(self._tell(run, reader), watch)
         except HeadraceError as error:
-            await error_response(error)(scope, receive, send)
+            await error_response(error, local=self._local)(scope, receive, send)
         else:
             await self._finish(reader, scope, receive, send)
 
@@ -129,7 +131,8 @@ class RunResponse(Response):
             if not reader.has_begun:
                 raise
 
-            await reader.write(sse.event(error_object(error), self._end_of(error)))
+            told = error_object(error, local=self._local)
+            await reader.write(sse.event(told, self._end_of(error)))
         else:
             await reader.write(sse.done(f"{self._run.run_id}:{END}"))
 

@@ -40,6 +40,8 @@ class Ending:
     retry_delay: float | None = None
     violations: Mapping[str, str] = field(default_factory=dict[str, str])
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    cause: str = ""
+    """What a server for developers tells of what led to it."""
     with_details: bool = True
     """Whether the rich details are sent, beside the plain trailers."""
     after: int | None = None
@@ -84,6 +86,9 @@ class Ending:
                     ]
                 )
             )
+
+        if self.cause:
+            parts.append(error_details_pb2.DebugInfo(detail=self.cause))
 
         packed = [AnyMessage() for _ in parts]
 

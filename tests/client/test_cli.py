@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -112,6 +113,100 @@ def test_away_from_a_terminal_a_run_is_plain_lines(service: ScriptedService) -> 
         3 LM calls, 1 from the cache, 1,234 tokens in, 56 out, $0.0012, 1.2 s
         """
     )
+
+
+def told(status: pb.StatusUpdate, **data: Any) -> pb.StatusUpdate:
+    status.data.update(data)
+
+    return status
+
+
+def test_data_stands_below_the_call_it_is_of(service: ScriptedService) -> None:
+    asked = [
+        {"role": "system", "content": "Answer.\nBriefly."},
+        {"role": "user", "content": "why?"},
+    ]
+    service.events = log(
+        told(start(S.KIND_RUN, "composer"), question="why?"),
+        told(start(S.KIND_LM, "openai/m", call_id=2), messages=asked, options={"n": 1}),
+        told(end(S.KIND_LM, "openai/m", call_id=2), outputs=["Because\x1b[2J."]),
+        told(start(S.KIND_TOOL, "search", call_id=3), query="rivers", tags=[], exact=True),
+        told(end(S.KIND_TOOL, "search", call_id=3, seconds=1.5), outputs=None),
+        prediction(answer="Because."),
+    )
+    result = call(service, "run", "composer", "--data", "--run-id", "r-1")
+
+    assert service.requests_of(pb.RunRequest)[0].options.include_data
+    assert result.stdout == golden(
+        """
+        composer: run r-1
+        openai/m (call 2) takes
+          messages:
+            - role: system
+              content:
+                Answer.
+                Briefly.
+            - content: why?
+              role: user
+          options:
+            n: 1
+        openai/m (call 2) gives
+          outputs:
+            - Because␛[2J.
+        search (call 3) takes
+          exact: true
+          query: rivers
+          tags: []
+        search() took 1.5 s
+        search (call 3) gives
+          outputs: null
+
+        answer:
+        Because.
+        """
+    )
+
+
+def test_data_is_bounded(service: ScriptedService) -> None:
+    long = told(start(S.KIND_TOOL, "search", call_id=3), query="x\n" * 70, text="y" * 2000)
+    service.events = log(long, prediction(answer="Yes."))
+    lines = call(service, "attach", "r-1", "--data").stdout.splitlines()
+
+    assert service.requests_of(pb.AttachRequest)[0].options.include_data
+    assert [len(lines[1]), lines[1][-3:], lines[61]] == [
+        1003,
+        "yy…",
+        "  … 12 more lines; --json shows all",
+    ]
+
+
+def test_data_that_the_server_does_not_show_is_refused_in_a_line(service: ScriptedService) -> None:
+    refused = Ending(StatusCode.PERMISSION_DENIED, "not shown", reason="PERMISSION_DENIED", after=0)
+    service.endings = [refused]
+    result = call(service, "run", "composer", "--data")
+
+    assert (result.exit_code, result.stderr) == (2, "headrace: not shown\n")
+
+
+def test_what_led_to_a_failure_stands_below_its_line(service: ScriptedService) -> None:
+    service.events = service.events[:1]
+    service.endings = [
+        Ending(
+            StatusCode.INTERNAL,
+            "the program raised KeyError",
+            reason="PROGRAM_ERROR",
+            run_state="FAILED",
+            cause="KeyError: 'x'\x1b[2J\nat app.py:3 in forward:\n  return x",
+        )
+    ]
+    result = call(service, "run", "composer")
+
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[1:] == [
+        "  KeyError: 'x'␛[2J",
+        "  at app.py:3 in forward:",
+        "    return x",
+    ]
 
 
 def test_tools_and_repeated_calls_are_lines_too(service: ScriptedService) -> None:

@@ -133,6 +133,62 @@ async def test_a_run_that_fails_says_why(browser: Browser) -> None:
         await expect(page.locator("body")).not_to_contain_text("Traceback")
 
 
+async def test_calls_open_to_what_went_in_and_came_out(browser: Browser) -> None:
+    lm = Faucet(AGENT)
+    lm.open()
+
+    async with (
+        hosted(lm, agent, dev=True) as address,
+        gateway(address) as edge,
+        page_of(browser, f"{edge.url}/#agent") as page,
+    ):
+        await page.get_by_role("button", name="Run").click()
+        await expect(state(page)).to_have_text("Done")
+        asked, tool = (
+            page.locator(f"#timeline li.{kind} details").first for kind in ("lm", "tool")
+        )
+        await asked.locator("summary").click()
+        await expect(asked.get_by_label("takes")).to_contain_text("shallower is the headrace")
+        await expect(asked.get_by_label("gives")).to_contain_text("I need two depths.")
+        await expect(tool.locator("pre").first).to_be_hidden()
+        await tool.locator("summary").click()
+        assert await tool.locator("h3").all_text_contents() == ["place", "outputs"]
+        assert await tool.locator("pre").all_text_contents() == ["weir", "1.4"]
+        await expect(page.locator("#content-hint")).to_be_hidden()
+
+
+async def test_a_server_that_does_not_show_content_is_said_so(
+    browser: Browser, edge: Gateway, lm: Faucet
+) -> None:
+    lm.open()
+
+    async with page_of(browser, f"{edge.url}/#composer") as page:
+        await ask(page)
+        await expect(state(page)).to_have_text("Done")
+        await expect(page.locator("#content-hint")).to_contain_text("headrace serve --dev")
+        await expect(page.locator("#timeline details")).to_have_count(0)
+
+
+@pytest.mark.parametrize("local", [True, False])
+async def test_a_developer_sees_the_cause_on_this_machine(browser: Browser, local: bool) -> None:
+    lm = Faucet({**COMPOSER, "answer": ValueError("boom <b>")})
+    lm.open()
+
+    async with (
+        hosted(lm, composer, dev=True) as address,
+        gateway(address, local=local) as edge,
+        page_of(browser, f"{edge.url}/#composer") as page,
+    ):
+        await ask(page)
+        await expect(state(page)).to_have_text("Failed")
+        cause = page.locator("#cause")
+
+        if local:
+            await expect(cause).to_contain_text("ValueError: boom <b>")
+        else:
+            await expect(cause).to_be_hidden()
+
+
 async def test_every_kind_of_input_has_its_control(browser: Browser, edge: Gateway) -> None:
     async with page_of(browser, f"{edge.url}/#letter") as page:
         await expect(page.get_by_role("heading", level=1)).to_have_text("letter")

@@ -9,6 +9,7 @@ from headrace.lm import LM
 from headrace.module import Module
 from headrace.predict import Predict
 from headrace.program import Program
+from headrace.signatures import InputField, OutputField, Signature
 from headrace.values import Prediction
 from server.scripted import write
 
@@ -49,3 +50,35 @@ nothing = 3
 
 asks = Program(Predict("question -> answer"), name="asks", lm=LM("openai/any"))
 """Asks a provider for which the tests have no key."""
+
+
+class Rate(Signature):
+    """Rates a review."""
+
+    review: str = InputField()
+    stars: int = OutputField(ge=1, le=5)
+
+
+class Rates(Module):
+    """Asks for stars, from a module of its own."""
+
+    def __init__(self) -> None:
+        self.rate = Predict(Rate)
+
+    async def aforward(self, review: str) -> Prediction:
+        return await self.rate.acall(review=review)
+
+
+class Divides(Module):
+    """Raises, given 0."""
+
+    async def aforward(self, by: int) -> Prediction:
+        return Prediction(result=1 / by)
+
+
+divides = Divides()
+seven, refused, stumbling = (
+    Program(Rates(), name=name, lm=LM(f"openai/{name}", retry_delay=0.01))
+    for name in ("seven", "refused", "stumbling")
+)
+"""The same program, with models that the tests play."""

@@ -15,7 +15,7 @@ from grpc import StatusCode
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 from headrace_proto.v1 import headrace_pb2 as pb
 from server.process import serving
-from server.scripted import soon
+from server.scripted import BOUND, soon
 from server.serving import Heard, heard, stub_of
 
 ECHO = "server.hosted:echo"
@@ -59,13 +59,71 @@ async def test_each_line_of_its_log_says_which_run_it_is_about() -> None:
 
     [line] = [line for line in process.said if "run succeeded" in line]
     told = json.loads(line)
-    assert {name: told[name] for name in ("run_id", "program", "attempt", "level")} == {
+    assert told.pop("peer").startswith("127.0.0.1:")
+    assert 0 <= told.pop("first_token") <= told.pop("duration") < BOUND
+    assert told.pop("time") < "9"
+    assert told == {
+        "level": "info",
+        "logger": "headrace.runs",
+        "message": "run succeeded",
         "run_id": "r1",
         "program": "echo",
         "attempt": "1",
-        "level": "info",
+        "state": "SUCCEEDED",
+        "lm_calls": 0,
+        "input_tokens": 0,
+        "output_tokens": 0,
     }
     assert not any("why?" in line for line in process.said)
+
+
+async def test_refused_calls_leave_a_line() -> None:
+    async with serving(ECHO, HEADRACE_TOKENS="ann=a-token-of-ann") as process:
+        async with grpc.aio.insecure_channel(await soon(process.address())) as channel:
+            stub = stub_of(channel)
+            known = (("authorization", "Bearer a-token-of-ann"),)
+            await soon(heard(stub.Run(pb.RunRequest(program="echo"))))
+            await soon(heard(stub.Run(pb.RunRequest(program="echo"), metadata=known)))
+            await soon(heard(stub.Run(pb.RunRequest(program="no\x1b"), metadata=known)))
+
+        await soon(process.says("PROGRAM_NOT_FOUND"))
+
+    lines = [json.loads(line) for line in process.said if '"headrace.refusals"' in line]
+    assert all(line["peer"].startswith("127.0.0.1:") for line in lines)
+    assert [
+        tuple(line.get(name) for name in ("reason", "method", "principal", "program"))
+        for line in lines
+    ] == [
+        ("UNAUTHENTICATED", "Run", None, None),
+        ("INPUT_INVALID", "Run", "ann", "echo"),
+        ("PROGRAM_NOT_FOUND", "Run", "ann", "no\x1b"),
+    ]
+
+
+async def test_the_first_line_says_where_it_serves_and_the_log_how_long_it_took() -> None:
+    async with serving(ECHO, "--log-level", "debug", "--log-format", "json") as process:
+        address = await soon(process.address())
+        await soon(process.says('"started"'))
+
+    steps = [line for line in process.said if "loading program" in line]
+    assert f"serving echo on {address}" in process.said
+    assert [json.loads(line)["level"] for line in steps] == ["debug"]
+    assert json.loads(next(line for line in process.said if '"started"' in line))["duration"] >= 0
+
+
+@pytest.mark.timeout(90)
+async def test_to_people_each_step_is_said_as_it_begins() -> None:
+    async with serving(ECHO, "server.hosted:asks", "--dev", OPENAI_API_KEY="k") as process:
+        address = await soon(process.address(), within=60)
+
+    loud, *steps = process.said[: process.said.index(f"serving echo, asks on {address}")]
+    assert loud.startswith("DEVELOPMENT MODE (dev): ")
+    assert steps == [
+        f"loading program {ECHO}",
+        "loading program server.hosted:asks",
+        "loading the LM library, which takes a few seconds",
+        "checking openai/any of asks, predictor self",
+    ]
 
 
 async def test_told_to_end_it_is_gone_at_once_when_nothing_runs() -> None:
@@ -149,6 +207,7 @@ async def test_told_to_reload_it_reads_the_principals_again(tmp_path: Path) -> N
         assert (await run(channel, request)).code is StatusCode.UNAUTHENTICATED
 
 
+@pytest.mark.timeout(90)  # one of them imports litellm first
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -165,6 +224,7 @@ async def test_told_to_reload_it_reads_the_principals_again(tmp_path: Path) -> N
             [ECHO, "--tls-key", "absent.pem", "--tls-certificate", "absent.pem"],
             "tls.certificate absent.pem: No such",
         ),
+        ([ECHO, "--dev", "--listen", "0.0.0.0:0"], "dev: 0.0.0.0:0 can be reached from elsewhere"),
         ([ECHO, "--config", "absent.toml"], "config file absent.toml: No such file"),
     ],
 )
@@ -174,7 +234,7 @@ async def test_what_is_wrong_is_said_in_one_line_before_it_serves(
     listen = "" if "--listen" in arguments else "127.0.0.1:0"
 
     async with serving(*arguments, listen=listen, OPENAI_API_KEY="") as process:
-        assert await soon(process.ended(), within=25) == 2  # one of them imports litellm first
+        assert await soon(process.ended(), within=60) == 2
 
     [error] = [line for line in process.said if line.startswith("Error: ")]
     assert words in error

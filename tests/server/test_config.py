@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from headrace.errors import UsageError
-from headrace.server.config import Config, load_config
+from headrace.server.config import Config, Logs, load_config
 from headrace.server.config.command import config, described
 
 HASH = "sha256:" + "a" * 64
@@ -134,3 +134,54 @@ def test_flags_that_make_no_sense_end_with_usage(flags: list[str]) -> None:
 
     assert printed.exit_code == 2
     assert "Error: " in printed.output
+
+
+# For developers
+
+
+def test_dev_opens_what_nobody_has_set(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_text('[logs]\nformat = "json"\n')
+    monkeypatch.setenv("HEADRACE_DEV", "true")
+    loaded = load_config(file)
+    logs = loaded.config.logs
+
+    assert (loaded.config.include_data, logs.content, logs.format) == (True, True, "json")
+    assert loaded.origins == {
+        "logs.format": str(file),
+        "dev": "HEADRACE_DEV",
+        "include_data": "dev",
+        "logs.content": "dev",
+    }
+    assert Config(dev=True, logs=Logs(level="debug")).logs == Logs(
+        format="console", level="debug", content=True
+    )
+
+
+def test_dev_says_where_it_is_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    printed = CliRunner().invoke(config, ["--dev"])
+    lines = [" ".join(line.split()) for line in printed.output.splitlines()]
+
+    assert {"dev = true # flags", "include_data = true # dev", "logs.content = true # dev"} <= {
+        *lines
+    }
+
+
+@pytest.mark.parametrize("value", ["false", "0", "off"])
+def test_dev_that_is_off_opens_nothing(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADRACE_DEV", value)
+
+    assert load_config().config == Config()
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:1", ":1", "[::]:1", "192.0.2.1:1"])
+def test_dev_is_refused_beyond_loopback_whatever_else_is_set(file: Path, listen: str) -> None:
+    told = refused(file, f'dev = true\ninsecure = true\nlisten = "{listen}"\n')
+
+    assert told == (
+        f"dev: {listen} can be reached from elsewhere, and dev shows prompts and exceptions to "
+        "whoever calls: listen on 127.0.0.1, or leave dev out"
+    )
+
+
+def test_dev_wants_yes_or_no(file: Path) -> None:
+    assert refused(file, 'dev = "maybe"\n').startswith(f"dev (from {file}): ")

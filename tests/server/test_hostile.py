@@ -49,6 +49,9 @@ class FakeContext:
     def __init__(self) -> None:
         self.code = "OK"
 
+    def peer(self) -> str:
+        return "ipv6:%5B::1%5D:50051"
+
     def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
         return ()
 

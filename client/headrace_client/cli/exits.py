@@ -1,5 +1,7 @@
 """How a command ends: its exit code, and one line on what went wrong and what to do about it.
 
+Below that line, indented, stands what led to it, where the server tells: `serve --dev`.
+
 0    it worked
 1    the run failed
 2    the request is wrong: usage, inputs, names, credentials
@@ -10,6 +12,7 @@
 from __future__ import annotations
 
 import functools
+import textwrap
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import NoReturn, ParamSpec, TypeVar
@@ -26,7 +29,7 @@ from headrace_client import (
     ServerUnreachable,
     Unauthenticated,
 )
-from headrace_client.cli.clean import one_line
+from headrace_client.cli.clean import clean, one_line
 from headrace_client.cli.wording import usage_line
 
 P = ParamSpec("P")
@@ -46,9 +49,12 @@ ADVICE: dict[type[HeadraceError], str] = {
 }
 
 
-def leave(message: str, code: int) -> NoReturn:
-    """Ends the command with a line on standard error."""
+def leave(message: str, code: int, cause: str = "") -> NoReturn:
+    """Ends the command with a line on standard error, and what led to it below."""
     click.echo(f"headrace: {message}", err=True)
+
+    if cause:
+        click.echo(textwrap.indent(clean(cause), "  "), err=True)
 
     raise click.exceptions.Exit(code)
 
@@ -72,7 +78,7 @@ def reporting(command: Callable[P, T]) -> Callable[P, T]:
         try:
             return command(*args, **kwargs)
         except HeadraceError as error:
-            leave(line_of(error), exit_code(error))
+            leave(line_of(error), exit_code(error), error.cause)
         except UnicodeEncodeError:
             leave("an argument is no valid text", REFUSED)
 

@@ -35,6 +35,12 @@ def with_view(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="SELECTOR",
             help="Stream this field only, as predictor.field; '*' for all. Repeatable.",
         ),
+        click.option(
+            "--data",
+            "include_data",
+            is_flag=True,
+            help="Prompts, completions, arguments and results too, where the server shows them.",
+        ),
     )
 
     for option in options:
@@ -62,13 +68,14 @@ def run(
     labels: Sequence[str],
     as_json: bool,
     quiet: bool,
+    include_data: bool,
     **options: Any,
 ) -> None:
     """Run PROGRAM and watch it.
 
     Inputs are KEY=VALUE, KEY=@FILE, or KEY=- for standard input. Ctrl-C stops the run.
     """
-    view = view_of(as_json, quiet)
+    view = view_of(as_json, quiet, include_data)
     from_json = written.from_json(inputs_json) if inputs_json is not None else {}
 
     async def go() -> None:
@@ -77,7 +84,13 @@ def run(
             all_labels = dict(map(_label, labels))
 
             with usage_errors():
-                stream = client.run(program, inputs=inputs, labels=all_labels, **options)
+                stream = client.run(
+                    program,
+                    inputs=inputs,
+                    labels=all_labels,
+                    include_data=include_data,
+                    **options,
+                )
 
             await watch(stream, view, stops=True)
 
@@ -91,15 +104,23 @@ def run(
 @with_target
 @reporting
 def attach(
-    target: Target, run_id: str, after: int, as_json: bool, quiet: bool, fields: Sequence[str]
+    target: Target,
+    run_id: str,
+    after: int,
+    as_json: bool,
+    quiet: bool,
+    include_data: bool,
+    fields: Sequence[str],
 ) -> None:
     """Watch a run that exists, live or ended, from its start. Ctrl-C lets it go on."""
-    view = view_of(as_json, quiet)
+    view = view_of(as_json, quiet, include_data)
 
     async def go() -> None:
         async with target.client() as client:
             with usage_errors():
-                stream = client.attach(run_id, after_sequence=after, fields=fields)
+                stream = client.attach(
+                    run_id, after_sequence=after, fields=fields, include_data=include_data
+                )
 
             await watch(stream, view, stops=False)
 
@@ -120,10 +141,13 @@ def cancel(target: Target, run_id: str, reason: str) -> None:
     click.echo(f"run {run_id}: {state}")
 
 
-def view_of(as_json: bool, quiet: bool) -> View:
-    """The view that the options and the terminal ask for."""
+def view_of(as_json: bool, quiet: bool, data: bool) -> View:
+    """The view that the options and the terminal ask for. Data has no room on a board."""
     if as_json and quiet:
         raise click.UsageError("--json and --quiet exclude each other")
+
+    if quiet and data:
+        raise click.UsageError("--data and --quiet exclude each other")
 
     if as_json:
         return JsonView()
@@ -132,8 +156,9 @@ def view_of(as_json: bool, quiet: bool) -> View:
         return QuietView(exact=not sys.stdout.isatty())
 
     console = Console(highlight=False)
+    has_board = console.is_terminal and not console.is_dumb_terminal and not data
 
-    return LiveView(console) if console.is_terminal and not console.is_dumb_terminal else LineView()
+    return LiveView(console) if has_board else LineView()
 
 
 async def watch(stream: RunStream, view: View, *, stops: bool) -> None:

@@ -12,6 +12,7 @@ from headrace_client import Prediction, StatusUpdate, StreamEvent, Token, output
 from headrace_client._text import Transcript
 from headrace_client.cli.board import failure_text
 from headrace_client.cli.clean import clean, one_line
+from headrace_client.cli.content import content_lines
 from headrace_client.cli.wording import field_label, message_json, seconds, usage_line, value_text
 
 
@@ -96,6 +97,9 @@ class LineView(Printed):
                 self._take(event.token)
             case "status":
                 for line in status_lines(event.status, event.run_id):
+                    click.echo(line)
+
+                for line in content_lines(event.status):
                     click.echo(line)
             case "prediction":
                 click.echo("\n" + prediction_text(event.prediction))

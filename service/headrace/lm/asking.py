@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
@@ -16,6 +17,8 @@ from headrace.lm.costs import usage_of
 from headrace.lm.deadlines import Deadlines, Total
 from headrace.lm.retries import Retries
 from headrace.lm.routes import Route
+
+logger = logging.getLogger("headrace.lm")
 
 Ask: TypeAlias = Callable[[Route, Sequence[Message], Assembly, Deadlines, str], Awaitable[None]]
 """An engine: asks once, feeds the assembly, raises an LMError."""
@@ -66,8 +69,10 @@ class Question:
                     return self._completion(assembly, lm, records)
                 except LMError as error:
                     pause = self.retries.pause(attempt, error, total.remaining)
+                    pause = None if assembly.emitted else pause
+                    _report(error, lm, pause)
 
-                    if pause is None or assembly.emitted:
+                    if pause is None:
                         raise
 
                     records.failed(error)
@@ -82,6 +87,15 @@ class Question:
         lm = replace(lm, finish_reason=choices[0].finish_reason)
 
         return Completion(choices, usage, assembly.served_by or self.route.provider.model, lm)
+
+
+def _report(error: LMError, lm: LmCall, pause: float | None) -> None:
+    """Logs an attempt that failed: the run may recover, and then nothing else tells of it."""
+    ending = "" if pause is None else f"; trying again in {pause:.1f} s"
+    facts = {"model": lm.model, "engine": lm.engine, "lm_attempt": lm.attempt}
+    logger.info(
+        "LM attempt failed: %s%s", error.message, ending, extra={"failure": error, "facts": facts}
+    )
 
 
 def _engine(name: str) -> Ask:

@@ -1,7 +1,7 @@
 """From what a provider says to an error of ours.
 
-Messages are ours alone. What the provider wrote goes into `detail`, which stays in the process: it
-may quote the prompt, or a key.
+Messages are ours alone. The provider's type and code are kept as names; what it wrote goes into
+`detail`, which stays in the process: it may quote the prompt, or a key.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from headrace.errors import (
     LMTransportError,
     LMUnsupportedError,
 )
+from headrace.lm.naming import names_in
 from headrace.lm.shapes import mapping
 
 DETAIL_LIMIT = 2000
@@ -53,10 +54,12 @@ def refused(
     *,
     model: str,
     headers: Mapping[str, str] | None = None,
+    body: object = None,
 ) -> LMError:
     """The error for an HTTP status, or for the same number inside a stream.
 
-    `said` is the provider's body or message; only its kind is taken from it.
+    `said` is the provider's body or message; only its kind is taken from it, and the names in it
+    unless the `body` itself is at hand.
     """
     kind, text = _kind(status, said)
 
@@ -66,6 +69,7 @@ def refused(
         status_code=status,
         retry_after=retry_after(headers or {}),
         detail=said[:DETAIL_LIMIT],
+        **names_in(body or said),
     )
 
 
@@ -106,17 +110,17 @@ def said_in_stream(error: object, *, model: str) -> LMError:
         status = str(fields.get(name, ""))
 
         if status.isdecimal() and 400 <= int(status) <= 599:
-            return refused(int(status), said, model=model)
+            return refused(int(status), said, model=model, body=fields)
 
     if "rate_limit" in said or "rate limit" in said.lower():
-        return refused(429, said, model=model)
+        return refused(429, said, model=model, body=fields)
 
     kind, text = _kind(400, said)
 
     if kind is LMRequestRejectedError and "invalid_request" not in said:
         kind, text = LMServerError, "the provider reported an error inside its answer"
 
-    return kind(text, model=model, detail=said[:DETAIL_LIMIT])
+    return kind(text, model=model, detail=said[:DETAIL_LIMIT], **names_in(fields))
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

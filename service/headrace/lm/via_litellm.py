@@ -155,7 +155,13 @@ def _translated(
     for one in chain:
         match one:
             case httpx.HTTPStatusError(response=response):
-                return refused(response.status_code, said, model=model, headers=response.headers)
+                return refused(
+                    response.status_code,
+                    said,
+                    model=model,
+                    headers=response.headers,
+                    body=_body(response),
+                )
             case httpx.ConnectTimeout() | httpx.PoolTimeout():
                 return LMTimeoutError("connect", deadlines.connect, model=model)
             case httpx.TransportError() | aiohttp.ClientError():
@@ -167,6 +173,14 @@ def _translated(
                 pass
 
     return _reported(chain[-1], said, model)
+
+
+def _body(response: httpx.Response) -> str:
+    """The body of a refusal, where litellm has read it."""
+    try:
+        return response.text
+    except httpx.ResponseNotRead:
+        return ""
 
 
 def _at_bottom(chain: Sequence[Exception], error: Exception) -> Exception:

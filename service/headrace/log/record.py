@@ -57,6 +57,8 @@ class RunLog:
         self._waiting: set[asyncio.Future[None]] = set()
         self._patient: set[asyncio.Future[None]] = set()
         self._cursors: set[Cursor] = set()
+        self.first_token_time: float | None = None
+        """When the first text came, in seconds since the epoch."""
         self.merges = merges
         """Whether adjacent tokens become one: what comes together may then be recorded together."""
         self._settled = 0  # entries at the front that no merging looks at again
@@ -99,11 +101,14 @@ class RunLog:
                 return 0
 
             sequence = self._last = self._last + 1
-            self._entries.append(Entry(sequence, time.time(), event))
+            now = time.time()
+            self._entries.append(Entry(sequence, now, event))
             self._bytes += size
 
             if not text:
                 self._last_other = sequence
+            elif self.first_token_time is None:
+                self.first_token_time = now
 
             if self.merges and len(self._entries) >= self._due:
                 self._merge()

@@ -46,6 +46,8 @@ class Order:
     """Checked and coerced, defaults filled in."""
     principal: str = ""
     """Who asks; run ids are scoped to it."""
+    peer: str = ""
+    """Where the caller is, for logs."""
     run_id: str = ""
     """Empty = the registry picks one."""
     timeout: float | None = None

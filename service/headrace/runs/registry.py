@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import logging
 import re
 import uuid
 from collections.abc import Callable
 
-from headrace.context.portal import zombie_threads
 from headrace.errors import (
     FieldViolation,
+    HeadraceError,
     RequestInvalid,
     RunCancelled,
     RunIdReused,
@@ -26,10 +25,9 @@ from headrace.runs.about import about
 from headrace.runs.admission import Admission
 from headrace.runs.hosted import Order
 from headrace.runs.limits import Limits
-from headrace.runs.run import Run, RunKey, RunState
+from headrace.runs.reporting import report
+from headrace.runs.run import Run, RunKey
 from headrace.runs.store import MemoryStore, RunStore
-
-logger = logging.getLogger("headrace.runs")
 
 STOP_WAIT = 6.0
 """Seconds to wait for a stopped run to be over; longer than a program is given to unwind."""
@@ -41,6 +39,7 @@ class Registry:
     """Starts, joins, finds, cancels and drains runs.
 
     keeps_content: whether runs that start now record the inputs and outputs of their calls.
+    tell_cause: what readers may be told of the cause of a failure, beside its message.
     """
 
     def __init__(
@@ -49,6 +48,7 @@ class Registry:
         store: RunStore | None = None,
         *,
         keeps_content: Callable[[], bool] = lambda: False,
+        tell_cause: Callable[[HeadraceError], str] = lambda failure: "",
     ) -> None:
         self.limits = limits or Limits()
         self.store: RunStore = store or MemoryStore(self.limits)
@@ -56,6 +56,7 @@ class Registry:
         self._live: set[Run] = set()
         self._farewells: set[asyncio.Task[None]] = set()
         self._keeps_content = keeps_content
+        self._tell_cause = tell_cause
         self._context = contextvars.copy_context()
 
     @property
@@ -83,6 +84,7 @@ class Registry:
             order,
             self.limits,
             keeps_content=self._keeps_content(),
+            tell_cause=self._tell_cause,
             when_over=self._take_leave,
         )
         kept = await self.store.add(run)
@@ -191,7 +193,7 @@ class Registry:
 
     async def _settle(self, run: Run) -> None:
         about.set(run.about)
-        _report(run)
+        report(run)
         run.settle()
         following = self._admission.leave(run, begun=run.begun)
 
@@ -214,20 +216,6 @@ async def _over(runs: list[Run], timeout: float) -> None:
 
         for wait in late:
             wait.cancel()
-
-
-def _report(run: Run) -> None:
-    """Logs how a run ended; the cause of a defect in the program with its traceback."""
-    if run.failure is None:
-        logger.info("run succeeded")
-    elif run.state is RunState.CANCELLED:
-        logger.info("%s", run.failure.message)
-    else:
-        cause = run.failure.__cause__
-        logger.error("run failed: %s", run.failure.message, exc_info=cause)
-
-    if zombies := zombie_threads():
-        logger.warning("zombie_threads: %d, of sync code that has outlived its run", zombies)
 
 
 def _order_of(run: Run) -> tuple[float, str]:

@@ -47,6 +47,7 @@ class Ending:
     failure: HeadraceError | None = None
     result: Result | None = None
     usage: Usage = field(default_factory=Usage)
+    cause: str = ""
 
 
 class Run:
@@ -59,6 +60,7 @@ class Run:
         limits: Limits,
         *,
         keeps_content: bool = False,
+        tell_cause: Callable[[HeadraceError], str] = lambda failure: "",
         when_over: Callable[[Run], object] = lambda run: None,
     ) -> None:
         self.key = key
@@ -66,6 +68,7 @@ class Run:
         self.revision = order.program.revision
         self.digest = order.digest
         self.labels: Mapping[str, str] = order.labels
+        self.peer = order.peer
         self.linger = limits.default_linger if order.linger is None else order.linger
         """Seconds the run outlives its last reader."""
         self.timeout = limits.max_timeout if order.timeout is None else order.timeout
@@ -83,6 +86,7 @@ class Run:
             prepare=with_content if keeps_content else without_content,
         )
         self._limits = limits
+        self._tell_cause = tell_cause
         self._loop = asyncio.get_running_loop()
         self._execution: Execution | None = Execution(
             self._work(order),
@@ -132,6 +136,11 @@ class Run:
     def failure(self) -> HeadraceError | None:
         """Why it failed or was cancelled, once it is over."""
         return self._outcome().failure if self.over else None
+
+    @property
+    def cause(self) -> str:
+        """What its readers may be told of why it failed, beside the message; mostly nothing."""
+        return self._outcome().cause if self.over else ""
 
     @property
     def result(self) -> Result | None:
@@ -196,7 +205,7 @@ class Run:
         self._deadline.cancel()
         outcome = self._outcome()
         result = None if outcome.result is None else replace(outcome.result, value=None)
-        self._ending = Ending(bare(outcome.failure), result, outcome.usage)
+        self._ending = Ending(bare(outcome.failure), result, outcome.usage, outcome.cause)
         self._execution = None
         self.end_time = time.time()
         self.expire_time = self.end_time + self._limits.retention
@@ -208,8 +217,9 @@ class Run:
             return self._ending
 
         failure = None if execution.result is not None else execution.error
+        cause = self._tell_cause(failure) if failure is not None and self.over else ""
 
-        return Ending(failure, execution.result, execution.usage)
+        return Ending(failure, execution.result, execution.usage, cause)
 
     def _work(self, order: Order) -> Work:
         """What the program has to do, with outputs that will surely reach a reader."""

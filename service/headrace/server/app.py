@@ -10,10 +10,12 @@ import grpc
 
 from headrace.errors import UsageError
 from headrace.program import Program
+from headrace.runs.causes import told
 from headrace.runs.registry import Registry
 from headrace.server.access import Directory, Refusal
 from headrace.server.config import Config
 from headrace.server.listen import channel_options, join_address, split_address
+from headrace.server.logs import own_redactor
 from headrace.server.rpc import Gate
 from headrace.server.servicer import SERVICE, Servicer
 from headrace.server.standard import HEALTH, Health, enable_reflection
@@ -31,8 +33,11 @@ class Server:
     def __init__(self, programs: Iterable[Program], config: Config | None = None) -> None:
         self.config = config or Config()
         self.directory = Directory(self.config)
+        redact = own_redactor(self.config.tokens.get_secret_value())
         self.registry = Registry(
-            self.config.limits, keeps_content=self.directory.anyone_sees_content
+            self.config.limits,
+            keeps_content=self.directory.anyone_sees_content,
+            tell_cause=lambda failure: redact(told(failure)) if self.config.dev else "",
         )
         self._gate = Gate(self.directory.identify)
         self._host, self._port = split_address(self.config.listen)

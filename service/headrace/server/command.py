@@ -25,7 +25,8 @@ from headrace.server.config import Config
 from headrace.server.config.flags import config_options
 from headrace.server.config.sources import Loaded
 from headrace.server.loading import check_lms, load_programs
-from headrace.server.logs import start_logging
+from headrace.server.logs import own_redactor, start_logging
+from headrace.server.starting import Steps
 
 logger = logging.getLogger("headrace.server")
 
@@ -35,7 +36,9 @@ logger = logging.getLogger("headrace.server")
 def serve(loaded: Loaded) -> None:
     """Serves programs over gRPC. PROGRAM is module:attribute, or name=module:attribute."""
     config = loaded.config
-    stop_logging = start_logging(config.logs, config.tokens.get_secret_value().split("="))
+    redact = own_redactor(config.tokens.get_secret_value())
+    stop_logging = start_logging(config.logs, redact)
+    steps = Steps(dev=config.dev)
 
     try:
         lms.configure_history(0)
@@ -48,27 +51,28 @@ def serve(loaded: Loaded) -> None:
             raise UsageError("no programs to serve; name one as module:attribute")
 
         with asyncio.Runner(loop_factory=_loop_factory(config.event_loop)) as runner:
-            runner.run(_serve(load_programs(config.programs), config))
+            runner.run(_serve(load_programs(config.programs, steps), config, steps))
     except HeadraceError as error:
-        raise click.UsageError(error.message) from error
+        raise click.UsageError(redact(error.message)) from error
     finally:
         stop_logging()
 
 
-async def _serve(programs: Sequence[Program], config: Config) -> None:
+async def _serve(programs: Sequence[Program], config: Config, steps: Steps) -> None:
     server = Server(programs, config)
     told = asyncio.Event()
     _listen_to_signals(told, server)
     address = server.bind()
 
     if any(program.predictors for program in programs):
+        steps("loading the LM library, which takes a few seconds")
         await asyncio.to_thread(lms.preload().join)
 
-    await check_lms(programs)
+    await check_lms(programs, steps)
     _settle_garbage_collector()
     await server.start()
     names = ", ".join(program.name for program in programs)
-    click.echo(f"serving {names} on {address}", err=True)
+    steps.done(f"serving {names} on {address}")
     await told.wait()
     logger.info("draining; a second signal ends at once")
     await server.drain(config.drain_timeout)

@@ -6,8 +6,9 @@ import copy
 import importlib
 import logging
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 from headrace.errors import LMError, UsageError
 from headrace.module import Module
@@ -15,15 +16,22 @@ from headrace.program import Program
 
 logger = logging.getLogger("headrace.server")
 
+Tell: TypeAlias = Callable[[str], object]
+"""Is told of each step before it begins."""
 
-def load_programs(specs: Iterable[str]) -> list[Program]:
+
+def _to_nobody(step: str) -> None:
+    pass
+
+
+def load_programs(specs: Iterable[str], tell: Tell = _to_nobody) -> list[Program]:
     """Imports programs, with the current directory on the path. Raises UsageError in one line."""
     here = str(Path.cwd())
 
     if here not in sys.path:
         sys.path.insert(0, here)
 
-    programs = list(_load_all(specs))
+    programs = list(_load_all(specs, tell))
     names = [program.name for program in programs]
     twice = sorted({name for name in names if names.count(name) > 1})
 
@@ -33,7 +41,7 @@ def load_programs(specs: Iterable[str]) -> list[Program]:
     return programs
 
 
-async def check_lms(programs: Iterable[Program]) -> None:
+async def check_lms(programs: Iterable[Program], tell: Tell = _to_nobody) -> None:
     """Raises UsageError, in one line, for an LM that cannot be asked, such as one without a key.
 
     A predictor without an LM is only logged: its program may bring one in when it runs.
@@ -44,14 +52,17 @@ async def check_lms(programs: Iterable[Program]) -> None:
                 logger.warning("%s: %s has no LM, and --lm is not given", program.name, predictor)
                 continue
 
+            tell(f"checking {lm.model} of {program.name}, predictor {predictor}")
+
             try:
                 await lm.check()
             except LMError as error:
                 raise UsageError(f"program {program.name}: {error.message}") from error
 
 
-def _load_all(specs: Iterable[str]) -> Iterator[Program]:
+def _load_all(specs: Iterable[str], tell: Tell) -> Iterator[Program]:
     for spec in specs:
+        tell(f"loading program {spec}")
         name, _, path = spec.rpartition("=")
         yield _hosted(_attribute(path), name, path)
 

@@ -18,10 +18,11 @@ import grpc
 from google.protobuf.message import Message
 from grpc.aio import AbortError, ServicerContext
 
-from headrace.errors import HeadraceError
+from headrace.errors import HeadraceError, RequestRefused
 from headrace.runs.about import about
 from headrace.server.config import Principal
 from headrace.server.faults import ServerFault
+from headrace.server.refusals import peer_of, report_refusal
 from headrace.server.wire.requests import parse
 from headrace.server.wire.status import Status, status_of
 
@@ -39,6 +40,8 @@ class Call(Generic[Req]):
     request: Req
     context: Context
     principal: Principal
+    peer: str = ""
+    """Where the caller is."""
     facts: dict[str, str] = field(default_factory=dict[str, str])
     """What is known of it so far: run_id, program. Goes into the details of an error."""
     trailers: dict[str, str] = field(default_factory=dict[str, str])
@@ -60,9 +63,11 @@ class RunOver(Exception):
     time it would gather frames.
     """
 
-    def __init__(self, failure: HeadraceError) -> None:
+    def __init__(self, failure: HeadraceError, cause: str = "") -> None:
         super().__init__(failure.message)
         self.failure = failure
+        self.cause = cause
+        """What the caller may be told of what led to it."""
 
 
 Unary: TypeAlias = Callable[[Call[Any]], Awaitable[Message]]
@@ -142,17 +147,23 @@ class Gate:
     ) -> T:
         facts: dict[str, str] = {}
         trailers: dict[str, str] = {}
+        peer, request = peer_of(context), None
         about.set(facts)
 
         try:
             principal = self._identify(context)
             about.set(ChainMap(facts, {"principal": principal.name}))
-            return await answer(Call(parse(kind, payload), context, principal, facts, trailers))
+            request = parse(kind, payload)
+            return await answer(Call(request, context, principal, peer, facts, trailers))
         except (AbortError, grpc.aio.InternalError):
             raise
         except RunOver as over:
-            await _abort(context, status_of(over.failure, facts, trailers))
+            await _abort(context, status_of(over.failure, facts, trailers, over.cause))
         except HeadraceError as error:
+            if isinstance(error, RequestRefused):
+                method = kind.DESCRIPTOR.name.removesuffix("Request")
+                report_refusal(error, method, peer, getattr(request, "program", ""))
+
             await _abort(context, status_of(error, facts, trailers))
         except Exception:
             fault = ServerFault(uuid.uuid4().hex[:12])

@@ -38,6 +38,11 @@ SERVICE = pb.DESCRIPTOR.services_by_name["HeadraceService"].full_name
 MAX_STREAM_AGE = 1800.0
 """Seconds after which a stream is ended so that its reader may be moved."""
 
+NO_DATA = (
+    "options.include_data: this server does not show call data to you; serve --dev shows it on "
+    "loopback, include_data = true to a principal"
+)
+
 
 class Servicer:
     """Serves programs from a registry."""
@@ -162,7 +167,7 @@ class Servicer:
         self, call: Call[pb.GetServerInfoRequest]
     ) -> pb.GetServerInfoResponse:
         """Version, features and limits."""
-        return records.server_message(self._limits)
+        return records.server_message(self._limits, shows_data=call.principal.include_data)
 
     def _order(
         self,
@@ -184,6 +189,7 @@ class Servicer:
             program,
             self._inputs(request, program),
             principal=call.principal.name,
+            peer=call.peer,
             run_id=request.run_id,
             timeout=requests.start_timeout(request, self._limits),
             linger=requests.start_linger(request, self._limits),
@@ -201,7 +207,7 @@ class Servicer:
 
     def _options(self, call: Call[Any], options: pb.StreamOptions) -> ReaderOptions:
         if options.include_data and not call.principal.include_data:
-            raise PermissionRefused("options.include_data: not allowed to this caller")
+            raise PermissionRefused(NO_DATA)
 
         return reader_options(options, self._limits)
 
@@ -269,4 +275,4 @@ def _conclude(call: Call[Any], run: Run) -> None:
     call.trailers["headrace-last-sequence"] = str(run.log.last_sequence)
 
     if run.failure is not None:
-        raise RunOver(run.failure)
+        raise RunOver(run.failure, run.cause)

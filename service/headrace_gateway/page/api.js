@@ -22,15 +22,24 @@ export async function programs() {
   return (await answer("v1/programs")).programs;
 }
 
+/** Finds out whether this server shows the content of calls to whoever looks on, and asks for it then. */
+export async function askForContent() {
+  const { features } = await answer("v1/server");
+
+  options.include_data = features.includes("include-data");
+
+  return options.include_data;
+}
+
 export function cancel(runId) {
   return answer(`v1/runs/${encodeURIComponent(runId)}/cancel`, post({ reason: "stopped on the page" }));
 }
 
 /** Starts a run, or joins it where it exists: asking twice does no more than asking once. */
 export function stream(program, inputs, runId, signal) {
-  const options = { ...OPTIONS, run_id: runId };
+  const asked = query({ ...options, run_id: runId });
 
-  return ask(`v1/programs/${encodeURIComponent(program)}/stream?${query(options)}`, {
+  return ask(`v1/programs/${encodeURIComponent(program)}/stream?${asked}`, {
     ...post(inputs),
     signal,
   });
@@ -40,31 +49,31 @@ export function stream(program, inputs, runId, signal) {
 export function events(runId, lastEventId, signal) {
   const headers = lastEventId ? { "last-event-id": lastEventId } : {};
 
-  return ask(`v1/runs/${encodeURIComponent(runId)}/events?${query(OPTIONS)}`, { headers, signal });
+  return ask(`v1/runs/${encodeURIComponent(runId)}/events?${query(options)}`, { headers, signal });
 }
 
 export function setToken(token) {
   sessionStorage.setItem(TOKEN, token);
 }
 
-const OPTIONS = { status_detail: "all", merge_interval: MERGE_SECONDS };
+const options = { status_detail: "all", merge_interval: MERGE_SECONDS, include_data: false };
 
-function query(options) {
-  return new URLSearchParams(options).toString();
+function query(asked) {
+  return new URLSearchParams(asked).toString();
 }
 
 function post(body) {
   return { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
 }
 
-async function answer(path, options) {
-  return (await ask(path, options)).json();
+async function answer(path, request) {
+  return (await ask(path, request)).json();
 }
 
-async function ask(path, options = {}) {
+async function ask(path, request = {}) {
   const token = sessionStorage.getItem(TOKEN);
-  const headers = { ...options.headers, ...(token ? { authorization: `Bearer ${token}` } : {}) };
-  const response = await fetch(path, { ...options, headers, cache: "no-store" });
+  const headers = { ...request.headers, ...(token ? { authorization: `Bearer ${token}` } : {}) };
+  const response = await fetch(path, { ...request, headers, cache: "no-store" });
 
   if (!response.ok) {
     throw new Refused(response.status, await response.json().catch(() => ({})));

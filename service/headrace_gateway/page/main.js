@@ -25,6 +25,7 @@ class Run {
     this.board = new Board(at("board"), program);
     this.timeline = new Timeline(at("timeline"));
     at("answer").hidden = true;
+    at("cause").hidden = true;
     at("run").hidden = false;
     at("run").dataset.link = "open";
     at("run-id").textContent = runId;
@@ -107,6 +108,8 @@ class Run {
       isStopped ? "Stopped" : "Failed",
       isStopped ? "" : error.message,
     );
+    at("cause").textContent = error.cause ?? "";
+    at("cause").hidden = !error.cause;
     this.timeline.note("failed", isStopped ? "Stopped" : `${error.reason}: ${error.message}`);
     say(isStopped ? "Stopped." : `Failed: ${error.message}`);
   }
@@ -219,6 +222,7 @@ async function load() {
 
   try {
     programs = await api.programs();
+    at("content-hint").hidden = await api.askForContent();
   } catch (error) {
     at("trouble-words").textContent = wordsFor(error);
     at("trouble").hidden = false;

@@ -10,9 +10,13 @@ from grpc.aio import ServerInterceptor, ServicerContext
 
 from headrace.server.access.directory import UNKNOWN, Directory
 from headrace.server.faults import Unauthenticated
+from headrace.server.refusals import peer_of, report_refusal
 from headrace.server.wire.status import status_of
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+
+MAX_NAME = 200
+"""Characters of a method's name in the log."""
 
 
 class Refusal(ServerInterceptor):
@@ -32,13 +36,18 @@ class Refusal(ServerInterceptor):
         metadata: Any = handler_call_details.invocation_metadata or ()
         admitted = method.startswith(self._open) or self._directory.admits(metadata)
 
-        return await continuation(handler_call_details) if admitted else _REFUSE
+        return await continuation(handler_call_details) if admitted else _refusing(method)
 
 
-async def _refuse(requests: object, context: ServicerContext[Any, Any]) -> None:
-    status = status_of(Unauthenticated(UNKNOWN), {}, {})
-    await context.abort(status.code, status.message, status.trailers)
+def _refusing(method: str) -> Handler:
+    """A stream, because a unary method would read the request first."""
 
+    async def refuse(requests: object, context: ServicerContext[Any, Any]) -> None:
+        error = Unauthenticated(UNKNOWN)
+        report_refusal(error, method.rpartition("/")[2][:MAX_NAME], peer_of(context))
+        status = status_of(error, {}, {})
+        await context.abort(status.code, status.message, status.trailers)
 
-_REFUSE: Handler = grpc.stream_stream_rpc_method_handler(_refuse)
-"""A stream, because a unary method would read the request first."""
+    handler: Handler = grpc.stream_stream_rpc_method_handler(refuse)
+
+    return handler

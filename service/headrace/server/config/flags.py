@@ -20,6 +20,12 @@ OPTIONS = (
     click.option(
         "--config", "file", type=PATH, help="TOML file; flags and HEADRACE_* are stronger."
     ),
+    click.option(
+        "--dev",
+        is_flag=True,
+        default=None,
+        help="On loopback: shows prompts, completions and exceptions to callers and in the log.",
+    ),
     click.option("--listen", help="host:port; port 0 takes a free one. Default 127.0.0.1:50051."),
     click.option(
         "--lm", metavar="MODEL", help="For predictors that name none: openai/gpt-4o-mini."

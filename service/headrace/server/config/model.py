@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import NoDecode
 
 from headrace.runs.limits import Limits
 from headrace.server.listen import Connections, is_loopback, split_address
+
+DEV: Mapping[str, Any] = {"include_data": True, "logs": {"content": True, "format": "console"}}
+"""What `dev` sets where nobody else does."""
+
+_BOOL = TypeAdapter(bool)
 
 _HASH = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -61,7 +76,7 @@ class Logs(Part):
     """auto: console on a terminal, else json."""
     level: Literal["debug", "info", "warning", "error"] = "info"
     content: bool = False
-    """Also the texts of exceptions, which may hold prompts, completions or keys."""
+    """Also the texts of exceptions, models and providers: prompts, completions, perhaps keys."""
 
 
 class Cache(Part):
@@ -99,6 +114,8 @@ class Config(Part):
 
     programs: Annotated[tuple[str, ...], NoDecode] = ()
     """module:attribute, or name=module:attribute."""
+    dev: bool = False
+    """For developers, on loopback only: callers and the log see content and causes of failures."""
     listen: str = "127.0.0.1:50051"
     """host:port; port 0 = any free one."""
     lm: str = ""
@@ -131,9 +148,31 @@ class Config(Part):
 
         return {**values, "programs": programs.split()} if isinstance(programs, str) else values
 
+    @model_validator(mode="before")
+    @classmethod
+    def _open(cls, values: dict[str, object]) -> dict[str, object]:
+        try:
+            dev = _BOOL.validate_python(values.get("dev", False))
+        except ValidationError:
+            return values  # the field itself says what is wrong
+
+        logs: Any = values.get("logs", {})
+        logs = logs.model_dump(exclude_unset=True) if isinstance(logs, Logs) else logs
+
+        if not dev or not isinstance(logs, dict):
+            return values
+
+        return {**DEV, **values, "logs": {**DEV["logs"], **logs}}
+
     @model_validator(mode="after")
     def _safe(self) -> Self:
         host, _ = split_address(self.listen)
+
+        if self.dev and not is_loopback(host):
+            raise ValueError(
+                f"dev: {self.listen} can be reached from elsewhere, and dev shows prompts and "
+                "exceptions to whoever calls: listen on 127.0.0.1, or leave dev out"
+            )
 
         if not (is_loopback(host) or self.tls.certificate or self.insecure):
             raise ValueError(

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
 from headrace.errors import UsageError
-from headrace.server.config.model import Config
+from headrace.server.config.model import DEV, Config
 
 PREFIX = "HEADRACE_"
 NESTED = "__"
@@ -35,7 +35,7 @@ class Loaded:
 
     config: Config
     origins: Mapping[str, str]
-    """By dotted key: the file, the variable or the flag. Keys that are absent have their default."""
+    """By dotted key: the file, the variable, the flag or dev. Keys that are absent have their default."""
 
 
 def load_config(file: Path | None = None, flags: Mapping[str, object] | None = None) -> Loaded:
@@ -50,7 +50,10 @@ def load_config(file: Path | None = None, flags: Mapping[str, object] | None = N
     }
 
     try:
-        return Loaded(Config.model_validate(_nested(values)), origins)
+        config = Config.model_validate(_nested(values))
+        opened = dict.fromkeys((key for key, _ in _leaves(DEV)), "dev") if config.dev else {}
+
+        return Loaded(config, {**opened, **origins})
     except ValidationError as error:
         raise UsageError(_explained(error, origins)) from None
 

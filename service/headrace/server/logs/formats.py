@@ -1,21 +1,27 @@
 """The two forms of a line: JSON for machines, one line for people.
 
-The text of an exception may hold a prompt, a completion or a provider's answer; unless the
-configuration asks for content, its type and the places it came through are all that is shown.
+What a line is about stands in `about` (the run or call it was logged in), in `facts` (of its own) and in
+`failure` (an error, whose names and place anyone may read). The text of an exception may hold a prompt, a
+completion or a provider's answer, as may what the model or the provider wrote; unless the configuration
+asks for content, the types of exceptions and the places they came through are all that is shown.
 """
 
 from __future__ import annotations
 
-import json
 import logging
+import textwrap
 import time
-import traceback
-from collections.abc import Iterator
-from typing import Any, cast
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from headrace.runs.causes import chain, names_of, text_of, trace_of, words_of
+from headrace.server.logs import harmless
 from headrace.server.logs.redaction import Redactor
 
-MAX_CAUSES = 8
+LOOSE = frozenset({"asyncio", "py.warnings"})
+"""Loggers whose lines, from the second on, show values and exceptions, texts and all."""
+
+TITLES = {"lm_response": "the model wrote", "provider_said": "the provider said"}
 
 
 class _Form(logging.Formatter):
@@ -25,15 +31,42 @@ class _Form(logging.Formatter):
         self._content = content
 
     def _text(self, record: logging.LogRecord) -> str:
-        return self._redact(" ".join(record.getMessage().splitlines()))
+        message = record.getMessage()
+
+        if record.name in LOOSE and not self._content:
+            message = message.partition("\n")[0]
+
+        return self._redact(harmless.one_line(message))
 
     def _trace(self, record: logging.LogRecord) -> str:
         error = record.exc_info[1] if record.exc_info else None
 
-        return self._redact("\n".join(_told(error, content=self._content)))
+        return self._redact(harmless.lines("\n".join(_told(error, content=self._content))))
 
-    def _about(self, record: logging.LogRecord) -> dict[str, str]:
-        return {name: str(value) for name, value in getattr(record, "about", {}).items() if value}
+    def _about(self, record: logging.LogRecord) -> dict[str, object]:
+        failure = getattr(record, "failure", None)
+        known: dict[str, object] = {
+            **getattr(record, "about", {}),
+            **getattr(record, "facts", {}),
+            **(names_of(failure) if failure is not None else {}),
+        }
+
+        return {
+            name: self._shown(value) for name, value in known.items() if value not in ("", None)
+        }
+
+    def _words(self, record: logging.LogRecord) -> Mapping[str, str]:
+        failure = getattr(record, "failure", None)
+
+        if failure is None or not self._content:
+            return {}
+
+        words = words_of(failure).items()
+
+        return {name: self._redact(harmless.lines(text)) for name, text in words}
+
+    def _shown(self, value: object) -> object:
+        return self._redact(value) if isinstance(value, str) else value
 
 
 class JsonForm(_Form):
@@ -47,24 +80,33 @@ class JsonForm(_Form):
             "logger": record.name,
             "message": self._text(record),
             **self._about(record),
+            **self._words(record),
         }
 
         if trace := self._trace(record):
             line["exception"] = trace
 
-        return json.dumps(line, ensure_ascii=False)
+        return harmless.json_line(line)
 
 
 class ConsoleForm(_Form):
-    """For people: what it is about at the end, an exception below."""
+    """For people: what it is about at the end; what was said, and an exception, indented below."""
 
     def format(self, record: logging.LogRecord) -> str:
         """See logging.Formatter."""
-        about = "".join(f" {name}={value}" for name, value in self._about(record).items())
-        first = f"{_time(record)} {record.levelname:<7} {self._text(record)}{about}"
-        trace = self._trace(record)
+        about = self._about(record).items()
+        facts = "".join(f" {name}={harmless.quoted(value)}" for name, value in about)
+        first = f"{_time(record)} {record.levelname:<7} {self._text(record)}{facts}"
+        words = (
+            f"{TITLES[name]}:\n{_indented(text)}" for name, text in self._words(record).items()
+        )
 
-        return f"{first}\n{trace}" if trace else first
+        return "\n".join([first, *map(_indented, filter(None, [*words, self._trace(record)]))])
+
+
+def _indented(text: str) -> str:
+    """The text as no line of the log begins, whatever is in it."""
+    return textwrap.indent(text, "    ", lambda line: True)
 
 
 def _time(record: logging.LogRecord, *, milliseconds: bool = False) -> str:
@@ -80,18 +122,8 @@ def _told(error: BaseException | None, *, content: bool) -> Iterator[str]:
     """An exception and what led to it, each with the places it came through."""
     intro = ""
 
-    for _ in range(MAX_CAUSES):
-        if error is None:
-            return
-
-        text = f": {error}" if content else ""
-        yield f"{intro}{type(error).__qualname__}{text}"
-        yield from (line.rstrip() for line in traceback.format_tb(error.__traceback__))
-        error, intro = _cause(error), "caused by "
-
-
-def _cause(error: BaseException) -> BaseException | None:
-    if isinstance(error, BaseExceptionGroup):
-        return cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
-
-    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    for one in chain(error):
+        text = f": {text_of(one)}" if content else ""
+        yield f"{intro}{type(one).__qualname__}{text}"
+        yield from trace_of(one)
+        intro = "caused by "

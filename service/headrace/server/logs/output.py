@@ -6,23 +6,28 @@ import logging
 import logging.handlers
 import queue
 import sys
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TextIO
 
 from headrace.runs.about import about
 from headrace.server.config import Logs
 from headrace.server.logs.formats import ConsoleForm, JsonForm
-from headrace.server.logs.redaction import Redactor, secrets_of
+from headrace.server.logs.redaction import Redactor
+from headrace.server.logs.seldom import Seldom
+from headrace.server.logs.strays import catch_strays
 
 MAX_WAITING = 10_000
 """Lines that may wait to be written; more are dropped and counted."""
 
+RATES = {"grpc": 1.0, "headrace.refusals": 10.0}
+"""Lines a second of what any caller can cause: gRPC logs a traceback for each request it cannot read."""
 
-def start_logging(logs: Logs, secrets: Iterable[str] = ()) -> Callable[[], None]:
+
+def start_logging(logs: Logs, redact: Redactor) -> Callable[[], None]:
     """Sets the process's logging up; gives the function that writes what is left and stops it."""
-    redact = Redactor([*secrets_of(), *secrets])
     json = logs.format == "json" or (logs.format == "auto" and not sys.stderr.isatty())
-    output = logging.StreamHandler(sys.stderr)
+    output = _Output(sys.stderr)
     output.setFormatter((JsonForm if json else ConsoleForm)(redact, content=logs.content))
     waiting: queue.Queue[logging.LogRecord] = queue.Queue(MAX_WAITING)
     entrance = _Entrance(waiting)
@@ -32,10 +37,33 @@ def start_logging(logs: Logs, secrets: Iterable[str] = ()) -> Callable[[], None]
     root.handlers[:] = [entrance]
     root.setLevel(logging.WARNING)
     logging.getLogger("headrace").setLevel(logs.level.upper())
-    logging.getLogger("grpc").addFilter(_Seldom())
+    seldom = {logging.getLogger(name): Seldom(rate) for name, rate in RATES.items()}
+
+    for logger, rate in seldom.items():
+        logger.addFilter(rate)
+
+    put_back = catch_strays()
     writer.start()
 
-    return writer.stop
+    def stop() -> None:
+        put_back()
+
+        for logger, rate in seldom.items():
+            logger.removeFilter(rate)
+
+        writer.stop()
+
+    return stop
+
+
+class _Output(logging.StreamHandler[TextIO]):
+    """Writes lines, and says where it could not: what Python would say shows what was to be logged."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """See logging.Handler."""
+        with suppress(Exception):
+            kind = type(sys.exception()).__name__
+            self.stream.write(f'{{"level":"error","message":"a line was lost: {kind}"}}\n')
 
 
 class _Entrance(logging.handlers.QueueHandler):
@@ -60,20 +88,3 @@ class _Entrance(logging.handlers.QueueHandler):
             self.dropped = 0
         except queue.Full:
             self.dropped += 1
-
-
-class _Seldom(logging.Filter):
-    """Lets a line through per second: gRPC logs a traceback for every request it cannot read."""
-
-    _last = 0.0
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """See logging.Filter."""
-        now = time.monotonic()
-
-        if now - self._last < 1.0:
-            return False
-
-        self._last = now
-
-        return True

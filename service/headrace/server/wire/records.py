@@ -21,6 +21,8 @@ from headrace.tools import Tool
 from headrace.values import to_jsonable
 
 FEATURES = ("attach", "inputs-json", "linger", "merge-interval")
+DATA = "include-data"
+"""The feature of a server that shows the caller the content of calls."""
 
 
 def full_run_message(run: Run) -> pb.Run:
@@ -75,11 +77,11 @@ def program_message(program: Program) -> pb.Program:
     )
 
 
-def server_message(limits: Limits) -> pb.GetServerInfoResponse:
-    """Facts about this server."""
+def server_message(limits: Limits, *, shows_data: bool) -> pb.GetServerInfoResponse:
+    """Facts about this server, as one caller finds it."""
     return pb.GetServerInfoResponse(
         version=version("headrace"),
-        features=FEATURES,
+        features=(*FEATURES, *([DATA] if shows_data else ())),
         limits=pb.Limits(
             max_message_bytes=limits.max_message_bytes,
             max_run_bytes=limits.max_run_bytes,

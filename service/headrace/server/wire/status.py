@@ -2,7 +2,7 @@
 
 The limits are gRPC's: a status whose trailers pass 8 KiB may be replaced on the way by another, so
 details stay below 4 KiB and messages below 500 characters. Nothing of an error crosses but its
-reason, its message and its metadata.
+reason, its message and its metadata; its cause only where a developer has asked for that.
 """
 
 from __future__ import annotations
@@ -25,13 +25,16 @@ from headrace.errors import (
     RequestRefused,
 )
 from headrace.server.faults import StreamAged
-from headrace.server.wire.text import ascii_value, line, status_message
+from headrace.server.wire.text import ascii_value, line, sized, status_message
 
 DOMAIN = "headrace.dev"
 """Of every ErrorInfo, for ever."""
 
 MAX_DETAILS = 3_800
 """Bytes of `grpc-status-details-bin`."""
+
+MAX_CAUSE = 3_000
+"""Bytes of a cause."""
 
 MAX_METADATA = 200
 """Characters of one metadata value."""
@@ -93,12 +96,12 @@ def code_of(error: HeadraceError) -> StatusCode:
 
 
 def status_of(
-    error: HeadraceError, facts: Mapping[str, str], trailers: Mapping[str, str]
+    error: HeadraceError, facts: Mapping[str, str], trailers: Mapping[str, str], cause: str = ""
 ) -> Status:
     """The status of an error.
 
     `facts` (run_id, program) join its metadata; `trailers` (headrace-run-id and kin) go beside the
-    standard ones.
+    standard ones. The `cause` goes along as DebugInfo, as far as there is room.
     """
     code, message, delay = code_of(error), status_message(error.message), retry_delay(error)
     plain = {**trailers, "headrace-error-reason": error.reason}
@@ -109,7 +112,7 @@ def status_of(
         if code is StatusCode.UNAVAILABLE:
             plain["grpc-retry-pushback-ms"] = str(round(delay * 1000))
 
-    details = _details(code, message, error, facts)
+    details = _details(code, message, error, facts, cause)
 
     return Status(
         code,
@@ -146,7 +149,7 @@ def retry_delay(error: HeadraceError) -> float | None:
 
 
 def _details(
-    code: StatusCode, message: str, error: HeadraceError, facts: Mapping[str, str]
+    code: StatusCode, message: str, error: HeadraceError, facts: Mapping[str, str], cause: str
 ) -> bytes:
     status = status_pb2.Status(code=code.value[0], message=message)
     info = details_pb2.ErrorInfo(
@@ -165,6 +168,11 @@ def _details(
 
     if isinstance(error, RequestInvalid):
         _add(status, _bad_request(error, MAX_DETAILS - status.ByteSize()))
+
+    room = min(MAX_CAUSE, MAX_DETAILS - 100 - status.ByteSize())
+
+    if cause and room > 0:
+        _add(status, details_pb2.DebugInfo(detail=sized(cause, room)))
 
     return bytes(status.SerializeToString(deterministic=True))  # replayed runs give equal bytes
 

@@ -49,5 +49,13 @@ def ascii_value(text: str) -> str:
     return "".join(char if " " <= char <= "~" else "?" for char in line(text))
 
 
+def sized(text: str, most: int) -> str:
+    """The text, or its beginning, in at most `most` bytes of UTF-8."""
+    whole = sound(text)
+    encoded = whole.encode()
+
+    return whole if len(encoded) <= most else encoded[: most - 3].decode(errors="ignore") + "…"
+
+
 def _encoded(text: str) -> int:
     return sum(1 if 0x20 <= byte <= 0x7E and byte != 0x25 else 3 for byte in text.encode())

@@ -1,0 +1,69 @@
+"""The content of calls, as `--data` shows it below each: inputs when it begins, outputs when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+from google.protobuf import json_format
+
+from headrace_client import StatusUpdate
+from headrace_client.cli.clean import clean, one_line
+
+MOST_LINES = 60
+"""Of one call, at its start and at its end."""
+MOST_TEXT = 1_000
+"""Code points of one line."""
+
+
+def content_lines(status: StatusUpdate) -> list[str]:
+    """What went into a call or came out of it; nothing where the status does not say."""
+    if not status.HasField("data") or status.kind == StatusUpdate.KIND_RUN:
+        return []
+
+    way = "gives" if status.phase == StatusUpdate.PHASE_END else "takes"
+    found = list(_laid_out(json_format.MessageToDict(status.data)))
+    shown = [f"  {line[:MOST_TEXT]}{'…' * (len(line) > MOST_TEXT)}" for line in found[:MOST_LINES]]
+
+    if len(found) > MOST_LINES:
+        shown.append(f"  … {len(found) - MOST_LINES:,} more lines; --json shows all")
+
+    return [f"{one_line(status.name)} (call {status.call_id}) {way}", *shown]
+
+
+def _laid_out(value: Any) -> Iterator[str]:
+    """A JSON value in lines: a name or a dash, and what belongs to it indented."""
+    match value:
+        case dict() | list() if not value:
+            yield "{}" if isinstance(value, dict) else "[]"
+        case dict():
+            named = sorted(cast("dict[str, Any]", value).items())
+            members = [_labelled(one_line(name), one) for name, one in named]
+            yield from (line for lines in sorted(members, key=_is_long) for line in lines)
+        case list():
+            for item in cast("Sequence[Any]", value):
+                first, *rest = _laid_out(item)
+                yield f"- {first}"
+                yield from (f"  {line}" for line in rest)
+        case float() if value.is_integer():
+            yield str(int(value))
+        case str():
+            yield from clean(value).splitlines() or [""]
+        case None | bool():
+            yield {None: "null", True: "true", False: "false"}[value]
+        case _:
+            yield str(value)
+
+
+def _labelled(name: str, value: Any) -> list[str]:
+    """A member: behind its name where it is a short text or a number, else below it."""
+    lines = list(_laid_out(value))
+
+    if len(lines) == 1 and not (value and isinstance(value, dict | list)):
+        return [f"{name}: {lines[0]}".rstrip()]
+
+    return [f"{name}:", *(f"  {line}" for line in lines)]
+
+
+def _is_long(lines: list[str]) -> bool:
+    return len(lines) > 1
