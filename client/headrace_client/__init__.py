@@ -2,61 +2,68 @@
 
 It needs gRPC and protobuf, and neither the runtime nor a model. Events are the messages of the wire
 themselves; `Client` is asynchronous, `SyncClient` is the same for code without an event loop.
+
+gRPC reads the environment when it is imported. The first name asked of this package does that, not the
+package itself, so that the `headrace` command can set gRPC up before.
 """
 
 from __future__ import annotations
 
-from headrace_proto.v1.headrace_pb2 import (
-    Failure,
-    Field,
-    LmCall,
-    Prediction,
-    Predictor,
-    Program,
-    Run,
-    StatusUpdate,
-    StreamEvent,
-    Token,
-    Tool,
-    Usage,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from headrace_client._channel import tls_credentials
-from headrace_client._client import Client
-from headrace_client._errors import (
-    CursorAhead,
-    DeadlineExceeded,
-    FieldViolation,
-    HeadraceError,
-    InputInvalid,
-    LMError,
-    OutputUnparsable,
-    PermissionRefused,
-    ProgramError,
-    ProgramNotFound,
-    QuotaExceeded,
-    RequestInvalid,
-    RequestRefused,
-    RevisionMismatch,
-    RunCancelled,
-    RunFailed,
-    RunIdReused,
-    RunLost,
-    RunNotFound,
-    RunTimeout,
-    RunTooLarge,
-    ServerBusy,
-    ServerFault,
-    ServerUnreachable,
-    StreamClosed,
-    StreamConsumed,
-    StreamMisused,
-    StreamNotOpen,
-    ToolError,
-    Unauthenticated,
-)
-from headrace_client._run import Event, RunStream, outputs
-from headrace_client._sync import SyncClient, SyncRunStream
+if TYPE_CHECKING:
+    from headrace_proto.v1.headrace_pb2 import (
+        Failure,
+        Field,
+        LmCall,
+        Prediction,
+        Predictor,
+        Program,
+        Run,
+        StatusUpdate,
+        StreamEvent,
+        Token,
+        Tool,
+        Usage,
+    )
+
+    from headrace_client._channel import tls_credentials
+    from headrace_client._client import Client
+    from headrace_client._errors import (
+        CursorAhead,
+        DeadlineExceeded,
+        FieldViolation,
+        HeadraceError,
+        InputInvalid,
+        LMError,
+        OutputUnparsable,
+        PermissionRefused,
+        ProgramError,
+        ProgramNotFound,
+        QuotaExceeded,
+        RequestInvalid,
+        RequestRefused,
+        RevisionMismatch,
+        RunCancelled,
+        RunFailed,
+        RunIdReused,
+        RunLost,
+        RunNotFound,
+        RunTimeout,
+        RunTooLarge,
+        ServerBusy,
+        ServerFault,
+        ServerUnreachable,
+        StreamClosed,
+        StreamConsumed,
+        StreamMisused,
+        StreamNotOpen,
+        ToolError,
+        Unauthenticated,
+    )
+    from headrace_client._run import Event, RunStream, outputs
+    from headrace_client._sync import SyncClient, SyncRunStream
 
 __all__ = [
     "Client",
@@ -109,3 +116,28 @@ __all__ = [
     "outputs",
     "tls_credentials",
 ]
+
+_HOMES = (
+    "headrace_client._client",
+    "headrace_client._run",
+    "headrace_client._sync",
+    "headrace_client._errors",
+    "headrace_client._channel",
+    "headrace_proto.v1.headrace_pb2",
+)
+
+if not TYPE_CHECKING:  # or type checkers would take any name for one of ours
+
+    def __getattr__(name: str) -> object:
+        """A public name, at its first use."""
+        if name in __all__:
+            homes = map(import_module, _HOMES)
+            value = next(vars(home)[name] for home in homes if name in vars(home))
+
+            return globals().setdefault(name, value)
+
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -39,14 +39,29 @@ def test_importing_the_client_leaves_the_runtime_and_the_command_out() -> None:
     assert loaded.isdisjoint(HEAVY)
 
 
-def test_the_public_names_are_listed_in_order() -> None:
-    there = [
-        name
-        for name, member in vars(headrace_client).items()
-        if not name.startswith("_") and not inspect.ismodule(member) and name != "annotations"
-    ]
+def test_grpc_comes_with_the_first_name_that_is_used() -> None:
+    code = (
+        "import sys, headrace_client, headrace_client.cli\n"
+        "print('grpc' in sys.modules)\n"
+        "from headrace_client import *\n"
+        "print('grpc' in sys.modules, Client.__module__)"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout
 
-    assert headrace_client.__all__ == sorted(there)
+    assert printed.decode().splitlines() == ["False", "True headrace_client._client"]
+
+
+def test_the_public_names_are_listed_in_order_and_each_is_there() -> None:
+    names = headrace_client.__all__
+
+    assert names == sorted(names)
+    assert [name for name in names if not hasattr(headrace_client, name)] == []
+    assert set(names) <= set(dir(headrace_client))
+
+
+def test_a_name_that_is_not_public_is_not_there() -> None:
+    with pytest.raises(AttributeError, match="module 'headrace_client' has no attribute 'Absent'"):
+        _ = headrace_client.Absent  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_there_are_examples() -> None:
