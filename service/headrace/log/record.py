@@ -17,6 +17,7 @@ import threading
 import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from headrace.events import Event, Token
 from headrace.log.merging import Entry, merge
@@ -320,8 +321,9 @@ def _wake(followers: Iterable[asyncio.Future[None]]) -> None:
 
         if loop is here:
             _release(future)
-        elif not loop.is_closed():
-            loop.call_soon_threadsafe(_release, future)
+        else:
+            with suppress(RuntimeError):  # its loop is closed
+                loop.call_soon_threadsafe(_release, future)
 
 
 def _release(future: asyncio.Future[None]) -> None:

@@ -24,6 +24,7 @@ from headrace.errors import (
 from headrace.lm import set_cache_scope
 from headrace.runs.about import about
 from headrace.runs.admission import Admission
+from headrace.runs.defects import contained
 from headrace.runs.hosted import Order
 from headrace.runs.limits import Limits
 from headrace.runs.run import Run, RunKey, RunState
@@ -85,10 +86,15 @@ class Registry:
             keeps_content=self._keeps_content(),
             when_over=self._take_leave,
         )
-        kept = await self.store.add(run)
+
+        try:
+            kept = await self.store.add(run)
+        except BaseException:
+            run.discard()
+            raise
 
         if kept is not run:
-            run.settle()
+            run.discard()
             return self._joined(kept, order)
 
         self._live.add(run)
@@ -191,14 +197,21 @@ class Registry:
 
     async def _settle(self, run: Run) -> None:
         about.set(run.about)
-        _report(run)
-        run.settle()
+
+        with contained("reporting how a run ended"):
+            _report(run)
+
+        with contained("settling a run"):
+            run.settle()
+
         following = self._admission.leave(run, begun=run.begun)
 
         if following is not None:
             self._begin(following)
 
-        await self.store.retain(run)
+        with contained("retaining a run"):
+            await self.store.retain(run)
+
         self._live.discard(run)
 
 

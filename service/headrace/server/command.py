@@ -10,11 +10,12 @@ import asyncio
 import gc
 import importlib.util
 import logging
-import os
-import signal
+import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import click
+from headrace_client.cli.signals import ending, listening, on_loop
 
 from headrace import lm as lms
 from headrace.context import configure
@@ -51,6 +52,9 @@ def serve(loaded: Loaded) -> None:
             runner.run(_serve(load_programs(config.programs), config))
     except HeadraceError as error:
         raise click.UsageError(error.message) from error
+    except Exception:
+        logger.exception("the server failed")
+        raise click.exceptions.Exit(1) from None
     finally:
         stop_logging()
 
@@ -58,42 +62,29 @@ def serve(loaded: Loaded) -> None:
 async def _serve(programs: Sequence[Program], config: Config) -> None:
     server = Server(programs, config)
     told = asyncio.Event()
-    _listen_to_signals(told, server)
-    address = server.bind()
 
-    if any(program.predictors for program in programs):
-        await asyncio.to_thread(lms.preload().join)
+    with listening({**ending(told.set), "SIGHUP": on_loop(partial(_reload, server))}):
+        address = server.bind()
 
-    await check_lms(programs)
-    _settle_garbage_collector()
-    await server.start()
-    names = ", ".join(program.name for program in programs)
-    click.echo(f"serving {names} on {address}", err=True)
-    await told.wait()
-    logger.info("draining; a second signal ends at once")
-    await server.drain(config.drain_timeout)
+        if any(program.predictors for program in programs):
+            await asyncio.to_thread(lms.preload().join)
+
+        await check_lms(programs)
+        _settle_garbage_collector()
+        await server.start()
+        names = ", ".join(program.name for program in programs)
+        click.echo(f"serving {names} on {address}", file=sys.__stderr__)  # in no form of the log
+        await told.wait()
+        logger.info("draining; a second signal ends at once")
+        await server.drain(config.drain_timeout)
 
 
-def _listen_to_signals(told: asyncio.Event, server: Server) -> None:
-    loop = asyncio.get_running_loop()
-
-    def end(number: signal.Signals) -> None:
-        if told.is_set():
-            os._exit(128 + number)  # nothing may hold this up: no cleanup
-
-        told.set()
-
-    def reload() -> None:
-        try:
-            server.directory.reload()
-            logger.info("principals reloaded")
-        except UsageError as error:
-            logger.error("principals not reloaded: %s", error.message)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, end, number)
-
-    loop.add_signal_handler(signal.SIGHUP, reload)
+def _reload(server: Server) -> None:
+    try:
+        server.directory.reload()
+        logger.info("principals reloaded")
+    except UsageError as error:
+        logger.error("principals not reloaded: %s", error.message)
 
 
 def _loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
@@ -101,7 +92,9 @@ def _loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
     installed = importlib.util.find_spec("uvloop") is not None
 
     if name == "uvloop" and not installed:
-        raise UsageError("event_loop: uvloop is not installed: pip install 'headrace[uvloop]'")
+        raise UsageError(
+            "event_loop: uvloop is not installed (Windows has none): pip install 'headrace[uvloop]'"
+        )
 
     if name == "asyncio" or not installed:
         return asyncio.new_event_loop
