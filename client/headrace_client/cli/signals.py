@@ -31,7 +31,7 @@ _thread = threading.local()
 def ending(end: Callable[[], object]) -> Mapping[str, Hear]:
     """The first signal to end calls `end` on the loop that runs here; the second is the exit code.
 
-    The second waits for nothing, not even for a loop that a program blocks.
+    The second waits for nothing, not even for a loop that a program keeps busy.
     """
     first = on_loop(end)
     told = False

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import re
 import sys
 import threading
@@ -65,7 +66,7 @@ class PrintedLines(io.TextIOBase):
     def __init__(self, behind: TextIO) -> None:
         super().__init__()
         self._behind = behind
-        self._begun: dict[int, str] = {}  # by thread, or lines of two would mix
+        self._begun: dict[tuple[int, int], str] = {}  # by process and thread, or lines would mix
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # an attribute there
@@ -82,14 +83,14 @@ class PrintedLines(io.TextIOBase):
 
     def write(self, text: str, /) -> int:
         """Logs the lines that end in it."""
-        thread = threading.get_ident()
-        *lines, begun = re.split(r"[\r\n]+", self._begun.pop(thread, "") + text)
+        writer = os.getpid(), threading.get_ident()
+        *lines, begun = re.split(r"[\r\n]+", self._begun.pop(writer, "") + text)
 
         if len(begun) > MAX_LINE:
             lines, begun = [*lines, begun], ""
 
         if begun:
-            self._begun[thread] = begun
+            self._begun[writer] = begun
 
         for line in lines:
             self._log(line)
