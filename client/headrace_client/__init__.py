@@ -3,13 +3,11 @@
 It needs gRPC and protobuf, and neither the runtime nor a model. Events are the messages of the wire
 themselves; `Client` is asynchronous, `SyncClient` is the same for code without an event loop.
 
-gRPC reads the environment when it is imported. The first name asked of this package does that, not the
-package itself, so that the `headrace` command can set gRPC up before.
+A name is loaded at its first use, so that the command can set up gRPC before it is imported.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -64,6 +62,32 @@ if TYPE_CHECKING:
     )
     from headrace_client._run import Event, RunStream, outputs
     from headrace_client._sync import SyncClient, SyncRunStream
+else:
+    from importlib import import_module
+
+    HOMES = (
+        "headrace_client._errors",
+        "headrace_client._run",
+        "headrace_client._client",
+        "headrace_client._sync",
+        "headrace_client._channel",
+        "headrace_proto.v1.headrace_pb2",
+    )
+
+    def __getattr__(name: str) -> object:
+        modules = map(import_module, HOMES if name in __all__ else ())
+        found = [vars(module)[name] for module in modules if name in vars(module)]
+
+        if not found:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+        globals()[name] = found[0]
+
+        return found[0]
+
+    def __dir__() -> list[str]:
+        return [*globals(), *__all__]
+
 
 __all__ = [
     "Client",
@@ -116,28 +140,3 @@ __all__ = [
     "outputs",
     "tls_credentials",
 ]
-
-_HOMES = (
-    "headrace_client._client",
-    "headrace_client._run",
-    "headrace_client._sync",
-    "headrace_client._errors",
-    "headrace_client._channel",
-    "headrace_proto.v1.headrace_pb2",
-)
-
-if not TYPE_CHECKING:  # or type checkers would take any name for one of ours
-
-    def __getattr__(name: str) -> object:
-        """A public name, at its first use."""
-        if name in __all__:
-            homes = map(import_module, _HOMES)
-            value = next(vars(home)[name] for home in homes if name in vars(home))
-
-            return globals().setdefault(name, value)
-
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

@@ -33,3 +33,13 @@ def test_what_the_environment_says_stands(monkeypatch: pytest.MonkeyPatch) -> No
         assert in_force() == said
 
     assert in_force() == said
+
+
+def test_whoever_asks_for_traces_gets_the_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRPC_TRACE", "http")
+
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+
+    with grpc_settings():
+        assert in_force() == {"GRPC_VERBOSITY": None, "GRPC_ENABLE_FORK_SUPPORT": "0"}

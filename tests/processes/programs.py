@@ -121,7 +121,8 @@ class Strays(Module):
 
 
 def fail() -> NoReturn:
-    raise KeyError(" ".join(["the", "prompt"]))
+    name = "prompt"
+    raise KeyError(f"the {name}")
 
 
 class Unfinished:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
-import sys
-import threading
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -152,107 +148,3 @@ def test_ordinary_words_are_not() -> None:
     text = "the risk-free task of a monkey; token count 5"
 
     assert Redactor(secrets_of({"SHORT_KEY": "a", "EMPTY_TOKEN": ""}))(text) == text
-
-
-def test_where_lines_are_json_what_is_printed_is_too(capsys: pytest.CaptureFixture[str]) -> None:
-    def write() -> None:
-        sys.stderr.write("one\ntw")
-        sys.stderr.write("o\r\n\nthree")
-
-    lines = [json.loads(line) for line in logged(capsys, write, format="json", level="error")]
-    assert [(line["logger"], line["message"]) for line in lines] == [
-        ("stderr", "one"),
-        ("stderr", "two"),
-        ("stderr", "three"),
-    ]
-
-
-def test_a_line_that_does_not_end_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
-    def write() -> None:
-        for _ in range(3):
-            sys.stderr.write("." * 5_000)
-
-    lines = [json.loads(line) for line in logged(capsys, write, format="json")]
-    assert [len(line["message"]) for line in lines] == [10_000, 5_000]
-
-
-def test_where_lines_are_for_people_prints_are_left_alone(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert logged(capsys, lambda: print("one", file=sys.stderr), format="console") == ["one"]  # noqa: T201
-
-
-@pytest.mark.filterwarnings("default")
-def test_warnings_are_lines_and_are_none_afterwards(capsys: pytest.CaptureFixture[str]) -> None:
-    def write() -> None:
-        warnings.warn("old\nways", stacklevel=1)
-
-    [line] = logged(capsys, write, format="console")
-    assert "UserWarning: old ways" in line
-
-    with pytest.warns(UserWarning, match="old"):
-        write()
-
-
-def test_what_a_thread_raises_is_a_line_without_its_text(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    def write() -> None:
-        for raises in (KeyError("the prompt"), SystemExit(1)):
-            thread = threading.Thread(target=throw, args=(raises,), name="worker")
-            thread.start()
-            thread.join()
-
-    [line] = logged(capsys, write, format="json")
-    told = json.loads(line)
-    assert told["message"] == "thread worker raised"
-    assert told["exception"].startswith("KeyError\n")
-    assert "the prompt" not in line
-
-
-def throw(error: BaseException) -> None:
-    raise error
-
-
-def test_a_line_that_cannot_be_formatted_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
-    [line] = logged(capsys, lambda: logger.info("%d", "no number"), format="json")
-
-    assert json.loads(line)["message"].startswith(
-        "a line that could not be formatted: TypeError in test_logs.py:"
-    )
-
-
-def test_a_line_may_be_logged_while_another_is_put_into_the_queue(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    class Late:
-        def __del__(self) -> None:
-            logger.info("thrown away")
-
-    def write() -> None:
-        for _ in range(200):
-            kept: list[object] = [Late()]
-            kept.append(kept)  # for the garbage collector, which comes at any time
-            del kept
-            logger.info("on")
-
-        gc.collect()
-
-    before = gc.get_threshold()
-    gc.set_threshold(1)
-
-    try:
-        lines = logged(capsys, write, format="console")
-    finally:
-        gc.set_threshold(*before)
-
-    assert sum("thrown away" in line for line in lines) == 200
-
-
-def test_what_is_logged_after_the_end_is_written_at_once(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    logged(capsys, lambda: None, format="console")
-    logger.info("late")
-
-    assert "late" in capsys.readouterr().err

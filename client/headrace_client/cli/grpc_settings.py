@@ -14,8 +14,12 @@ SETTINGS = {
 
 @contextmanager
 def grpc_settings() -> Generator[None, None, None]:
-    """Import gRPC inside the block. What the environment says already stands; children inherit that alone."""
-    missing = {name: value for name, value in SETTINGS.items() if name not in os.environ}
+    """Import gRPC inside the block. What the environment says already stands; children inherit that alone.
+
+    Whoever asks for traces gets the lines.
+    """
+    said = {*os.environ, *(["GRPC_VERBOSITY"] if "GRPC_TRACE" in os.environ else [])}
+    missing = {name: value for name, value in SETTINGS.items() if name not in said}
     os.environ.update(missing)
 
     try:

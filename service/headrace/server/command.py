@@ -10,7 +10,6 @@ import asyncio
 import gc
 import importlib.util
 import logging
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -26,7 +25,7 @@ from headrace.server.config import Config
 from headrace.server.config.flags import config_options
 from headrace.server.config.sources import Loaded
 from headrace.server.loading import check_lms, load_programs
-from headrace.server.logs import start_logging
+from headrace.server.logs import prints_logged, start_logging
 
 logger = logging.getLogger("headrace.server")
 
@@ -73,10 +72,12 @@ async def _serve(programs: Sequence[Program], config: Config) -> None:
         _settle_garbage_collector()
         await server.start()
         names = ", ".join(program.name for program in programs)
-        click.echo(f"serving {names} on {address}", file=sys.__stderr__)  # in no form of the log
-        await told.wait()
-        logger.info("draining; a second signal ends at once")
-        await server.drain(config.drain_timeout)
+        click.echo(f"serving {names} on {address}", err=True)
+
+        with prints_logged(config.logs):
+            await told.wait()
+            logger.info("draining; a second signal ends at once")
+            await server.drain(config.drain_timeout)
 
 
 def _reload(server: Server) -> None:

@@ -9,11 +9,13 @@ import queue
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TextIO, TypeAlias
 
 from headrace.runs.about import about
 from headrace.server.config import Logs
 from headrace.server.logs.formats import ConsoleForm, JsonForm
+from headrace.server.logs.prints import is_json
 from headrace.server.logs.redaction import Redactor, secrets_of
 from headrace.server.logs.strays import catch_strays
 
@@ -25,14 +27,11 @@ MAX_WAITING = 10_000
 
 
 def start_logging(logs: Logs, secrets: Iterable[str] = ()) -> Callable[[], None]:
-    """Sets the process's logging up; gives the function that writes what is left and stops it.
-
-    Where the lines are JSON, nothing else gets to standard error from Python code of this process.
-    """
+    """Sets the process's logging up; gives the function that writes what is left and stops it."""
     redact = Redactor([*secrets_of(), *secrets])
-    json = logs.format == "json" or (logs.format == "auto" and not sys.stderr.isatty())
     output = _Output(sys.stderr)
-    output.setFormatter((JsonForm if json else ConsoleForm)(redact, content=logs.content))
+    form = JsonForm if is_json(logs) else ConsoleForm
+    output.setFormatter(form(redact, content=logs.content))
     waiting: Waiting = queue.SimpleQueue()
     entrance = _Entrance(waiting, output)
     writer = logging.handlers.QueueListener(waiting, output)
@@ -42,11 +41,11 @@ def start_logging(logs: Logs, secrets: Iterable[str] = ()) -> Callable[[], None]
     root.setLevel(logging.WARNING)
     logging.getLogger("headrace").setLevel(logs.level.upper())
     logging.getLogger("grpc").addFilter(_Seldom())
+    put_back = catch_strays()
     writer.start()
-    let_strays_go = catch_strays(prints=json)
 
     def stop() -> None:
-        let_strays_go()
+        put_back()
         root.handlers[:] = [output]  # what still comes is written at once
         writer.stop()
 
@@ -54,21 +53,13 @@ def start_logging(logs: Logs, secrets: Iterable[str] = ()) -> Callable[[], None]
 
 
 class _Output(logging.StreamHandler[TextIO]):
-    """Writes lines. One that cannot be formatted is replaced by a line that says so."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """See logging.Handler."""
-        try:
-            return super().format(record)
-        except Exception as error:  # noqa: BLE001 - whatever the text of an argument raises
-            words = "a line that could not be formatted: %s in %s:%d"
-            where = (type(error).__name__, record.filename, record.lineno)
-            substitute = {"msg": words, "args": where, "exc_info": None, "name": record.name}
-
-            return super().format(logging.makeLogRecord({**vars(record), **substitute}))
+    """Writes lines, and says where it could not: what Python would say shows what was to be logged."""
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Says nothing: where a line cannot be written, no complaint can."""
+        """See logging.Handler."""
+        with suppress(Exception):
+            kind = type(sys.exception()).__name__
+            self.stream.write(f'{{"level":"error","message":"a line was lost: {kind}"}}\n')
 
 
 class _Entrance(logging.handlers.QueueHandler):
