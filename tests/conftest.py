@@ -1,11 +1,13 @@
 """What all tests share: in CI a test that skips has failed, unless its reason is listed here.
 
-Examples of properties have no deadline: how long one takes says how busy the machine is.
+Examples of properties have no deadline: how long one takes says how busy the machine is. Processes under
+test hear signals that `nohup`, or a script that runs the tests in the background, has these ignore.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator, Sequence
 
 import pytest
@@ -14,6 +16,10 @@ from reporting import explain_long, number_lines
 
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:  # which other programs would inherit
+        signal.signal(number, lambda number, frame: None)
 
 IN_CI = os.environ.get("HEADRACE_CI") == "1"
 

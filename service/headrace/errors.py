@@ -25,6 +25,7 @@ in attributes documented as internal. `server/wire` turns classes into status co
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -37,7 +38,7 @@ class HeadraceError(Exception):
 
     def __init__(self, message: str, *, metadata: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
-        self.message = message
+        self.message = str(message)  # programs raise ours too, and not always with a text
         self.metadata: dict[str, str] = dict(metadata or {})
         """Short facts for the client (call, model, phase); safe to show."""
 
@@ -48,6 +49,16 @@ class SignatureError(HeadraceError, ValueError):
 
 class UsageError(HeadraceError, ValueError):
     """headrace is called in a way that cannot work; the message says what to change."""
+
+
+class ServerFault(HeadraceError):
+    """A defect of headrace itself. The client gets an id; the log has the rest under the same id."""
+
+    reason = "SERVER_FAULT"
+
+    def __init__(self) -> None:
+        error_id = uuid.uuid4().hex[:12]
+        super().__init__(f"internal error {error_id}", metadata={"error_id": error_id})
 
 
 # Refused before anything started

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -98,8 +99,9 @@ def _run(
     host, port = listening.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     scheme = "https" if certificate else "http"
-    click.echo(f"serving at {scheme}://{shown}:{port} what {setup.server} serves", err=True)
-    asyncio.run(serve(setup, listening, certificate=certificate, key=key))
+    words = f"serving at {scheme}://{shown}:{port} what {setup.server} serves"
+    say = partial(click.echo, words, err=True)
+    asyncio.run(serve(setup, listening, certificate=certificate, key=key, when_serving=say))
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -100,8 +100,14 @@ def position(request: Request, run_id: str) -> int | None:
 async def json_object(request: Request, *, most: int, seconds: float) -> dict[str, Any]:
     """The body: a JSON object of at most `most` bytes; an empty body is an empty object.
 
-    Raises RequestInvalid, or refuses a body that is too large, too slow, or said not to be JSON.
+    Raises RequestInvalid, or refuses a body that is too large, too slow, compressed, or said not to be
+    JSON.
     """
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+
+    if coding not in ("", "identity"):
+        raise refusal("BODY_COMPRESSED", f"the body is {coding[:20]}; send it as it is")
+
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
 
     if kind != "application/json":

@@ -5,16 +5,14 @@ When told to end, streams are cut at once: browsers connect anew, and runs linge
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import os
-import signal
 import socket
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import uvicorn
+from headrace_client.cli.signals import ending, listening
 
 from headrace_gateway.app import create_app
 from headrace_gateway.presence import OpenRequests
@@ -30,28 +28,27 @@ FAREWELL_SECONDS = 5
 class Serving(uvicorn.Server):
     """uvicorn's server, with an end of our own: 0 after the first signal, at once after the second."""
 
-    def __init__(self, config: uvicorn.Config, waiting: OpenRequests) -> None:
+    def __init__(
+        self, config: uvicorn.Config, waiting: OpenRequests, when_serving: Callable[[], object]
+    ) -> None:
         super().__init__(config)
         self._waiting = waiting
+        self._when_serving = when_serving
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Says that it serves once it does, and hears signals."""
+        await super().startup(sockets)
+
+        if self.started:
+            self._when_serving()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         """Listens to signals while it serves."""
-        loop = asyncio.get_running_loop()
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._hear, number)
-
-        try:
+        with listening(ending(self._end)):
             yield
-        finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(number)
 
-    def _hear(self, number: signal.Signals) -> None:
-        if self.should_exit:
-            os._exit(128 + number)  # nothing may hold us up: no cleanup
-
+    def _end(self) -> None:
         self.should_exit = True
         self._waiting.end()
 
@@ -70,9 +67,14 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 async def serve(
-    setup: Setup, listening: socket.socket, *, certificate: Path | None, key: Path | None
+    setup: Setup,
+    listening: socket.socket,
+    *,
+    certificate: Path | None,
+    key: Path | None,
+    when_serving: Callable[[], object],
 ) -> None:
-    """Serves until told to end."""
+    """Serves until told to end; `when_serving` is called once it does."""
     waiting = OpenRequests()
     config = uvicorn.Config(
         create_app(setup, waiting),
@@ -86,4 +88,4 @@ async def serve(
         timeout_graceful_shutdown=FAREWELL_SECONDS,
         server_header=False,
     )
-    await Serving(config, waiting).serve(sockets=[listening])
+    await Serving(config, waiting, when_serving).serve(sockets=[listening])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from typing import Any
 
@@ -14,6 +15,8 @@ from headrace import Predict, Program
 from headrace.errors import LMRateLimitError
 
 INPUTS = {"question": QUESTION}
+BOMB = gzip.compress(bytes(2**24))
+"""16 MiB in as many KiB."""
 
 
 async def test_programs_are_listed_by_name(edge: Gateway) -> None:
@@ -155,6 +158,24 @@ JSON = {"content-type": "application/json"}
         (PREDICT, {"content": b"\xff", "headers": JSON}, 400, "REQUEST_INVALID"),
         (PREDICT, {"content": b" " * (2**20 + 1), "headers": JSON}, 413, "BODY_TOO_LARGE"),
         (PREDICT, {"data": {"question": "why?"}}, 415, "BODY_NOT_JSON"),
+        (
+            PREDICT,
+            {"content": BOMB, "headers": JSON | {"content-encoding": "gzip"}},
+            415,
+            "BODY_COMPRESSED",
+        ),
+        (
+            PREDICT,
+            {"content": b"{}", "headers": JSON | {"content-encoding": "br"}},
+            415,
+            "BODY_COMPRESSED",
+        ),
+        (
+            PREDICT,
+            {"content": b"{", "headers": JSON | {"content-encoding": "identity"}},
+            400,
+            "REQUEST_INVALID",
+        ),
         (PREDICT + "?lingr=3", {"json": INPUTS}, 400, "REQUEST_INVALID"),
         (PREDICT + "?linger=soon", {"json": INPUTS}, 400, "REQUEST_INVALID"),
         (PREDICT + "?timeout=nan", {"json": INPUTS}, 400, "REQUEST_INVALID"),

@@ -1,4 +1,4 @@
-"""`headrace serve` as a process of its own."""
+"""`headrace serve`, or another command that serves, as a process of its own."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import asyncio
 import os
 import re
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-COMMAND = (sys.executable, "-c", "from headrace.server.command import serve; serve()")
+COMMAND = (sys.executable, "-m", "headrace_client.cli")
 SERVING = re.compile(r"serving .* on (\S+)")
 TESTS = Path(__file__).parents[1]
 
 
 class Process:
-    """A server process; what it says on standard error is kept."""
+    """A process; what it says on standard error is kept."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -76,17 +76,14 @@ class Process:
 
 
 @asynccontextmanager
-async def serving(
-    *arguments: str, listen: str = "127.0.0.1:0", **variables: str
-) -> AsyncGenerator[Process, None]:
-    """Runs `headrace serve` inside an `async with` block; environment variables by keyword."""
+async def running(*command: str, **variables: str) -> AsyncGenerator[Process, None]:
+    """Runs a command inside an `async with` block; environment variables by keyword."""
     process = Process(
         await asyncio.create_subprocess_exec(
-            *COMMAND,
-            *arguments,
-            *(("--listen", listen) if listen else ()),
+            *command,
             cwd=TESTS,
             env={**os.environ, **variables},
+            stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
         )
     )
@@ -95,3 +92,14 @@ async def serving(
         yield process
     finally:
         await process.close()
+
+
+@asynccontextmanager
+async def serving(
+    *arguments: str, listen: str = "127.0.0.1:0", before: Sequence[str] = (), **variables: str
+) -> AsyncGenerator[Process, None]:
+    """Runs `headrace serve` inside an `async with` block, by way of another command if told to."""
+    where = ("--listen", listen) if listen else ()
+
+    async with running(*before, *COMMAND, "serve", *arguments, *where, **variables) as process:
+        yield process

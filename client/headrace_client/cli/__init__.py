@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import sys
 
+from headrace_client.cli.grpc_settings import grpc_settings
+
 EXTRA = ("click", "rich")
 
 
 def main() -> None:
     """Runs the command; the entry point of the package."""
     try:
-        from headrace_client.cli.commands import headrace
+        with grpc_settings():
+            from headrace_client.cli.commands import headrace
     except ModuleNotFoundError as missing:
         if missing.name not in EXTRA:
             raise

@@ -11,7 +11,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Container, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
@@ -192,8 +192,9 @@ def _task_here() -> asyncio.Task[Any] | None:
 
 def _cancel(task: asyncio.Task[Any] | None) -> None:
     """Cancels a task from whatever thread, unless it is the one that runs here."""
-    if task is not None and task is not _task_here() and not task.get_loop().is_closed():
-        task.get_loop().call_soon_threadsafe(task.cancel)
+    if task is not None and task is not _task_here():
+        with suppress(RuntimeError):  # its loop is closed
+            task.get_loop().call_soon_threadsafe(task.cancel)
 
 
 def outcome_of(error: BaseException | None) -> Outcome:
@@ -221,13 +222,18 @@ def told_of(error: BaseException) -> HeadraceError:
         group = cast("BaseExceptionGroup[BaseException]", error)
         error = group.exceptions[0]
 
-    if isinstance(error, HeadraceError):
+    if isinstance(error, HeadraceError) and _is_whole(error):
         return error
 
     failure = ProgramError(f"the program raised {type(error).__name__}")
     failure.__cause__ = error
 
     return failure
+
+
+def _is_whole(error: HeadraceError) -> bool:
+    """Whether it has what clients are told; a program's own class may never have called ours."""
+    return {"message", "metadata"} <= vars(error).keys()
 
 
 def _data(call: Call, phase: Phase) -> Mapping[str, object] | None:

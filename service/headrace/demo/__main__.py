@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import shlex
-import signal
 import sys
+
+from headrace_client.cli.signals import ENDING, listening, on_loop
 
 from headrace.demo.commands import PROGRAMS, ServerFailed, serve, serving
 from headrace.demo.provider import provider
@@ -41,11 +42,10 @@ async def serve_on(listen: str) -> int:
     async with provider() as lm:
         say(lm.said)
         server = await serve(lm, listen)
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, server.terminate)
-        loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C reaches the server by itself
+        hears = dict.fromkeys(ENDING, on_loop(lambda: None))  # Ctrl-C reaches the server by itself
 
-        return await server.wait()
+        with listening({**hears, "SIGTERM": on_loop(server.terminate)}):
+            return await server.wait()
 
 
 def main() -> int:

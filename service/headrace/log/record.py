@@ -325,8 +325,11 @@ def _wake(followers: Iterable[asyncio.Future[None]]) -> None:
 
         if loop is here:
             _release(future)
-        elif not loop.is_closed():
-            loop.call_soon_threadsafe(_release, future)
+        else:
+            try:  # noqa: SIM105 - suppress() costs more, and this is done for every token
+                loop.call_soon_threadsafe(_release, future)
+            except RuntimeError:  # its loop is closed
+                pass
 
 
 def _release(future: asyncio.Future[None]) -> None:

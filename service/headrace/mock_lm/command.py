@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 
 import click
+from headrace_client.cli.signals import ending, listening
 
 from headrace.mock_lm.faults import described
 from headrace.mock_lm.prose import cut
@@ -61,16 +61,15 @@ def mock_lm(listen: tuple[str, int], pace: float, scripts: dict[str, Model], lis
 
 async def _serve(listen: tuple[str, int], pace: float, scripts: dict[str, Model]) -> None:
     host, port = listen
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
+    told = asyncio.Event()
 
     try:
-        async with MockLM(scripts, pace=pace, host=host, port=port) as mock:
-            click.echo(mock.base_url)
-            click.echo("Canned prose only. Try: export OPENAI_API_BASE=<the line above>", err=True)
-            await stopped.wait()
+        with listening(ending(told.set)):
+            async with MockLM(scripts, pace=pace, host=host, port=port) as mock:
+                click.echo(mock.base_url)
+                click.echo(
+                    "Canned prose only. Try: export OPENAI_API_BASE=<the line above>", err=True
+                )
+                await told.wait()
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror}") from error

@@ -36,6 +36,12 @@ class _Room:
         if self._left <= 0:
             return CUT
 
+        try:
+            return self._form(value, depth)
+        except Exception:  # noqa: BLE001 - whatever an object of the program's raises when it is looked at
+            return f"<{type(value).__name__}>"
+
+    def _form(self, value: object, depth: int) -> object:
         match value:
             case None | bool() | int():
                 return value

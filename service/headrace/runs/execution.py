@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from headrace.context import CallMessages, RunScope, enter_run, open_call, portal, told_of
-from headrace.errors import HeadraceError, ProgramError, RunCancelled, RunError, RunTimeout
+from headrace.errors import HeadraceError, ProgramError, RunCancelled, RunTimeout, ServerFault
 from headrace.events import Kind, Result, Usage
 from headrace.log import RunLog
+from headrace.runs.defects import contained
 
 logger = logging.getLogger("headrace.runs")
 
@@ -101,7 +102,7 @@ class Execution:
         loop = asyncio.get_running_loop()
         self._started = time.monotonic()
         self._task = loop.create_task(self._run(), context=context)
-        self._task.add_done_callback(lambda _: self._close())
+        self._task.add_done_callback(self._done)
 
         if self.timeout is not None:
             self._timers.append(loop.call_later(self.timeout, self.stop, RunTimeout(self.timeout)))
@@ -110,7 +111,7 @@ class Execution:
         """Stops the program at once, on someone's behalf."""
         self.stop(RunCancelled(by, detail))
 
-    def stop(self, error: RunError) -> None:
+    def stop(self, error: HeadraceError) -> None:
         """Stops the program at once, for a reason outside it. The first reason stands."""
         if self.over or self.error is not None:
             return
@@ -138,13 +139,13 @@ class Execution:
         try:
             with enter_run(self._scope):
                 self.result = await self._call_program()
-        except HeadraceError as error:
-            self.error = self.error or error
         except (asyncio.CancelledError, GeneratorExit):
             self.error = self.error or RunCancelled("caller")
         except BaseException as error:  # noqa: BLE001 - the run's error, whatever the program raised
-            _note_others(error)
             self.error = self.error or told_of(error)
+
+            with contained("noting a program's other errors"):
+                _note_others(error)
 
     async def _call_program(self) -> Result:
         work = self._work
@@ -170,21 +171,41 @@ class Execution:
 
         return value
 
+    def _done(self, task: asyncio.Task[None]) -> None:
+        if self.result is None and self.error is None:  # cancelled before its first step
+            self.error = RunCancelled("caller")
+
+        self._close()
+
     def _close(self) -> None:
+        """Ends the run, whatever goes wrong in that: its readers, its place and a drain wait for it."""
         if self.over:
             return
 
         for timer in self._timers:
             timer.cancel()
 
-        self._scope.close(self.error)
+        with contained("ending what a run had open"):
+            self._scope.close(self.error)
 
-        if self.result is not None:
-            self.log.append(self.result)
+        if self.result is not None and not self._recorded(self.result):
+            self.result, self.error = None, ServerFault()
 
-        self.log.close()
+        with contained("closing a run's log"):
+            self.log.close()
+
         self._ended.set()
-        self._when_over()
+
+        with contained("taking leave of a run"):
+            self._when_over()
+
+    def _recorded(self, result: Result) -> bool:
+        sequence = 0
+
+        with contained("recording a result"):
+            sequence = self.log.append(result)
+
+        return sequence > 0
 
 
 def _note_others(error: BaseException) -> None:

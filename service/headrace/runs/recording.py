@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from headrace.errors import AdapterParseError, HeadraceError, LMError
+from headrace.errors import AdapterParseError, HeadraceError, LMError, RunError
 from headrace.events import Event, Result, Status
 from headrace.runs.content import shown
 
@@ -40,7 +40,7 @@ def bare(error: HeadraceError | None) -> HeadraceError | None:
     if error is None:
         return None
 
-    told = type(error).__new__(type(error), *error.args)  # without __init__, which differs by class
+    told = _blank(error)
     vars(told).update(vars(error))
 
     match told:
@@ -52,3 +52,11 @@ def bare(error: HeadraceError | None) -> HeadraceError | None:
             pass
 
     return told
+
+
+def _blank(error: HeadraceError) -> HeadraceError:
+    """An error of the same class, without __init__, which differs by class."""
+    try:
+        return type(error).__new__(type(error), *error.args)
+    except Exception:  # noqa: BLE001 - a program's own class may ask for anything
+        return RunError("")

@@ -23,6 +23,7 @@ from headrace.errors import (
 from headrace.lm import set_cache_scope
 from headrace.runs.about import about
 from headrace.runs.admission import Admission
+from headrace.runs.defects import contained
 from headrace.runs.hosted import Order
 from headrace.runs.limits import Limits
 from headrace.runs.reporting import report
@@ -87,10 +88,15 @@ class Registry:
             tell_cause=self._tell_cause,
             when_over=self._take_leave,
         )
-        kept = await self.store.add(run)
+
+        try:
+            kept = await self.store.add(run)
+        except BaseException:
+            run.discard()
+            raise
 
         if kept is not run:
-            run.settle()
+            run.discard()
             return self._joined(kept, order)
 
         self._live.add(run)
@@ -193,14 +199,21 @@ class Registry:
 
     async def _settle(self, run: Run) -> None:
         about.set(run.about)
-        report(run)
-        run.settle()
+
+        with contained("reporting how a run ended"):
+            report(run)
+
+        with contained("settling a run"):
+            run.settle()
+
         following = self._admission.leave(run, begun=run.begun)
 
         if following is not None:
             self._begin(following)
 
-        await self.store.retain(run)
+        with contained("retaining a run"):
+            await self.store.retain(run)
+
         self._live.discard(run)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from headrace.errors import HeadraceError, RunCancelled, RunError, RunTimeout, RunTooLarge
+from headrace.errors import HeadraceError, RunCancelled, RunTimeout, RunTooLarge
 from headrace.events import Result, Usage
 from headrace.log import Cursor, RunLog
 from headrace.runs.execution import Execution, Work
@@ -169,7 +169,7 @@ class Run:
         if self._execution is not None:
             await self._execution.ended()
 
-    def stop(self, error: RunError) -> None:
+    def stop(self, error: HeadraceError) -> None:
         """Ends it because of `error`. The first reason stands; nothing happens once it is over."""
         if self._execution is not None:
             self._execution.stop(error)
@@ -203,12 +203,18 @@ class Run:
         """Notes that it is over, and lets go of all that it needed to run."""
         self._stay()
         self._deadline.cancel()
+        self.end_time = time.time()
+        self.expire_time = self.end_time + self._limits.retention
         outcome = self._outcome()
         result = None if outcome.result is None else replace(outcome.result, value=None)
         self._ending = Ending(bare(outcome.failure), result, outcome.usage, outcome.cause)
         self._execution = None
-        self.end_time = time.time()
-        self.expire_time = self.end_time + self._limits.retention
+
+    def discard(self) -> None:
+        """Lets go of a run that was not taken in, and so never begins."""
+        self.settle()
+        self._ending = Ending(RunCancelled("caller"))
+        self.log.close()
 
     def _outcome(self) -> Ending:
         execution = self._execution

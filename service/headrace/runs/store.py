@@ -88,7 +88,7 @@ class MemoryStore:
     def _drop_oldest(self) -> None:
         run = self._ended.popleft()
         self._held -= run.held_bytes
-        del self._runs[run.key]
+        self._runs.pop(run.key, None)
 
     def _arm(self) -> None:
         if self._expiry is None and self._ended:

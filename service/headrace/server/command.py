@@ -10,11 +10,11 @@ import asyncio
 import gc
 import importlib.util
 import logging
-import os
-import signal
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import click
+from headrace_client.cli.signals import ending, listening, on_loop
 
 from headrace import lm as lms
 from headrace.context import configure
@@ -25,7 +25,7 @@ from headrace.server.config import Config
 from headrace.server.config.flags import config_options
 from headrace.server.config.sources import Loaded
 from headrace.server.loading import check_lms, load_programs
-from headrace.server.logs import own_redactor, start_logging
+from headrace.server.logs import own_redactor, prints_logged, start_logging
 from headrace.server.starting import Steps
 
 logger = logging.getLogger("headrace.server")
@@ -54,6 +54,9 @@ def serve(loaded: Loaded) -> None:
             runner.run(_serve(load_programs(config.programs, steps), config, steps))
     except HeadraceError as error:
         raise click.UsageError(redact(error.message)) from error
+    except Exception:
+        logger.exception("the server failed")
+        raise click.exceptions.Exit(1) from None
     finally:
         stop_logging()
 
@@ -61,43 +64,32 @@ def serve(loaded: Loaded) -> None:
 async def _serve(programs: Sequence[Program], config: Config, steps: Steps) -> None:
     server = Server(programs, config)
     told = asyncio.Event()
-    _listen_to_signals(told, server)
-    address = server.bind()
 
-    if any(program.predictors for program in programs):
-        steps("loading the LM library, which takes a few seconds")
-        await asyncio.to_thread(lms.preload().join)
+    with listening({**ending(told.set), "SIGHUP": on_loop(partial(_reload, server))}):
+        address = server.bind()
 
-    await check_lms(programs, steps)
-    _settle_garbage_collector()
-    await server.start()
-    names = ", ".join(program.name for program in programs)
-    steps.done(f"serving {names} on {address}")
-    await told.wait()
-    logger.info("draining; a second signal ends at once")
-    await server.drain(config.drain_timeout)
+        if any(program.predictors for program in programs):
+            steps("loading the LM library, which takes a few seconds")
+            await asyncio.to_thread(lms.preload().join)
+
+        await check_lms(programs, steps)
+        _settle_garbage_collector()
+        await server.start()
+        names = ", ".join(program.name for program in programs)
+        steps.done(f"serving {names} on {address}")
+
+        with prints_logged(config.logs):
+            await told.wait()
+            logger.info("draining; a second signal ends at once")
+            await server.drain(config.drain_timeout)
 
 
-def _listen_to_signals(told: asyncio.Event, server: Server) -> None:
-    loop = asyncio.get_running_loop()
-
-    def end(number: signal.Signals) -> None:
-        if told.is_set():
-            os._exit(128 + number)  # nothing may hold this up: no cleanup
-
-        told.set()
-
-    def reload() -> None:
-        try:
-            server.directory.reload()
-            logger.info("principals reloaded")
-        except UsageError as error:
-            logger.error("principals not reloaded: %s", error.message)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, end, number)
-
-    loop.add_signal_handler(signal.SIGHUP, reload)
+def _reload(server: Server) -> None:
+    try:
+        server.directory.reload()
+        logger.info("principals reloaded")
+    except UsageError as error:
+        logger.error("principals not reloaded: %s", error.message)
 
 
 def _loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
@@ -105,7 +97,9 @@ def _loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
     installed = importlib.util.find_spec("uvloop") is not None
 
     if name == "uvloop" and not installed:
-        raise UsageError("event_loop: uvloop is not installed: pip install 'headrace[uvloop]'")
+        raise UsageError(
+            "event_loop: uvloop is not installed (Windows has none): pip install 'headrace[uvloop]'"
+        )
 
     if name == "asyncio" or not installed:
         return asyncio.new_event_loop

@@ -19,12 +19,3 @@ class StreamAged(HeadraceError):
     def __init__(self, seconds: float) -> None:
         super().__init__(f"stream ended after {seconds:g} s; resume it")
         self.retry_delay = 0.0
-
-
-class ServerFault(HeadraceError):
-    """A defect of the server. The client gets an id; the log has the rest under the same id."""
-
-    reason = "SERVER_FAULT"
-
-    def __init__(self, error_id: str) -> None:
-        super().__init__(f"internal error {error_id}", metadata={"error_id": error_id})

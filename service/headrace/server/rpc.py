@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
 from collections import ChainMap
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,10 +17,9 @@ import grpc
 from google.protobuf.message import Message
 from grpc.aio import AbortError, ServicerContext
 
-from headrace.errors import HeadraceError, RequestRefused
+from headrace.errors import HeadraceError, RequestRefused, ServerFault
 from headrace.runs.about import about
 from headrace.server.config import Principal
-from headrace.server.faults import ServerFault
 from headrace.server.refusals import peer_of, report_refusal
 from headrace.server.wire.requests import parse
 from headrace.server.wire.status import Status, status_of
@@ -157,24 +155,38 @@ class Gate:
             return await answer(Call(request, context, principal, peer, facts, trailers))
         except (AbortError, grpc.aio.InternalError):
             raise
-        except RunOver as over:
-            await _abort(context, status_of(over.failure, facts, trailers, over.cause))
-        except HeadraceError as error:
+        except Exception as error:  # noqa: BLE001 - no text of it may reach the client
             if isinstance(error, RequestRefused):
                 method = kind.DESCRIPTOR.name.removesuffix("Request")
                 report_refusal(error, method, peer, getattr(request, "program", ""))
 
-            await _abort(context, status_of(error, facts, trailers))
-        except Exception:
-            fault = ServerFault(uuid.uuid4().hex[:12])
-            logger.exception("%s in %s", fault.message, kind.DESCRIPTOR.name)
-            await _abort(context, status_of(fault, facts, _without_state(trailers)))
+            await _abort(context, _status(error, kind, facts, trailers))
 
 
 async def _abort(context: Context, status: Status) -> NoReturn:
     await context.abort(status.code, status.message, status.trailers)
 
 
+def _status(
+    error: Exception, kind: type[Message], facts: Mapping[str, str], trailers: Mapping[str, str]
+) -> Status:
+    """How an RPC ends in which `error` was raised; what is not ours, or malformed, is a defect."""
+    over = error if isinstance(error, RunOver) else None
+    failure = error if over is None else over.failure
+    state = _without_state(trailers) if over is None else trailers
+
+    if isinstance(failure, HeadraceError):
+        try:
+            return status_of(failure, facts, trailers, over.cause if over else "")
+        except Exception as malformed:  # noqa: BLE001 - it is logged as the defect
+            failure = malformed
+
+    fault = ServerFault()
+    logger.error("%s in %s", fault.message, kind.DESCRIPTOR.name, exc_info=failure)
+
+    return status_of(fault, facts, state)
+
+
 def _without_state(trailers: Mapping[str, str]) -> dict[str, str]:
-    """A defect of the server never says that a run is over."""
+    """A defect of the server does not say that a run is over, unless it came to tell just that."""
     return {name: value for name, value in trailers.items() if name != "headrace-run-state"}

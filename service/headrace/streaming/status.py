@@ -74,11 +74,11 @@ class ProviderMessages:
         """The text for a call that starts or ended; "" for silence and after an error of the hook."""
         hook = self._hooks.get((call.kind, phase))
 
-        if hook is None or getattr(call.instance, "silent", False):
+        if hook is None:
             return ""
 
         try:
-            return str(hook(call) or "")
+            return "" if getattr(call.instance, "silent", False) else str(hook(call) or "")
         except Exception:
             if (call.kind, phase) not in self._raised:
                 self._raised.add((call.kind, phase))

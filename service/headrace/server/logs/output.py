@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import os
 import queue
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TextIO
+from typing import TextIO, TypeAlias
 
 from headrace.runs.about import about
 from headrace.server.config import Logs
 from headrace.server.logs.formats import ConsoleForm, JsonForm
+from headrace.server.logs.prints import is_json
 from headrace.server.logs.redaction import Redactor
 from headrace.server.logs.seldom import Seldom
 from headrace.server.logs.strays import catch_strays
+
+Waiting: TypeAlias = "queue.SimpleQueue[logging.LogRecord]"
+"""Unlike queue.Queue it may be entered again by a finaliser that logs while a line is put there."""
 
 MAX_WAITING = 10_000
 """Lines that may wait to be written; more are dropped and counted."""
@@ -26,11 +31,11 @@ RATES = {"grpc": 1.0, "headrace.refusals": 10.0}
 
 def start_logging(logs: Logs, redact: Redactor) -> Callable[[], None]:
     """Sets the process's logging up; gives the function that writes what is left and stops it."""
-    json = logs.format == "json" or (logs.format == "auto" and not sys.stderr.isatty())
     output = _Output(sys.stderr)
-    output.setFormatter((JsonForm if json else ConsoleForm)(redact, content=logs.content))
-    waiting: queue.Queue[logging.LogRecord] = queue.Queue(MAX_WAITING)
-    entrance = _Entrance(waiting)
+    form = JsonForm if is_json(logs) else ConsoleForm
+    output.setFormatter(form(redact, content=logs.content))
+    waiting: Waiting = queue.SimpleQueue()
+    entrance = _Entrance(waiting, output)
     writer = logging.handlers.QueueListener(waiting, output)
 
     root = logging.getLogger()
@@ -51,6 +56,7 @@ def start_logging(logs: Logs, redact: Redactor) -> Callable[[], None]:
         for logger, rate in seldom.items():
             logger.removeFilter(rate)
 
+        root.handlers[:] = [output]  # what still comes is written at once
         writer.stop()
 
     return stop
@@ -71,6 +77,12 @@ class _Entrance(logging.handlers.QueueHandler):
 
     dropped = 0
 
+    def __init__(self, waiting: Waiting, output: logging.Handler) -> None:
+        super().__init__(waiting)
+        self._waiting = waiting
+        self._output = output
+        self._process = os.getpid()
+
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
         """Keeps the record as it is: no other process reads the queue."""
         record.about = dict(about.get() or {})
@@ -79,12 +91,17 @@ class _Entrance(logging.handlers.QueueHandler):
 
     def enqueue(self, record: logging.LogRecord) -> None:
         """Drops the line where too many wait already, and says so with the next that fits."""
+        if os.getpid() != self._process:  # forked: the thread that writes is not in it
+            self._output.handle(record)
+            return
+
+        if self._waiting.qsize() >= MAX_WAITING:
+            self.dropped += 1
+            return
+
         if self.dropped:
             record.msg = f"{record.getMessage()} ({self.dropped} lines were dropped before)"
             record.args = None
-
-        try:
-            self.queue.put_nowait(record)
             self.dropped = 0
-        except queue.Full:
-            self.dropped += 1
+
+        self._waiting.put_nowait(record)

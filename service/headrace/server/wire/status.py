@@ -198,7 +198,10 @@ def _bad_request(error: RequestInvalid, room: int) -> details_pb2.BadRequest:
 def _metadata(error: HeadraceError, facts: Mapping[str, str]) -> dict[str, str]:
     named = {**facts, **error.metadata}
 
-    return {line(name, 40): line(value, MAX_METADATA) for name, value in list(named.items())[:8]}
+    return {
+        line(str(name), 40): line(str(value), MAX_METADATA)
+        for name, value in list(named.items())[:8]
+    }
 
 
 def _add(status: status_pb2.Status, detail: Message) -> None:

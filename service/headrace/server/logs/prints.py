@@ -1,0 +1,90 @@
+"""Prints: what programs and libraries write to standard error, as lines of a log that is JSON."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import re
+import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TextIO
+
+from headrace.server.config import Logs
+
+MAX_LINE = 8192
+"""Characters of a line that has not ended; one that is longer is cut there."""
+
+logger = logging.getLogger("stderr")
+
+
+def is_json(logs: Logs) -> bool:
+    """Whether the lines of the log are JSON."""
+    return logs.format == "json" or (logs.format == "auto" and not sys.stderr.isatty())
+
+
+@contextmanager
+def prints_logged(logs: Logs) -> Generator[None, None, None]:
+    """Inside the block nothing but JSON is written where the log is; other logs leave prints alone."""
+    if not is_json(logs):
+        yield
+        return
+
+    behind = sys.stderr
+    lines = sys.stderr = PrintedLines(behind)
+    logger.setLevel(logging.INFO)
+
+    try:
+        yield
+    finally:
+        sys.stderr = behind
+        lines.end()
+
+
+class PrintedLines(io.TextIOBase):
+    """In the place of standard error: each line that is printed becomes one of the log."""
+
+    def __init__(self, behind: TextIO) -> None:
+        super().__init__()
+        self._behind = behind
+        self._begun: dict[tuple[int, int], str] = {}  # by process and thread, or lines would mix
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # an attribute there
+        """See io.TextIOBase."""
+        return "utf-8"
+
+    def fileno(self) -> int:
+        """Of standard error itself, for other processes and crash reports."""
+        return self._behind.fileno()
+
+    def writable(self) -> bool:
+        """See io.IOBase."""
+        return True
+
+    def write(self, text: str, /) -> int:
+        """Logs the lines that end in it."""
+        writer = os.getpid(), threading.get_ident()
+        *lines, begun = re.split(r"[\r\n]+", self._begun.pop(writer, "") + text)
+
+        if len(begun) > MAX_LINE:
+            lines, begun = [*lines, begun], ""
+
+        if begun:
+            self._begun[writer] = begun
+
+        for line in lines:
+            self._log(line)
+
+        return len(text)
+
+    def end(self) -> None:
+        """Logs the lines that have not ended."""
+        while self._begun:
+            self._log(self._begun.popitem()[1])
+
+    def _log(self, line: str) -> None:
+        if line.strip():
+            logger.info("%s", line)
