@@ -112,7 +112,7 @@ class BaseLM(abc.ABC):
         inputs = {"messages": messages, **options}
 
         with open_call(Kind.LM, self.model, self, inputs, LmCall(self.model)) as call:
-            completion = await self.generate(request, receive)
+            completion = _checked(await self.generate(request, receive), self)
             call.lm = completion.lm or call.lm
             call.usage = completion.usage
             call.outputs = [choice.text for choice in completion.choices]
@@ -142,6 +142,21 @@ class BaseLM(abc.ABC):
     ) -> list[Any]:
         """`acall` for synchronous code."""
         return portal.run(self.acall, prompt, messages, **options)
+
+
+def _checked(completion: object, lm: BaseLM) -> Completion:
+    """What `generate` gave. Raises UsageError for anything but a completion."""
+    if not isinstance(completion, Completion):
+        raise UsageError(
+            f"{type(lm).__name__}.generate must return a Completion, not {type(completion).__name__}"
+        )
+
+    if not isinstance(completion.usage, Usage):  # pyright: ignore[reportUnnecessaryIsInstance] - of LMs of users' own
+        raise UsageError(
+            f"the usage of a Completion is a Usage, not {type(completion.usage).__name__}"
+        )
+
+    return completion
 
 
 def _answer(choice: Choice) -> Any:

@@ -7,6 +7,7 @@ may quote the prompt, or a key.
 from __future__ import annotations
 
 import email.utils
+import math
 import re
 import time
 from collections.abc import Iterable, Mapping
@@ -45,6 +46,11 @@ BILLING = re.compile(
     r"|credit balance|payment required|requires more credits",
     re.IGNORECASE,
 )
+
+STATUS = re.compile("[45][0-9]{2}")
+"""The HTTP statuses of errors."""
+LONGEST_WAIT = 366 * 24 * 3600.0
+"""Seconds a provider can ask to wait; a longer wish is none, and not every message could hold it."""
 
 
 def refused(
@@ -105,7 +111,7 @@ def said_in_stream(error: object, *, model: str) -> LMError:
     for name in ("code", "status", "status_code", "http_status"):
         status = str(fields.get(name, ""))
 
-        if status.isdecimal() and 400 <= int(status) <= 599:
+        if STATUS.fullmatch(status):
             return refused(int(status), said, model=model)
 
     if "rate_limit" in said or "rate limit" in said.lower():
@@ -121,18 +127,22 @@ def said_in_stream(error: object, *, model: str) -> LMError:
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds the provider asks to wait, from its Retry-After or retry-after-ms header."""
-    milliseconds = headers.get("retry-after-ms", "")
-    value = headers.get("retry-after", "")
+    wish = _wish(headers.get("retry-after-ms", ""), headers.get("retry-after", ""))
 
+    return max(0.0, wish) if wish <= LONGEST_WAIT else None
+
+
+def _wish(milliseconds: str, value: str) -> float:
+    """The seconds, however they are written; NaN for what is no time."""
     try:
-        return max(0.0, float(milliseconds) / 1000 if milliseconds else float(value))
+        return float(milliseconds) / 1000 if milliseconds else float(value)
     except ValueError:
         pass
 
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, TypeError):
-        return None
+        return email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+    except (ValueError, TypeError, OverflowError):
+        return math.nan
 
 
 def unsupported(provider: str, options: Iterable[str], model: str, said: str) -> LMError:
