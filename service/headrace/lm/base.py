@@ -101,6 +101,10 @@ class BaseLM(abc.ABC):
         """Whether the model can do `feature`: "response_schema", "response_format", "reasoning", "tools"."""
         return False
 
+    async def takes(self, **options: Any) -> bool:
+        """Whether the model takes these options beside the LM's own; True where nobody knows."""
+        return True
+
     async def check(self) -> None:  # noqa: B027 - most LMs have nothing to check
         """Raises LMNotConfiguredError for what every call would raise before it asks anybody."""
 

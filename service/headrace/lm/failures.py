@@ -49,6 +49,8 @@ BILLING = re.compile(
 
 STATUS = re.compile("[45][0-9]{2}")
 """The HTTP statuses of errors."""
+OF_EVERY_CALL = frozenset({"stream", "stream_options"})
+"""Options that no caller wrote."""
 LONGEST_WAIT = 366 * 24 * 3600.0
 """Seconds a provider can ask to wait; a longer wish is none, and not every message could hold it."""
 
@@ -147,11 +149,12 @@ def _wish(milliseconds: str, value: str) -> float:
 
 def unsupported(provider: str, options: Iterable[str], model: str, said: str) -> LMError:
     """The error for parameters that a provider or model does not take."""
-    names = ", ".join(sorted(options))
+    names = sorted(set(options) - OF_EVERY_CALL)
+    several = len(names) > 1
 
     return LMUnsupportedError(
-        f"{provider} does not take all of {names} for this model; leave one out, or set "
-        "drop_params=True",
+        f"{provider} does not take {'all of ' * several}{', '.join(names)} for this model, or not "
+        f"with such a value; leave {'one' if several else 'it'} out, or set drop_params=True",
         model=model,
         detail=said[:DETAIL_LIMIT],
     )

@@ -23,7 +23,7 @@ from headrace.lm.connections import broken
 from headrace.lm.deadlines import Deadlines, Watchdog
 from headrace.lm.failures import DETAIL_LIMIT, refused, said_in_stream, unsupported
 from headrace.lm.mending import SURROGATE
-from headrace.lm.providers import DIRECT_PROVIDERS
+from headrace.lm.providers import DIRECT_PROVIDERS, refused_of
 from headrace.lm.routes import Route, copied
 from headrace.lm.shapes import mapping
 
@@ -150,7 +150,9 @@ def _translated(
     said = " ".join(dict.fromkeys(str(one) for one in chain))
 
     if isinstance(error, known.UnsupportedParamsError):
-        return unsupported(route.provider.name, route.options, model, said)
+        provider = route.provider
+        refused_options = refused_of(provider.model, provider.name, route.options)
+        return unsupported(provider.name, refused_options, model, said)
 
     for one in chain:
         match one:
