@@ -24,7 +24,12 @@ FIXED = [
     "openrouter/openai/gpt-5-mini",
     "litellm_proxy/o4-mini",
 ]
-FREE = ["openai/gpt-4o-mini", "openai/gpt-5-chat-latest", "openai/no-such-model", "together_ai/llama-x"]
+FREE = [
+    "openai/gpt-4o-mini",
+    "openai/gpt-5-chat-latest",
+    "openai/no-such-model",
+    "together_ai/llama-x",
+]
 
 
 async def asked(lm: LM, **config: Any) -> dict[str, Any]:
