@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import ssl
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ from headrace.errors import LMError, LMServerError, LMStreamBrokenError, LMTimeo
 from headrace.lm import door
 from headrace.lm.assembly import Assembly
 from headrace.lm.base import Message
-from headrace.lm.connections import broken
+from headrace.lm.connections import broken, distrust
 from headrace.lm.deadlines import Deadlines, Watchdog
 from headrace.lm.failures import DETAIL_LIMIT, refused, said_in_stream, unsupported
 from headrace.lm.mending import SURROGATE
@@ -161,7 +162,7 @@ def _translated(
             case httpx.ConnectTimeout() | httpx.PoolTimeout():
                 return LMTimeoutError("connect", deadlines.connect, model=model)
             case httpx.TransportError() | aiohttp.ClientError():
-                how = _how(_at_bottom(chain, one))
+                how = _distrust(chain) or _how(_at_bottom(chain, one))
                 return broken(model, how, emitted=assembly.emitted)
             case UnicodeDecodeError() | json.JSONDecodeError():
                 return LMStreamBrokenError("the LM's answer has malformed JSON", model=model)
@@ -176,12 +177,17 @@ def _at_bottom(chain: Sequence[Exception], error: Exception) -> Exception:
     return next((one for one in chain if isinstance(one, aiohttp.ClientError)), error)
 
 
+def _distrust(chain: Sequence[Exception]) -> str:
+    """Why the provider's certificate is not trusted, if that is what lies at the bottom."""
+    found = [one for one in chain if isinstance(one, ssl.SSLCertVerificationError)]
+
+    return distrust(found[-1]) if found else ""
+
+
 def _how(error: Exception) -> str:
     match error:
         case aiohttp.ClientConnectorDNSError():
             return "its host name is unknown"
-        case aiohttp.ClientConnectorCertificateError():
-            return "its certificate is not trusted"
         case aiohttp.ClientConnectorError():
             return "it cannot be reached"
         case _:
