@@ -150,13 +150,15 @@ def price_of(value: object) -> float | None:
     return price if math.isfinite(price) and price >= 0 else None
 
 
-def _by_model(models: object) -> Mapping[str, Usage]:
+def _by_model(models: Any) -> Mapping[str, Usage]:
     if not isinstance(models, Mapping):
         return {}
 
+    found = cast("Mapping[object, object]", models)
+
     return {
         str(model): replace(usage, models={}) if usage.models else usage
-        for model, usage in cast("Mapping[Any, Any]", models).items()
+        for model, usage in found.items()
         if isinstance(usage, Usage)
     }
 

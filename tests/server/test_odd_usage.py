@@ -68,10 +68,12 @@ def _asked(run_id: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("odd", USAGES)
 async def test_a_providers_odd_usage_leaves_the_run_readable(odd: str) -> None:
+    last: dict[str, Any] = {"choices": [], "usage": USAGES[odd]}
+
     async def play(reply: Reply) -> None:
         await reply.open()
 
-        for event in [*CHUNKS, {"choices": [], "usage": USAGES[odd]}]:
+        for event in [*CHUNKS, last]:
             await reply.send(b"data: " + json.dumps(event).encode() + b"\n\n")
 
         await reply.end()

@@ -54,7 +54,7 @@ def _cost(provider: Provider, usage: Usage, billed: object) -> float | None:
 
 def _estimate(provider: Provider, usage: Usage) -> float | None:
     try:
-        prices = door.litellm().cost_per_token(
+        prompt, completion = door.litellm().cost_per_token(
             model=provider.model,
             custom_llm_provider=provider.name,
             prompt_tokens=usage.input_tokens,
@@ -62,7 +62,7 @@ def _estimate(provider: Provider, usage: Usage) -> float | None:
             cache_read_input_tokens=usage.cached_input_tokens,
         )
 
-        return price_of(sum(prices))
+        return price_of(prompt + completion)
     except Exception:  # noqa: BLE001 - litellm raises many kinds, and an answer is worth more than its price
         return None
 

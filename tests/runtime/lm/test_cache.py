@@ -16,7 +16,6 @@ from headrace.context import RunScope, enter_run
 from headrace.errors import LMServerError, UsageError
 from headrace.events import Event, LmCall, Phase, Status, Usage
 from headrace.lm import LM, Completion, Delta, cache_scope, configure_cache
-from headrace.lm import disk as disk_cache
 from headrace.lm.disk import MOST, DiskCache
 from headrace.lm.memory import OVERHEAD, MemoryCache
 from headrace.mock_lm import MockLM, Reply
@@ -406,7 +405,7 @@ def test_a_put_takes_the_same_work_however_much_is_kept(
     limit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect = partial(sqlite3.connect, factory=Counted)
-    monkeypatch.setattr(disk_cache.sqlite3, "connect", connect)
+    monkeypatch.setattr(sqlite3, "connect", connect)
     work: list[int] = []
 
     for answers in (10, 1_000):

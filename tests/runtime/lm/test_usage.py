@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,9 +22,37 @@ from runtime.lm.wire_shapes import chunk
 
 UNPRICED = Provider("openai", "no-such-model")
 PRICED = Provider("openai", "gpt-4o-mini")
-NO_COUNTS = [True, False, 5.5, "12", -3, -3.0, math.nan, math.inf, None, "", [], [5], {}, {"a": 1}]
-TOO_MANY = [2**31, 2**40, 10**30, 1e30, 10**400]
-NO_PRICES = [True, False, "0.1", -1, -0.5, math.nan, math.inf, -math.inf, 10**400, None, [], {}]
+NO_COUNTS: list[Any] = [
+    True,
+    False,
+    5.5,
+    "12",
+    -3,
+    -3.0,
+    math.nan,
+    math.inf,
+    None,
+    "",
+    [],
+    [5],
+    {},
+    {"a": 1},
+]
+TOO_MANY: list[Any] = [2**31, 2**40, 10**30, 1e30, 10**400]
+NO_PRICES: list[Any] = [
+    True,
+    False,
+    "0.1",
+    -1,
+    -0.5,
+    math.nan,
+    math.inf,
+    -math.inf,
+    10**400,
+    None,
+    [],
+    {},
+]
 FIELDS = [
     ("prompt_tokens", "input_tokens"),
     ("completion_tokens", "output_tokens"),
@@ -34,13 +63,10 @@ FIELDS = [
 def used(counts: dict[str, Any], provider: Provider = UNPRICED) -> Usage:
     """The usage of one call, without its model's own."""
     usage = usage_of(provider, "m", counts)
-    assert usage.models == {"m": Usage(**{**shown(usage), "models": {}})}
+    alone = replace(usage, models={})
+    assert usage.models == {"m": alone}
 
-    return Usage(**{**shown(usage), "models": {}})
-
-
-def shown(usage: Usage) -> dict[str, Any]:
-    return {name: getattr(usage, name) for name in Usage.__dataclass_fields__}
+    return alone
 
 
 @pytest.mark.parametrize("value", [*NO_COUNTS, *TOO_MANY], ids=lambda value: str(value)[:12])
@@ -88,19 +114,27 @@ def test_what_the_provider_billed_is_the_price(billed: float) -> None:
     assert used({"prompt_tokens": 1000, "cost": billed}, PRICED).cost_usd == billed
 
 
-def fails(**asked: object) -> object:
-    raise RuntimeError("no such model")
-
-
 @pytest.mark.parametrize(
-    "estimate",
-    [fails, lambda **_: None, lambda **_: (math.nan, 1.0), lambda **_: ("a", "b"), lambda **_: ()],
-    ids=["an exception", "nothing", "NaN", "words", "no parts"],
+    "prices", [None, (), ("a", "b"), (math.nan, 1.0), (-5.0, 1.0), (1e308, 1e308)]
 )
-def test_an_estimate_that_fails_is_no_price(estimate: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_estimate_that_is_no_price_is_none(
+    prices: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def estimate(**asked: object) -> object:
+        return prices
+
     monkeypatch.setattr(door.litellm(), "cost_per_token", estimate)
 
-    assert used({"prompt_tokens": 5}, PRICED).cost_usd in (None, 0.0)
+    assert used({"prompt_tokens": 5}, PRICED).cost_usd is None
+
+
+def test_an_estimate_that_fails_is_no_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**asked: object) -> object:
+        raise RuntimeError("no such model")
+
+    monkeypatch.setattr(door.litellm(), "cost_per_token", fail)
+
+    assert used({"prompt_tokens": 5}, PRICED) == Usage(5, lm_calls=1)
 
 
 ODD_USAGES: dict[str, Any] = {
@@ -127,7 +161,7 @@ ODD_USAGES: dict[str, Any] = {
 @pytest.mark.parametrize("engine", ["direct", "litellm"])
 @pytest.mark.parametrize("odd", ODD_USAGES)
 async def test_an_answer_stands_whatever_its_usage_says(engine: Any, odd: str) -> None:
-    last = {**chunk({}), "choices": [], "usage": ODD_USAGES[odd]}
+    last: dict[str, Any] = {**chunk({}), "choices": [], "usage": ODD_USAGES[odd]}
 
     async def play(reply: Reply) -> None:
         await reply.open()
