@@ -7,9 +7,10 @@ that turns them into messages. Enum numbers equal those of the contract.
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from headrace.errors import HeadraceError
 
@@ -75,7 +76,11 @@ class LmCall:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """LM work done. Adds up with `+`, per model too."""
+    """LM work done. Adds up with `+`, per model too.
+
+    Whatever a provider or an LM of one's own reports: what is no count counts as 0, what is no price
+    is None.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -87,6 +92,13 @@ class Usage:
     """An estimate; None when no price is known."""
     models: Mapping[str, Usage] = field(default_factory=dict[str, "Usage"])
     """Per model, one level deep."""
+
+    def __post_init__(self) -> None:
+        for name in COUNTS:
+            object.__setattr__(self, name, count_of(getattr(self, name)))
+
+        object.__setattr__(self, "cost_usd", price_of(self.cost_usd))
+        object.__setattr__(self, "models", _by_model(self.models))
 
     def __add__(self, other: Usage) -> Usage:
         models = dict(self.models)
@@ -104,6 +116,51 @@ class Usage:
             _add_costs(self.cost_usd, other.cost_usd),
             models,
         )
+
+
+COUNTS = (
+    "input_tokens",
+    "output_tokens",
+    "cached_input_tokens",
+    "reasoning_tokens",
+    "lm_calls",
+    "cache_hits",
+)
+"""The fields of Usage that are counts."""
+
+
+def count_of(value: object) -> int:
+    """The value as a count; JSON may write 5 as 5.0. What is no count counts as 0."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+
+    return int(value) if isinstance(value, int) and value is not True and value > 0 else 0
+
+
+def price_of(value: object) -> float | None:
+    """The value as a price, which is finite and not below 0; None for what is none."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+
+    try:
+        price = float(value)
+    except OverflowError:
+        return None
+
+    return price if math.isfinite(price) and price >= 0 else None
+
+
+def _by_model(models: Any) -> Mapping[str, Usage]:
+    if not isinstance(models, Mapping):
+        return {}
+
+    found = cast("Mapping[object, object]", models)
+
+    return {
+        str(model): replace(usage, models={}) if usage.models else usage
+        for model, usage in found.items()
+        if isinstance(usage, Usage)
+    }
 
 
 def _add_costs(one: float | None, other: float | None) -> float | None:

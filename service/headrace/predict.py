@@ -23,8 +23,10 @@ logger = logging.getLogger("headrace.predict")
 PER_CALL = ("signature", "demos", "config", "lm")
 """Names a call may override, unless the signature has an input of that name."""
 
+ALL_BUT_ONE_ANSWER = 0.15
+"""Up to this temperature several completions are about equal."""
 SEVERAL_NEED_TEMPERATURE = 0.7
-"""Sent with n > 1 when no temperature is set: equal completions would be of no use."""
+"""Sent with n > 1 in such a temperature's place: equal completions would be of no use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,10 @@ class _Ask:
 
     async def answer(self, write: Write | None) -> list[dict[str, Any]]:
         """The output values, one dict per completion."""
+        options = await _varied(self.options, self.lm)
+
         return await self.adapter.acall(
-            self.lm, self.options, self.signature, self.demos, self.inputs, write
+            self.lm, options, self.signature, self.demos, self.inputs, write
         )
 
 
@@ -145,16 +149,26 @@ def _options(config: Mapping[str, Any], of_the_call: object) -> dict[str, Any]:
     if not isinstance(of_the_call, Mapping):
         raise UsageError(f"config is a dict of LM options, as in {{'n': 3}}, not {of_the_call!r}")
 
-    options: dict[str, Any] = {**config, **of_the_call}
+    return {**config, **of_the_call}
+
+
+async def _varied(options: dict[str, Any], lm: BaseLM) -> dict[str, Any]:
+    """The options, with a temperature where several completions would be equal without one.
+
+    A model that takes none but its own is sent none, unless somebody set one: then that is refused.
+    """
+    settled = {**lm.kwargs, **options}
 
     for name in ("n", "temperature"):
-        if not isinstance(options.get(name) or 0, int | float):
-            raise UsageError(f"{name} is a number, not {options[name]!r}")
+        if not isinstance(settled.get(name) or 0, int | float):
+            raise UsageError(f"{name} is a number, not {settled[name]!r}")
 
-    if (options.get("n") or 1) > 1 and (options.get("temperature") or 0.0) <= 0.15:
-        options["temperature"] = SEVERAL_NEED_TEMPERATURE
+    if (settled.get("n") or 1) <= 1 or (settled.get("temperature") or 0.0) > ALL_BUT_ONE_ANSWER:
+        return options
 
-    return options
+    warmer = {**options, "temperature": SEVERAL_NEED_TEMPERATURE}
+
+    return warmer if await lm.takes(**warmer) else options
 
 
 def _inputs(signature: type[Signature], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from headrace.adapters import JSONAdapter
 from headrace.chain_of_thought import ChainOfThought
@@ -57,6 +59,40 @@ async def test_several_completions_need_a_temperature() -> None:
         await Predict("question -> answer", n=2).acall(question="?")
 
     assert lm.requests[0].options == {"n": 2, "temperature": 0.7}
+
+
+@pytest.mark.parametrize(
+    ("of_the_lm", "config", "sent"),
+    [
+        ({"temperature": 0.9}, {"n": 2}, {"temperature": 0.9, "n": 2}),
+        ({"temperature": 0.1}, {"n": 2}, {"temperature": 0.7, "n": 2}),
+        ({"temperature": 0.9}, {"n": 2, "temperature": 0}, {"temperature": 0.7, "n": 2}),
+        ({"n": 2}, {}, {"n": 2, "temperature": 0.7}),
+        ({"n": 2}, {"n": 1}, {"n": 1}),
+        ({"n": 2}, {"n": None}, {"n": None}),
+    ],
+    ids=str,
+)
+async def test_a_temperature_is_added_where_several_completions_would_be_equal(
+    of_the_lm: dict[str, Any], config: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    lm = ScriptedLM(chat(answer="1"))
+    lm.kwargs = of_the_lm
+
+    await Predict("question -> answer").acall(question="?", config=config, lm=lm)
+
+    assert lm.requests[0].options == sent
+
+
+async def test_an_lm_that_takes_no_temperature_is_sent_none() -> None:
+    class Fixed(ScriptedLM):
+        async def takes(self, **options: Any) -> bool:
+            return "temperature" not in options
+
+    lm = Fixed(chat(answer="1"))
+    await Predict("question -> answer").acall(question="?", config={"n": 2}, lm=lm)
+
+    assert lm.requests[0].options == {"n": 2}
 
 
 async def test_a_call_may_bring_its_own_signature_and_demos() -> None:

@@ -38,6 +38,7 @@ def test_what_is_deep_or_long_is_cut() -> None:
 
     assert json.dumps(shown(deep)).count("[") == 12
     assert shown("x" * 2 * MAX_SIZE).endswith(CUT)
+    assert shown([10**400, 10**10_000]) == [CUT, CUT]
 
 
 @given(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 from google.rpc import (  # type: ignore[import-untyped]  # has no py.typed
@@ -95,6 +96,14 @@ def test_the_provider_s_delay_is_passed_on_without_pushback() -> None:
 
     assert trailers(status)["headrace-retry-delay-ms"] == "7000"
     assert "grpc-retry-pushback-ms" not in trailers(status)
+
+
+@pytest.mark.parametrize("delay", [math.inf, math.nan, -1.0, 1e300, None])
+def test_a_delay_that_no_message_holds_is_left_out(delay: float | None) -> None:
+    error = errors.LMRateLimitError("slow down", retry_after=delay)
+
+    assert "headrace-retry-delay-ms" not in trailers(status_of(error, {}, {}))
+    assert not failure_of(error).HasField("retry_delay")
 
 
 def test_violations_are_named_by_field() -> None:

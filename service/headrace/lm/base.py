@@ -124,6 +124,10 @@ class BaseLM(abc.ABC):
         """Whether the model can do `feature`: "response_schema", "response_format", "reasoning", "tools"."""
         return False
 
+    async def takes(self, **options: Any) -> bool:
+        """Whether the model takes these options beside the LM's own; True where nobody knows."""
+        return True
+
     async def check(self) -> None:  # noqa: B027 - most LMs have nothing to check
         """Raises LMNotConfiguredError for what every call would raise before it asks anybody."""
 
@@ -151,11 +155,12 @@ class BaseLM(abc.ABC):
         self, request: Request, receive: Receive, marks: Marks | None
     ) -> Completion:
         if marks is None:
-            return await self.generate(request, receive)
+            return _checked(await self.generate(request, receive), self)
 
         separator = _Separator(receive, marks)
+        completion = await self.generate(request, separator.receive)
 
-        return separator.finish(await self.generate(request, separator.receive))
+        return separator.finish(_checked(completion, self))
 
     async def acall(
         self, prompt: str | None = None, messages: Sequence[Message] | None = None, **options: Any
@@ -180,6 +185,21 @@ class BaseLM(abc.ABC):
     ) -> list[Any]:
         """`acall` for synchronous code."""
         return portal.run(self.acall, prompt, messages, **options)
+
+
+def _checked(completion: object, lm: BaseLM) -> Completion:
+    """What `generate` gave. Raises UsageError for anything but a completion."""
+    if not isinstance(completion, Completion):
+        raise UsageError(
+            f"{type(lm).__name__}.generate must return a Completion, not {type(completion).__name__}"
+        )
+
+    if not isinstance(completion.usage, Usage):  # pyright: ignore[reportUnnecessaryIsInstance] - of LMs of users' own
+        raise UsageError(
+            f"the usage of a Completion is a Usage, not {type(completion.usage).__name__}"
+        )
+
+    return completion
 
 
 def _answer(choice: Choice) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 from headrace.errors import LMError, LMStreamBrokenError, LMTransportError
 
 
@@ -11,3 +13,11 @@ def broken(model: str, how: str, *, emitted: bool) -> LMError:
         return LMStreamBrokenError(f"the LM's answer broke off: {how}", model=model)
 
     return LMTransportError(f"the LM's provider did not answer: {how}", model=model)
+
+
+def distrust(error: ssl.SSLCertVerificationError) -> str:
+    """Why a certificate is not trusted, in OpenSSL's words; without the host that they may name."""
+    words: str = getattr(error, "verify_message", "")  # absent from errors that libraries derive
+    why = words.partition(",")[0]
+
+    return f"its certificate is not trusted ({why})" if why else "its certificate is not trusted"

@@ -7,10 +7,13 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from headrace.events import Usage
+from headrace.events import Usage, count_of, price_of
 from headrace.lm import door
 from headrace.lm.providers import Provider, model_facts
 from headrace.lm.shapes import mapping
+
+MAX_COUNT = 2**31 - 1
+"""Tokens of one call, at most: more is no count, and would bury those of other calls."""
 
 
 def usage_of(provider: Provider, model: str, counts: Mapping[str, Any]) -> Usage:
@@ -38,24 +41,30 @@ def per_model(model: str, usage: Usage, cost: float | None = None) -> Usage:
 
 def _cost(provider: Provider, usage: Usage, billed: object) -> float | None:
     """What the provider says it billed, else an estimate; None when no price is known."""
-    if isinstance(billed, (int, float)):
-        return float(billed)
+    price = price_of(billed)
+
+    if price is not None:
+        return price
 
     if not usage.input_tokens and not usage.output_tokens:
         return None
 
-    if not _has_price(provider.name, provider.model):
+    return _estimate(provider, usage) if _has_price(provider.name, provider.model) else None
+
+
+def _estimate(provider: Provider, usage: Usage) -> float | None:
+    try:
+        prompt, completion = door.litellm().cost_per_token(
+            model=provider.model,
+            custom_llm_provider=provider.name,
+            prompt_tokens=usage.input_tokens,
+            completion_tokens=usage.output_tokens,
+            cache_read_input_tokens=usage.cached_input_tokens,
+        )
+
+        return price_of(prompt + completion)
+    except Exception:  # noqa: BLE001 - litellm raises many kinds, and an answer is worth more than its price
         return None
-
-    prompt, completion = door.litellm().cost_per_token(
-        model=provider.model,
-        custom_llm_provider=provider.name,
-        prompt_tokens=usage.input_tokens,
-        completion_tokens=usage.output_tokens,
-        cache_read_input_tokens=usage.cached_input_tokens,
-    )
-
-    return float(prompt + completion)
 
 
 @lru_cache(maxsize=1024)
@@ -65,5 +74,8 @@ def _has_price(provider: str, model: str) -> bool:
     return bool(facts.get("input_cost_per_token") or facts.get("output_cost_per_token"))
 
 
-def _count(value: Any) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+def _count(value: object) -> int:
+    """The value as tokens of one call; what is no such count counts as 0."""
+    count = count_of(value)
+
+    return count if count <= MAX_COUNT else 0

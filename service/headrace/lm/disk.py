@@ -1,5 +1,6 @@
 """A cache on disk: one SQLite file that several processes may share, bounded in bytes.
 
+A put costs the same however much is kept: nothing here looks at more than a few answers at a time.
 A cache must not break what it speeds up: what SQLite raises is logged, and counts as a miss.
 """
 
@@ -9,7 +10,9 @@ import logging
 import sqlite3
 import threading
 import time
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from headrace.errors import UsageError
@@ -18,14 +21,36 @@ logger = logging.getLogger(__name__)
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
-    key TEXT PRIMARY KEY, value BLOB NOT NULL, size INTEGER NOT NULL, used REAL NOT NULL
+    key TEXT PRIMARY KEY, used REAL NOT NULL, size INTEGER NOT NULL, value BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS answers_by_use ON answers (used);
+
+CREATE TABLE IF NOT EXISTS total (id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL);
+INSERT OR IGNORE INTO total VALUES (1, 0);
+CREATE TRIGGER IF NOT EXISTS answer_came AFTER INSERT ON answers BEGIN
+    UPDATE total SET size = size + new.size;
+END;
+CREATE TRIGGER IF NOT EXISTS answer_changed AFTER UPDATE OF size ON answers BEGIN
+    UPDATE total SET size = size + new.size - old.size;
+END;
+CREATE TRIGGER IF NOT EXISTS answer_went AFTER DELETE ON answers BEGIN
+    UPDATE total SET size = size - old.size;
+END;
 """
+"""The file itself keeps the total, for all processes that write to it."""
+KEEP = """
+INSERT INTO answers (key, used, size, value) VALUES (?, ?, ?, ?)
+ON CONFLICT (key) DO UPDATE SET used = excluded.used, size = excluded.size, value = excluded.value
+"""
+LET_GO = """
+DELETE FROM answers WHERE key = (SELECT key FROM answers ORDER BY used LIMIT 1)
+AND (SELECT size FROM total) > ?
+"""
+"""The least recently used answer goes, if all together are too big."""
 BUSY = 2.0
 """Seconds to wait for another process that writes."""
-ROOM = 0.9
-"""Trimming leaves this part of the limit, so that not every write trims."""
+MOST = 64
+"""Answers one put lets go of: where the limit was lowered, it is reached by and by."""
 
 
 class DiskCache:
@@ -65,13 +90,13 @@ class DiskCache:
         return None if row is None else row[0]
 
     def put(self, key: str, value: bytes) -> None:
-        """Keeps a value; lets the oldest go where the limit asks for it."""
+        """Keeps a value; lets the least recently used go where the limit asks for it."""
+        if len(value) > self._limit:
+            return
+
         try:
-            with self._lock:
-                self._database.execute(
-                    "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)",
-                    (key, value, len(value), time.time()),
-                )
+            with self._lock, self._writing():
+                self._database.execute(KEEP, (key, time.time(), len(value), value))
                 self._trim()
         except sqlite3.Error:
             logger.warning("the LM cache on disk cannot be written", exc_info=True)
@@ -88,14 +113,18 @@ class DiskCache:
             self._database.close()
 
     def _trim(self) -> None:
-        total: int = self._database.execute("SELECT TOTAL(size) FROM answers").fetchone()[0]
+        for _ in range(MOST):
+            if not self._database.execute(LET_GO, (self._limit,)).rowcount:
+                break
 
-        if total <= self._limit:
-            return
+    @contextmanager
+    def _writing(self) -> Generator[None, None, None]:
+        """All or nothing."""
+        self._database.execute("BEGIN IMMEDIATE")
 
-        self._database.execute(
-            "DELETE FROM answers WHERE key IN (SELECT key FROM ("
-            "  SELECT key, SUM(size) OVER (ORDER BY used DESC, key) AS newer FROM answers"
-            ") WHERE newer > ?)",
-            (self._limit * ROOM,),
-        )
+        try:
+            yield
+            self._database.execute("COMMIT")
+        finally:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")

@@ -7,11 +7,17 @@ to import, so nothing in headrace imports it at module level.
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib
 import os
+import re
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
+
+LOOK_UPS = re.compile(r"/api/show$|^https://huggingface\.co/")
+"""Addresses that litellm asks about models of its own accord, by calls that block the event loop."""
 
 _lock = threading.Lock()
 
@@ -71,4 +77,22 @@ def _tune(module: Any) -> None:
     module.suppress_debug_info = True  # it prints to stdout otherwise
     module.telemetry = False
     module.REPEATED_STREAMING_CHUNK_LIMIT = sys.maxsize  # repetition is not an error
+    module.disable_token_counter = True  # it fetches tokenizers, and counts on the event loop
+    module.disable_hf_tokenizer_download = True  # for what counts all the same
+    client = module.module_level_client
+
+    for name in ("get", "post"):
+        setattr(client, name, _without_look_ups(getattr(client, name)))
+
     module._headrace_tuned = True
+
+
+def _without_look_ups(ask: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(ask)
+    def asked(url: str, *args: Any, **options: Any) -> Any:
+        if LOOK_UPS.search(url):
+            raise OSError("nobody is asked about models: litellm's tables have to do")
+
+        return ask(url, *args, **options)
+
+    return asked

@@ -7,6 +7,7 @@ Messages are ours alone. The provider's type and code are kept as names; what it
 from __future__ import annotations
 
 import email.utils
+import math
 import re
 import time
 from collections.abc import Iterable, Mapping
@@ -46,6 +47,13 @@ BILLING = re.compile(
     r"|credit balance|payment required|requires more credits",
     re.IGNORECASE,
 )
+
+STATUS = re.compile("[45][0-9]{2}")
+"""The HTTP statuses of errors."""
+OF_EVERY_CALL = frozenset({"stream", "stream_options"})
+"""Options that no caller wrote."""
+LONGEST_WAIT = 366 * 24 * 3600.0
+"""Seconds a provider can ask to wait; a longer wish is none, and not every message could hold it."""
 
 
 def refused(
@@ -109,7 +117,7 @@ def said_in_stream(error: object, *, model: str) -> LMError:
     for name in ("code", "status", "status_code", "http_status"):
         status = str(fields.get(name, ""))
 
-        if status.isdecimal() and 400 <= int(status) <= 599:
+        if STATUS.fullmatch(status):
             return refused(int(status), said, model=model, body=fields)
 
     if "rate_limit" in said or "rate limit" in said.lower():
@@ -125,27 +133,32 @@ def said_in_stream(error: object, *, model: str) -> LMError:
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds the provider asks to wait, from its Retry-After or retry-after-ms header."""
-    milliseconds = headers.get("retry-after-ms", "")
-    value = headers.get("retry-after", "")
+    wish = _wish(headers.get("retry-after-ms", ""), headers.get("retry-after", ""))
 
+    return max(0.0, wish) if wish <= LONGEST_WAIT else None
+
+
+def _wish(milliseconds: str, value: str) -> float:
+    """The seconds, however they are written; NaN for what is no time."""
     try:
-        return max(0.0, float(milliseconds) / 1000 if milliseconds else float(value))
+        return float(milliseconds) / 1000 if milliseconds else float(value)
     except ValueError:
         pass
 
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, TypeError):
-        return None
+        return email.utils.parsedate_to_datetime(value).timestamp() - time.time()
+    except (ValueError, TypeError, OverflowError):
+        return math.nan
 
 
 def unsupported(provider: str, options: Iterable[str], model: str, said: str) -> LMError:
     """The error for parameters that a provider or model does not take."""
-    names = ", ".join(sorted(options))
+    names = sorted(set(options) - OF_EVERY_CALL)
+    several = len(names) > 1
 
     return LMUnsupportedError(
-        f"{provider} does not take all of {names} for this model; leave one out, or set "
-        "drop_params=True",
+        f"{provider} does not take {'all of ' * several}{', '.join(names)} for this model, or not "
+        f"with such a value; leave {'one' if several else 'it'} out, or set drop_params=True",
         model=model,
         detail=said[:DETAIL_LIMIT],
     )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
+from headrace.errors import LMNotConfiguredError, LMUnsupportedError
 from headrace.lm import door
-from headrace.lm.providers import Access, find_provider
+from headrace.lm.providers import Access, find_provider, parameters
 
 
 @lru_cache(maxsize=1024)
@@ -27,3 +30,20 @@ def supports(access: Access, feature: str) -> bool:
             return bool(litellm.supports_function_calling(model, custom_llm_provider=provider))
         case _:
             return False
+
+
+def takes(access: Access, options: Mapping[str, Any]) -> bool:
+    """Whether a model takes the options; True for models litellm does not know.
+
+    A model of OpenAI's that somebody else serves is asked under its name at OpenAI too.
+    """
+    try:
+        found = find_provider(access)
+        parameters(found.model, found.name, options)
+        parameters(found.model.rpartition("/")[2], "openai", options)
+    except LMUnsupportedError:
+        return False
+    except LMNotConfiguredError:
+        return True  # the call itself will say so
+
+    return True

@@ -15,7 +15,7 @@ from headrace.lm.asking import Question, Records
 from headrace.lm.base import BaseLM, Completion, Receive, Request
 from headrace.lm.cache import answer_cache, key_of
 from headrace.lm.deadlines import Deadlines
-from headrace.lm.features import supports
+from headrace.lm.features import supports, takes
 from headrace.lm.providers import Access
 from headrace.lm.recording import Recorder
 from headrace.lm.retries import Retries
@@ -115,6 +115,12 @@ class LM(BaseLM):
     def supports(self, feature: str) -> bool:
         """See BaseLM.supports. Imports litellm on first use."""
         return supports(self._access, feature)
+
+    async def takes(self, **options: Any) -> bool:
+        """See BaseLM.takes."""
+        await door.opened()
+
+        return takes(self._access, self._sent({**self.kwargs, **options}))
 
     def copy(self, **changes: Any) -> Self:
         """The same LM with other arguments."""

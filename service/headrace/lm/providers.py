@@ -148,15 +148,37 @@ def model_facts(model: str, provider: str) -> Mapping[str, Any]:
 
 def parameters(model: str, provider: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """The options as the provider takes them. Raises LMUnsupportedError for those it does not."""
-    litellm = door.litellm()
     given = {name: value for name, value in options.items() if name not in OWN_PARAMETERS}
 
     try:
-        params: dict[str, Any] = litellm.utils.get_optional_params(
-            model=model, custom_llm_provider=provider, **deepcopy(given)
-        )
-    except litellm.exceptions.UnsupportedParamsError as error:
-        raise unsupported(provider, given, f"{provider}/{model}", str(error)) from None
+        return _translated(model, provider, given)
+    except door.litellm().exceptions.UnsupportedParamsError as error:
+        refused = refused_of(model, provider, given)
+        raise unsupported(provider, refused, f"{provider}/{model}", str(error)) from None
+
+
+def refused_of(model: str, provider: str, options: Mapping[str, Any]) -> Sequence[str]:
+    """Those of the options a provider refuses: without one of them it takes the others, or else all."""
+    alone = [name for name in options if _takes_all_but(name, model, provider, options)]
+
+    return alone or list(options)
+
+
+def _takes_all_but(name: str, model: str, provider: str, options: Mapping[str, Any]) -> bool:
+    others = {one: value for one, value in options.items() if one != name}
+
+    try:
+        _translated(model, provider, others)
+    except door.litellm().exceptions.UnsupportedParamsError:
+        return False
+
+    return True
+
+
+def _translated(model: str, provider: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    params: dict[str, Any] = door.litellm().utils.get_optional_params(
+        model=model, custom_llm_provider=provider, **deepcopy(dict(options))
+    )
 
     return params
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import ssl
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,11 +20,11 @@ from headrace.errors import LMError, LMServerError, LMStreamBrokenError, LMTimeo
 from headrace.lm import door
 from headrace.lm.assembly import Assembly
 from headrace.lm.base import Message
-from headrace.lm.connections import broken
+from headrace.lm.connections import broken, distrust
 from headrace.lm.deadlines import Deadlines, Watchdog
 from headrace.lm.failures import DETAIL_LIMIT, refused, said_in_stream, unsupported
 from headrace.lm.mending import SURROGATE
-from headrace.lm.providers import DIRECT_PROVIDERS
+from headrace.lm.providers import DIRECT_PROVIDERS, refused_of
 from headrace.lm.routes import Route, copied
 from headrace.lm.shapes import mapping
 
@@ -150,7 +151,9 @@ def _translated(
     said = " ".join(dict.fromkeys(str(one) for one in chain))
 
     if isinstance(error, known.UnsupportedParamsError):
-        return unsupported(route.provider.name, route.options, model, said)
+        provider = route.provider
+        refused_options = refused_of(provider.model, provider.name, route.options)
+        return unsupported(provider.name, refused_options, model, said)
 
     for one in chain:
         match one:
@@ -165,7 +168,7 @@ def _translated(
             case httpx.ConnectTimeout() | httpx.PoolTimeout():
                 return LMTimeoutError("connect", deadlines.connect, model=model)
             case httpx.TransportError() | aiohttp.ClientError():
-                how = _how(_at_bottom(chain, one))
+                how = _distrust(chain) or _how(_at_bottom(chain, one))
                 return broken(model, how, emitted=assembly.emitted)
             case UnicodeDecodeError() | json.JSONDecodeError():
                 return LMStreamBrokenError("the LM's answer has malformed JSON", model=model)
@@ -188,12 +191,17 @@ def _at_bottom(chain: Sequence[Exception], error: Exception) -> Exception:
     return next((one for one in chain if isinstance(one, aiohttp.ClientError)), error)
 
 
+def _distrust(chain: Sequence[Exception]) -> str:
+    """Why the provider's certificate is not trusted, if that is what lies at the bottom."""
+    found = [one for one in chain if isinstance(one, ssl.SSLCertVerificationError)]
+
+    return distrust(found[-1]) if found else ""
+
+
 def _how(error: Exception) -> str:
     match error:
         case aiohttp.ClientConnectorDNSError():
             return "its host name is unknown"
-        case aiohttp.ClientConnectorCertificateError():
-            return "its certificate is not trusted"
         case aiohttp.ClientConnectorError():
             return "it cannot be reached"
         case _:

@@ -13,6 +13,8 @@ MAX_SIZE = 32_768
 """Characters that the content of one status may hold, about; what is beyond shows as "…"."""
 
 MAX_DEPTH = 12
+MAX_BITS = 1024
+"""Of an integer: longer ones may be more than Python writes."""
 CUT = "…"
 
 
@@ -43,8 +45,10 @@ class _Room:
 
     def _form(self, value: object, depth: int) -> object:
         match value:
-            case None | bool() | int():
+            case None | bool():
                 return value
+            case int():
+                return value if value.bit_length() <= MAX_BITS else CUT
             case float():
                 return value if math.isfinite(value) else str(value)
             case str():

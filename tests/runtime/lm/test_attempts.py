@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from headrace.context import RunScope, enter_run
 from headrace.errors import (
+    LMError,
     LMNotConfiguredError,
     LMRateLimitError,
     LMServerError,
@@ -20,6 +21,7 @@ from headrace.errors import (
 )
 from headrace.events import Event, LmCall, Outcome, Phase, Status
 from headrace.lm import LM, Delta
+from headrace.lm.failures import retry_after, said_in_stream
 from headrace.lm.retries import Retries
 from headrace.mock_lm import MockLM, Reply
 from runtime.lm.test_cancellation import unconnectable
@@ -263,3 +265,44 @@ async def test_a_run_may_want_the_text_that_arrives_together_as_one(
             )
 
     assert texts == expected
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after-ms": "1500", "retry-after": "7"}, 1.5),
+        ({"retry-after": "-7"}, 0.0),
+        ({"retry-after": "Thu, 01 Jan 1970 00:00:00 GMT"}, 0.0),
+        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "1e300"}, None),
+        ({"retry-after-ms": "9" * 400}, None),
+        ({}, None),
+    ],
+    ids=str,
+)
+def test_a_wish_to_wait_is_a_time_or_none(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(headers) == seconds
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (429, LMRateLimitError),
+        ("503", LMServerError),
+        ("9" * 5000, LMServerError),
+        ("\u0664\u0662\u0669", LMServerError),
+        (10**30, LMServerError),
+        ([429], LMServerError),
+        (200, LMServerError),
+    ],
+    ids=lambda value: str(value)[:12],
+)
+def test_a_code_in_a_stream_is_a_status_or_none(code: object, kind: type[LMError]) -> None:
+    error = said_in_stream({"code": code, "message": "failed"}, model="m")
+
+    assert type(error) is kind
+    assert error.status_code in (429, 503, None)

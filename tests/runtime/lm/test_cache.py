@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -12,9 +16,11 @@ from headrace.context import RunScope, enter_run
 from headrace.errors import LMServerError, UsageError
 from headrace.events import Event, LmCall, Phase, Status, Usage
 from headrace.lm import LM, Completion, Delta, cache_scope, configure_cache
-from headrace.lm.disk import DiskCache
+from headrace.lm.disk import MOST, DiskCache
 from headrace.lm.memory import OVERHEAD, MemoryCache
 from headrace.mock_lm import MockLM, Reply
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 QUESTION = [{"role": "user", "content": "hi"}]
 MODEL = "openai/any"
@@ -313,6 +319,108 @@ def test_the_disk_lets_the_least_recently_used_go(tmp_path: Path) -> None:
 
     assert [disk.get(key) is not None for key in "abc"] == [False, True, True]
     disk.close()
+
+
+def test_the_disk_does_not_keep_what_is_bigger_than_its_limit(tmp_path: Path) -> None:
+    disk = DiskCache(tmp_path / "answers.db", limit=100)
+    disk.put("a", b"x" * 40)
+    disk.put("b", b"x" * 101)
+
+    assert [disk.get(key) is not None for key in "ab"] == [True, False]
+    disk.close()
+
+
+def kept_on_disk(path: Path) -> tuple[set[str], int]:
+    """The keys in a file, and the total it has written down."""
+    with closing(sqlite3.connect(path)) as database:
+        keys = {key for (key,) in database.execute("SELECT key FROM answers")}
+        [[total]] = database.execute("SELECT size FROM total")
+
+    return keys, total
+
+
+@settings(max_examples=25)
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from("abcdef"), st.integers(0, 120))))
+def test_all_who_share_a_file_keep_its_limit_together(puts: list[tuple[bool, str, int]]) -> None:
+    expected: dict[str, int] = {}  # the most recently used last
+
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "answers.db"
+        sharers = [DiskCache(path, limit=100) for _ in range(2)]
+
+        for second, key, size in puts:
+            sharers[second].put(key, b"x" * size)
+
+            if size <= 100:
+                expected.pop(key, None)
+                expected[key] = size
+
+                while sum(expected.values()) > 100:
+                    del expected[next(iter(expected))]
+
+        found = kept_on_disk(path)
+
+        for one in sharers:
+            one.close()
+
+    assert found == (set(expected), sum(expected.values()))
+
+
+def test_a_lowered_limit_is_reached_by_and_by(tmp_path: Path) -> None:
+    path = tmp_path / "answers.db"
+    disk = DiskCache(path, limit=10_000)
+
+    for number in range(2 * MOST + 10):
+        disk.put(str(number), b"x" * 10)
+
+    disk.close()
+    disk = DiskCache(path, limit=20)
+    totals: list[int] = []
+
+    for key in "abc":
+        disk.put(key, b"x" * 10)
+        totals.append(kept_on_disk(path)[1])
+
+    disk.close()
+    assert totals == [10 * (MOST + 11), 120, 20]
+
+
+class Counted(sqlite3.Connection):
+    """Counts the instructions that SQLite's machine executes."""
+
+    instructions = 0
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.set_progress_handler(self._count, 1)
+
+    @classmethod
+    def _count(cls) -> int:
+        cls.instructions += 1
+        return 0
+
+
+@pytest.mark.parametrize("limit", [10**9, 1_000], ids=["room", "no room"])
+def test_a_put_takes_the_same_work_however_much_is_kept(
+    limit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = partial(sqlite3.connect, factory=Counted)
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    work: list[int] = []
+
+    for answers in (10, 1_000):
+        disk = DiskCache(tmp_path / f"{answers}.db", limit if limit == 10**9 else answers)
+
+        for number in range(answers):
+            disk.put(f"old {number}", b"x")
+
+        before = Counted.instructions
+        disk.put("new", b"x")
+        work.append(Counted.instructions - before)
+        disk.close()
+
+    assert work[0] > 20
+    assert work[1] <= work[0] * 1.1
 
 
 async def test_answers_on_disk_outlive_the_process(mock: MockLM, tmp_path: Path) -> None:

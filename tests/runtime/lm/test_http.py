@@ -9,10 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from headrace.errors import LMAuthError, LMError, LMTransportError
+from headrace.lm import LM
 from headrace.lm.http import Broken, InvalidRequest, Response
 from headrace.lm.http.connection import HEAD_LIMIT, Connection
 from headrace.lm.http.request import connect_bytes, request_bytes, target_of
 from headrace.lm.http.response import Take
+from headrace.lm.http.unpacking import FREE, RATIO, STEP
+from headrace.mock_lm import MockLM, Reply
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -119,22 +123,93 @@ async def test_a_body_is_handed_on_where_it_arrives() -> None:
     assert b"".join(heard) == BODY
 
 
-@pytest.mark.parametrize(
-    ("encoding", "encoded"),
-    [
-        ("gzip", gzip.compress(BODY)),
-        ("x-gzip", gzip.compress(BODY)),
-        ("deflate", zlib.compress(BODY)),
-    ],
-)
-async def test_an_answer_may_be_compressed_unasked(encoding: str, encoded: bytes) -> None:
-    line = Line()
-    head = (
-        f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(encoded)}\r\n\r\n"
-    )
-    line.say(*cut(head.encode() + encoded, [len(head) + 5]))
+ENCODED = {
+    "gzip": gzip.compress(BODY),
+    "x-gzip": gzip.compress(BODY),
+    "deflate": zlib.compress(BODY),
+}
 
-    assert await whole(line.response) == BODY
+
+def packed(body: bytes, encoding: str = "gzip", status: str = "200 OK") -> bytes:
+    """An answer whose body is compressed already."""
+    head = f"HTTP/1.1 {status}\r\ncontent-encoding: {encoding}\r\ncontent-length: {len(body)}"
+
+    return head.encode() + b"\r\n\r\n" + body
+
+
+@given(st.sampled_from(sorted(ENCODED)), st.lists(st.integers(0, 200), max_size=12))
+def test_an_answer_may_be_compressed_unasked(encoding: str, places: list[int]) -> None:
+    async def check() -> None:
+        line = Line()
+        line.say(*cut(packed(ENCODED[encoding], encoding), places))
+
+        assert await whole(line.response) == BODY
+
+    asyncio.run(check())
+
+
+def zeros(size: int) -> bytes:
+    """So many zeros, as gzip."""
+    packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+    block = bytes(STEP)
+
+    return b"".join([*(packer.compress(block) for _ in range(size // STEP)), packer.flush()])
+
+
+async def test_a_compressed_answer_is_unpacked_a_little_at_a_time() -> None:
+    line = Line()
+    heard: list[bytes] = []
+    line.say(packed(zeros(8 * STEP)))
+    await line.response.stream(into(heard))
+
+    assert [len(piece) for piece in heard if piece] == [STEP] * 8
+
+
+async def test_what_unpacks_is_handed_on_where_it_arrives_to_its_last_byte() -> None:
+    line = Line()
+    heard: list[bytes] = []
+    packer = zlib.compressobj()
+    body = packer.compress(bytes(STEP)) + packer.flush(zlib.Z_SYNC_FLUSH)
+    line.say(b"HTTP/1.1 200 OK\r\ncontent-encoding: deflate\r\n\r\n")
+    reading = asyncio.create_task(line.response.stream(into(heard)))
+    await asyncio.sleep(0)
+    line.say(body[:-1], body[-1:])
+
+    assert sum(map(len, heard)) == STEP
+    line.hang_up()
+    await reading
+
+
+async def test_an_answer_that_unpacks_to_many_times_its_size_is_given_up() -> None:
+    body = zeros(32 * FREE)
+    line = Line()
+    heard = 0
+    line.say(packed(body))
+
+    def take(piece: bytes) -> bool:
+        nonlocal heard
+        heard += len(piece)
+        return False
+
+    with pytest.raises(Broken, match="its answer unpacks to many times its size"):
+        await line.response.stream(take)
+
+    room = FREE + RATIO * len(body)
+    assert room - STEP < heard <= room
+
+
+async def test_a_reader_that_has_had_enough_is_handed_no_more() -> None:
+    line = Line()
+    heard: list[bytes] = []
+    line.say(packed(zeros(8 * STEP)))
+
+    def take(piece: bytes) -> bool:
+        heard.append(piece)
+        return True
+
+    await line.response.stream(take)
+
+    assert [len(piece) for piece in heard] == [STEP]
 
 
 async def test_a_body_without_length_ends_with_its_connection() -> None:
@@ -349,3 +424,30 @@ def test_a_header_cannot_smuggle_another(headers: dict[str, str]) -> None:
         request_bytes(target_of("http://localhost"), headers, b"")
 
     assert "b: c" not in str(caught.value)
+
+
+BOMB = zeros(32 * FREE)
+COMMENTS = gzip.compress(b": nothing\n\n" * FREE)
+UNPACKED = LMTransportError, "its answer unpacks to many times its size"
+BOMBS: dict[str, tuple[int, str, bytes, tuple[type[LMError], str]]] = {
+    "a line": (200, "text/event-stream", BOMB, UNPACKED),
+    "comments": (200, "text/event-stream", COMMENTS, UNPACKED),
+    "a whole answer": (200, "application/json", BOMB, UNPACKED),
+    "a refusal": (401, "application/json", BOMB, (LMAuthError, "refuses the credentials")),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+async def test_a_few_bytes_that_unpack_to_very_many_are_no_answer(bomb: str) -> None:
+    status, content_type, body, (kind, said) = BOMBS[bomb]
+
+    async def play(reply: Reply) -> None:
+        await reply.body(
+            status, body, content_type=content_type, headers={"content-encoding": "gzip"}
+        )
+
+    async with MockLM({"any": play}) as mock:
+        lm = LM("openai/any", api_base=mock.base_url, api_key="k", num_retries=0, cache=False)
+
+        with pytest.raises(kind, match=said):
+            await asyncio.wait_for(lm.acall("hi"), 30)

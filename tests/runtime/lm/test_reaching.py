@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from headrace.errors import LMNotConfiguredError, LMTransportError
@@ -135,17 +136,36 @@ async def test_a_provider_is_asked_over_tls() -> None:
     assert len(provider.peers) == 1
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_refused() -> None:
+@pytest.mark.parametrize("engine", ["direct", "litellm"])
+async def test_a_certificate_that_nobody_vouches_for_is_refused(engine: Any) -> None:
     async with listening(Provider(), certified()) as port:
-        with pytest.raises(Broken, match="its certificate is not trusted"):
-            await post(f"https://localhost:{port}/v1")
+        base = f"https://localhost:{port}/v1"
+        lm = LM("openai/any", engine=engine, api_base=base, api_key="k", num_retries=0, cache=False)
+
+        with pytest.raises(LMTransportError) as refused:
+            await asyncio.wait_for(lm.acall("hi"), BOUND)
+
+    assert refused.value.message == (
+        "the LM's provider did not answer: its certificate is not trusted "
+        "(unable to get local issuer certificate)"
+    )
 
 
 @pytest.mark.usefixtures("trusting")
-async def test_a_certificate_for_another_host_is_refused() -> None:
-    async with listening(Provider(), certified("client")) as port:
-        with pytest.raises(Broken, match="its certificate is not trusted"):
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("elsewhere", "Hostname mismatch"),
+        ("expired", "certificate has expired"),
+        ("client", "unsuitable certificate purpose"),
+    ],
+)
+async def test_a_certificate_that_does_not_hold_says_why(name: str, why: str) -> None:
+    async with listening(Provider(), certified(name)) as port:
+        with pytest.raises(Broken) as refused:
             await post(f"https://localhost:{port}/v1")
+
+    assert str(refused.value) == f"its certificate is not trusted ({why})"
 
 
 @pytest.mark.usefixtures("trusting")

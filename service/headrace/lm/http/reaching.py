@@ -13,6 +13,7 @@ from aiohappyeyeballs import (
     start_connection,  # pyright: ignore[reportUnknownVariableType] - half typed: its addresses
 )
 
+from headrace.lm.connections import distrust
 from headrace.lm.http.connection import Connection
 from headrace.lm.http.request import Place, connect_bytes, target_of
 from headrace.lm.http.response import Broken
@@ -60,8 +61,8 @@ class Reach:
             return await self._tunnel(place, make)
         except (socket.gaierror, UnicodeError):
             raise Broken("its host name is unknown") from None
-        except ssl.SSLCertVerificationError:
-            raise Broken("its certificate is not trusted") from None
+        except ssl.SSLCertVerificationError as error:
+            raise Broken(distrust(error)) from None
         except OSError:
             raise Broken("it cannot be reached") from None
 

@@ -8,11 +8,10 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
+from headrace.lm.http.unpacking import ENCODINGS, Overfull, Unpacker
+
 Take: TypeAlias = Callable[[bytes], bool]
 """Takes a piece of a body; gives whether it has had enough."""
-
-AUTOMATIC = 32 + zlib.MAX_WBITS
-"""Tells gzip and zlib apart by themselves."""
 
 
 class Broken(Exception):
@@ -36,7 +35,7 @@ class Response:
         self._context: contextvars.Context  # of whoever reads
         self._error: BaseException | None = None
         self._waiting: asyncio.Future[None] | None = None
-        self._inflate: Callable[[bytes], bytes] | None = None
+        self._unpacker: Unpacker | None = None
 
     @property
     def content_type(self) -> str:
@@ -74,8 +73,8 @@ class Response:
         self.status, self.headers = status, headers
         encoding = headers.get("content-encoding", "identity").strip().lower()
 
-        if encoding in ("gzip", "x-gzip", "deflate"):
-            self._inflate = zlib.decompressobj(AUTOMATIC).decompress
+        if encoding in ENCODINGS:
+            self._unpacker = Unpacker()
         elif encoding not in ("", "identity"):
             self.fail(Broken(f"it sends {encoding[:20]}, which it was not asked for"))
 
@@ -88,15 +87,23 @@ class Response:
             return
 
         try:
-            enough = self._context.run(self._take, self._inflate(body) if self._inflate else body)
+            enough = self._context.run(self._unpack if self._unpacker else self._take, body)
         except zlib.error:
             self.fail(Broken("it sends broken gzip"))
+        except Overfull:
+            self.fail(Broken("its answer unpacks to many times its size"))
         except BaseException as error:  # noqa: BLE001 - raised where the response is read
             self.fail(error)
         else:
             if enough:
                 self._take = None
                 self._wake()
+
+    def _unpack(self, body: bytes) -> bool:
+        assert self._unpacker is not None
+        assert self._take is not None
+
+        return any(map(self._take, self._unpacker.pieces(body)))
 
     def end(self) -> None:
         """The body has ended."""

@@ -57,7 +57,7 @@ def status_message(status: Status, *, include_data: bool) -> pb.StatusUpdate:
         message=sound(status.message),
         call_id=status.call_id,
         parent_call_id=status.parent_call_id,
-        name=line(name, MAX_NAME),
+        name=_name(name),
     )
 
     if status.outcome is not None:
@@ -100,18 +100,23 @@ def usage_message(usage: Usage) -> pb.Usage:
         lm_call_count=_int32(usage.lm_calls),
         cache_hit_count=_int32(usage.cache_hits),
         cost_usd=usage.cost_usd,
-        models={line(name, MAX_NAME): usage_message(one) for name, one in usage.models.items()},
+        models={_name(model): usage_message(one) for model, one in usage.models.items()},
     )
 
 
 def _lm_message(lm: LmCall) -> pb.LmCall:
     return pb.LmCall(
-        model=line(lm.model, MAX_NAME),
-        engine=lm.engine,
-        finish_reason=line(lm.finish_reason, MAX_NAME),
+        model=_name(lm.model),
+        engine=_name(lm.engine),
+        finish_reason=_name(lm.finish_reason),
         cached=lm.cached,
         attempt=lm.attempt,
     )
+
+
+def _name(name: object) -> str:
+    """A name on one line, whatever a program or a provider calls by it."""
+    return line(str(name), MAX_NAME)
 
 
 def _int32(count: int) -> int:

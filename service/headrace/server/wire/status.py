@@ -39,6 +39,9 @@ MAX_CAUSE = 3_000
 MAX_METADATA = 200
 """Characters of one metadata value."""
 
+MAX_DELAY = 366 * 24 * 3600.0
+"""Seconds of a retry delay; programs may raise errors with any, and messages do not hold all."""
+
 CODES: Mapping[str, StatusCode] = {
     # nothing was started
     "INPUT_INVALID": StatusCode.INVALID_ARGUMENT,
@@ -142,10 +145,14 @@ def failure_of(error: HeadraceError, call_id: int = 0) -> pb.Failure:
 
 def retry_delay(error: HeadraceError) -> float | None:
     """Seconds after which the same may succeed, where the error knows."""
-    if isinstance(error, LMError):
-        return error.retry_after
+    delay = None
 
-    return error.retry_delay if isinstance(error, RequestRefused | StreamAged) else None
+    if isinstance(error, LMError):
+        delay = error.retry_after
+    elif isinstance(error, RequestRefused | StreamAged):
+        delay = error.retry_delay
+
+    return delay if delay is not None and 0 <= delay <= MAX_DELAY else None
 
 
 def _details(
