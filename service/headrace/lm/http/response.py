@@ -38,11 +38,6 @@ class Response:
         self._waiting: asyncio.Future[None] | None = None
         self._inflate: Callable[[bytes], bytes] | None = None
 
-    @property
-    def content_type(self) -> str:
-        """Without its parameters."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
-
     async def begun(self) -> None:
         """Waits for the head. Raises Broken."""
         while not self.status:
