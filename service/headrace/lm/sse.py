@@ -18,7 +18,7 @@ LINE_LIMIT = 16 * 1024 * 1024
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 CLOSED = (b"}", b"]")
 """How a payload ends that needs no further line."""
-OPENING = (b"{", b"[")
+BRACKETS = {b"{": b"}", b"[": b"]"}
 FIELD = re.compile(rb"(?:data|event|id|retry)?:")
 BARE = re.compile(rb"\{|\[\s*(?:\{|\Z)|\[DONE\]")
 """How a payload without a prefix begins. A line of a log may begin with a bracket, too."""
@@ -39,6 +39,7 @@ class EventSplitter:
         self._begun = False
         self._parts: list[bytes] = []  # of the last line
         self._size = 0
+        self._after_cr = False  # a LF that comes next belongs to it
         self._open: list[bytes] = []  # the lines of a payload that is not closed yet
         self._open_size = 0
         self._prefixed = False  # that payload is on data lines
@@ -50,8 +51,13 @@ class EventSplitter:
         if not self._begun:
             data = self._begin(data)
 
+        if self._after_cr:
+            data = data.removeprefix(b"\n")
+            self._after_cr = False
+
         if b"\r" in data:
-            data = data.replace(b"\r", b"\n")  # a CRLF adds a blank line, which means nothing more
+            self._after_cr = data.endswith(b"\r")
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
         if b"\n" not in data:
             self._keep(data)
@@ -103,8 +109,9 @@ class EventSplitter:
 
         if self._prefixed or BARE.match(line):
             payload = line[5:] if self._prefixed else line
+            text = payload.strip()
 
-            if payload.rstrip().endswith(CLOSED) or not payload.lstrip().startswith(OPENING):
+            if text.endswith(BRACKETS.get(text[:1], b"")):
                 payloads.append(payload)
             else:
                 self._leave_open(payload)
