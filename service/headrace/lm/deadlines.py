@@ -83,9 +83,7 @@ class Watchdog:
         try:
             await self._scope.__aexit__(kind, error, traceback)
         except TimeoutError:
-            raise LMTimeoutError(
-                self.phase, self._limits[self.phase], model=self._model
-            ) from None
+            raise LMTimeoutError(self.phase, self._limits[self.phase], model=self._model) from None
 
     def _watch(self) -> None:
         if self._timer is not None:

@@ -132,7 +132,9 @@ async def _read_events(
     except LineTooLong:
         raise LMStreamBrokenError("the LM's answer has a line without end", model=model) from None
     except MarkupError:
-        raise LMStreamBrokenError("the provider answered with a page of HTML", model=model) from None
+        raise LMStreamBrokenError(
+            "the provider answered with a page of HTML", model=model
+        ) from None
 
     if splitter.puzzled and not assembly.pieces:
         raise LMStreamBrokenError("the provider answered with neither events nor JSON", model=model)

@@ -91,7 +91,7 @@ class EventSplitter:
         data = b"".join([*self._parts, data]).lstrip()
         data = data.removeprefix(BYTE_ORDER_MARK).lstrip()
         self._parts, self._size = [], 0
-        self._begun = not BYTE_ORDER_MARK.startswith(data)  # that is, more than the first bytes of one
+        self._begun = not BYTE_ORDER_MARK.startswith(data)  # else it may be the first bytes of one
 
         if data.startswith(b"<"):
             raise MarkupError
@@ -122,12 +122,12 @@ class EventSplitter:
 
     def _goes_on(self, line: bytes) -> bool:
         """Adds a line to the open payload, if it is one of its lines."""
-        if self._prefixed != line.startswith(b"data:") or (not self._prefixed and FIELD.match(line)):
-            return False
+        goes_on = line.startswith(b"data:") if self._prefixed else not FIELD.match(line)
 
-        self._leave_open(line[5:] if self._prefixed else line)
+        if goes_on:
+            self._leave_open(line[5:] if self._prefixed else line)
 
-        return True
+        return goes_on
 
     def _leave_open(self, line: bytes) -> None:
         self._open.append(line)

@@ -61,7 +61,7 @@ class ToolCall:
 
     def as_sent(self) -> dict[str, Any]:
         """The call as OpenAI writes it."""
-        function = {"name": self.name, "arguments": self._joined()}
+        function = {"name": self.name, "arguments": mend(self._joined())}
 
         return {"id": self.id, "type": "function", "function": function}
 
@@ -78,7 +78,7 @@ class ToolCall:
             return False  # without looking at the whole: this is asked for many pieces
 
         try:
-            return type(orjson.loads(self._joined())) is dict
+            return type(orjson.loads(mend(self._joined()))) is dict
         except ValueError:
             return False
 
@@ -160,4 +160,4 @@ def _arguments(arguments: object) -> str:
     if arguments is None:
         return ""
 
-    return mend(arguments) if isinstance(arguments, str) else json.dumps(arguments)
+    return arguments if isinstance(arguments, str) else json.dumps(arguments)

@@ -56,9 +56,13 @@ BODIES = {
 Play = Callable[[Reply], Awaitable[None]]
 
 
-async def ask(play: Play, *, engine: Any = "direct", model: str = "openai/any", **options: Any) -> Any:
+async def ask(
+    play: Play, *, engine: Any = "direct", model: str = "openai/any", **options: Any
+) -> Any:
     """The first answer to a request that is played to like this."""
-    async with MockLM({model.partition("/")[2]: play}) as mock, asyncio.timeout(BOUND):
+    models = {model.partition("/")[2]: play, "": play}  # Gemini has its model in the path
+
+    async with MockLM(models) as mock, asyncio.timeout(BOUND):
         base = mock.base_url if model.startswith("openai/") else mock.base_url.removesuffix("/v1")
         lm = LM(model, engine=engine, api_base=base, api_key="k", num_retries=0, **options)
 
@@ -276,9 +280,7 @@ FAMILIES: dict[str, tuple[str, Sequence[bytes]]] = {
 def told(family: str, ending: Any, *more: bytes, **options: Any) -> Awaitable[Any]:
     model, pieces = FAMILIES[family]
 
-    return ask(
-        streaming(*pieces, *more, then=ending), engine="litellm", model=model, **options
-    )
+    return ask(streaming(*pieces, *more, then=ending), engine="litellm", model=model, **options)
 
 
 @pytest.mark.parametrize("ending", [Reply.cut, Reply.reset])

@@ -215,6 +215,14 @@ def test_a_function_call_of_old_is_a_tool_call(kind: str) -> None:
     assert assembled(*choices, {"finish_reason": "function_call"}) == [as_sent([without_id(A)])]
 
 
+def test_halves_of_a_character_meet_in_arguments() -> None:
+    calls = ToolCalls()
+    calls.add([piece(0, "a", "f", '{"x": "\ud83d')])
+    calls.add([piece(0, None, None, '\ude00\ud800"}')])
+
+    assert calls.whole() == as_sent([("a", "f", '{"x": "\U0001f600\ufffd"}')])
+
+
 @given(
     st.lists(st.dictionaries(st.text(max_size=3), st.text(max_size=3)), min_size=1, max_size=4),
     st.sampled_from([0, None]),

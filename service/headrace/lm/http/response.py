@@ -98,11 +98,11 @@ class Response:
         self.complete = True
         self._wake()
 
-    def lost(self) -> None:
-        """The connection has ended: with some bodies, that is their end."""
+    def lost(self, *, clean: bool) -> None:
+        """The connection has ended: with some bodies, that is their end, if it was closed and not reset."""
         bounded = "content-length" in self.headers or "transfer-encoding" in self.headers
 
-        if self.status and not bounded:
+        if self.status and clean and not bounded:
             self.end()
         else:
             self.fail(Broken("the connection broke"))
