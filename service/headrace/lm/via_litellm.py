@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import httpx
@@ -92,13 +92,17 @@ async def _read(answer: Any, assembly: Assembly, watchdog: Watchdog) -> None:
         return
 
     pieces = 0
+    source = Source()
 
     try:
+        source.watch(answer)
+
         async for chunk in answer:
             sent = _as_sent(chunk, _reason(answer, "received"))
             assembly.suspicious = assembly.suspicious or _has_surrogates(sent)
             assembly.feed(sent)
             assembly.flush()
+            source.watch(answer)
 
             if assembly.pieces != pieces:
                 pieces = assembly.pieces
@@ -106,9 +110,49 @@ async def _read(answer: Any, assembly: Assembly, watchdog: Watchdog) -> None:
     finally:
         await _close(answer)
 
+    if source.error is not None:
+        raise source.error
+
     if reason := _reason(answer, "received") or _reason(answer, "intermittent"):
         assembly.feed({"choices": [{"finish_reason": reason}]})
         assembly.end()
+
+
+class Source:
+    """Stands between litellm and the stream it reads, and keeps the error that ended it.
+
+    litellm passes over a broken connection once it has seen a finish reason, however early.
+    """
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+        self._stream: Any = None
+        self._chunks: AsyncIterator[Any] | None = None
+
+    def watch(self, answer: Any) -> None:
+        """Takes its place as soon as there is a stream: some are opened with the first chunk."""
+        stream = getattr(answer, "completion_stream", None)
+
+        if self._chunks is None and hasattr(stream, "__aiter__"):
+            self._stream, self._chunks = stream, aiter(stream)
+            answer.completion_stream = self
+
+    def __aiter__(self) -> Source:
+        return self
+
+    async def __anext__(self) -> Any:
+        assert self._chunks is not None
+
+        try:
+            return await anext(self._chunks)
+        except StopAsyncIteration:
+            raise
+        except Exception as error:
+            self.error = error
+            raise
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)  # what litellm closes it with
 
 
 async def _close(answer: Any) -> None:
