@@ -69,9 +69,9 @@ class Assembly:
         """Text may hold surrogates from here on, and is mended."""
         self.finished = False
         """Every completion has its finish reason, and nothing came after it: what is here is whole."""
-        self.settled = False
+        self.settled: bool = False
         """It is finished, and by a sign that stands alone: a finish reason without text, or the usage."""
-        self.pieces = 0
+        self.pieces: int = 0
         """Pieces of the answer so far: what counts as progress."""
         self.emitted = False
         """Whether the receiver has been called."""

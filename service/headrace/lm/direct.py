@@ -28,6 +28,7 @@ from headrace.lm.deadlines import Deadlines, Watchdog
 from headrace.lm.failures import refused, said_in_stream
 from headrace.lm.http import Broken, ConnectTimeout, InvalidRequest, Response, http_pool
 from headrace.lm.routes import Route
+from headrace.lm.shapes import sequence
 from headrace.lm.sse import EventSplitter, LineTooLong, MarkupError
 
 REFUSAL_LIMIT = 16 * 1024
@@ -145,7 +146,7 @@ async def _read_events(
 
 def _feed(payloads: Iterable[bytes], assembly: Assembly, model: str) -> bool:
     """Feeds the chunks that came together; True after [DONE]."""
-    chunk: Any
+    chunk: dict[str, Any]
 
     try:
         for payload in payloads:
@@ -171,7 +172,7 @@ def _feed(payloads: Iterable[bytes], assembly: Assembly, model: str) -> bool:
 
 def _feed_rest(value: Any, assembly: Assembly, model: str) -> None:
     """Feeds what comes in place of a chunk: an array of them, an error, or what means nothing."""
-    chunks: Sequence[Any] = value if type(value) is list else [value]
+    chunks = sequence(value) or [value]
 
     if not all(type(chunk) is dict for chunk in chunks):
         raise LMStreamBrokenError("the LM's answer has an event that is no chunk", model=model)

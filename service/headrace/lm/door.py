@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import inspect
 import os
 import sys
 import threading
 import warnings
-from types import FrameType
 from typing import Any, cast
 
 _lock = threading.Lock()
@@ -26,7 +26,7 @@ class _AtWork:
 
     def match(self, module: str) -> bool:
         """Called for a warning, with the module that it is put down to: litellm's, or one below it."""
-        frame: FrameType | None = sys._getframe()
+        frame = inspect.currentframe()
 
         while frame is not None:
             if f"{frame.f_globals.get('__name__')}.".startswith("litellm."):

@@ -42,7 +42,7 @@ def translated(
     if isinstance(error, getattr(door.litellm().exceptions, "UnsupportedParamsError", ())):
         return unsupported(route.provider.name, route.options, model, said)
 
-    if response := next(filter(None, map(_refusal, chain)), None):
+    for response in filter(None, map(_refusal, chain)):
         return refused(response.status_code, said, model=model, headers=response.headers)
 
     if any(isinstance(one, httpx.ConnectTimeout | httpx.PoolTimeout) for one in chain):
@@ -71,12 +71,15 @@ def _reported(chain: Sequence[Exception], said: str, model: str, *, begun: bool)
         if isinstance(status, int) and status >= 400:
             return refused(status, said, model=model)
 
-    if begun:
-        kind, text = LMStreamBrokenError, "the LM's answer broke off: litellm could not read on"
-    else:
-        kind, text = LMServerError, f"litellm failed with {type(chain[-1]).__name__}"
+    detail = said[:DETAIL_LIMIT]
 
-    return kind(text, model=model, detail=said[:DETAIL_LIMIT])
+    if begun:
+        text = "the LM's answer broke off: litellm could not read on"
+        return LMStreamBrokenError(text, model=model, detail=detail)
+
+    text = f"litellm failed with {type(chain[-1]).__name__}"
+
+    return LMServerError(text, model=model, detail=detail)
 
 
 def _refusal(error: Exception) -> Any:

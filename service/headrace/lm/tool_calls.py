@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -24,7 +25,8 @@ from headrace.lm.mending import mend
 from headrace.lm.shapes import mapping
 
 
-class Piece(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Piece:
     """What one chunk says of one call; an empty text is one that it leaves out."""
 
     index: int | None

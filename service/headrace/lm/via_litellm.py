@@ -131,7 +131,7 @@ class Source:
 
     def watch(self, answer: Any) -> None:
         """Takes its place as soon as there is a stream: some are opened with the first chunk."""
-        stream = getattr(answer, "completion_stream", None)
+        stream: Any = getattr(answer, "completion_stream", None)
 
         if self._chunks is None and hasattr(stream, "__aiter__"):
             self._stream, self._chunks = stream, aiter(stream)

@@ -28,7 +28,7 @@ ROUTE = Route(Provider("openai", "any", "k", "http://127.0.0.1/v1"), {})
 
 def named(module: str, name: str, **attributes: Any) -> Exception:
     """An error of a class that no release has yet."""
-    kind = type(name, (Exception,), {"__module__": module, **attributes})
+    kind: type[Exception] = type(name, (Exception,), {"__module__": module, **attributes})
 
     return kind("words that no release has yet")
 

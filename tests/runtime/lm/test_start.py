@@ -91,7 +91,7 @@ async def test_warnings_about_other_code_stay_what_they_are(mock: MockLM) -> Non
         warnings.warn("of a program's own", DeprecationWarning, stacklevel=1)
 
     for engine in ("direct", "litellm"):
-        lm = LM("openai/any", engine=engine, api_base=mock.base_url, api_key="k", cache=False)  # type: ignore[arg-type] # a loop over literals
+        lm = LM("openai/any", engine=engine, api_base=mock.base_url, api_key="k", cache=False)
 
         with pytest.raises(DeprecationWarning, match="of a program's own"):
             await lm.complete([{"role": "user", "content": "hi"}], receive)

@@ -258,7 +258,7 @@ def gemini(content: str, reason: str | None = None) -> bytes:
     return b"data: " + orjson.dumps({"candidates": [candidate]}) + b"\r\n\r\n"
 
 
-MESSAGE = {
+MESSAGE: dict[str, Any] = {
     "id": "msg_1", "type": "message", "role": "assistant", "content": [], "model": "x",
     "usage": {"input_tokens": 1, "output_tokens": 1},
 }  # fmt: skip

@@ -35,12 +35,12 @@ def piece(index: int | None, call_id: str | None, name: str | None, arguments: A
 def pieces_of(index: int | None, call: Call, *, every: bool = False) -> list[list[Any]]:
     """A call in three chunks; `every` one says its id and its name."""
     call_id, name, arguments = call
-    again = (call_id, name) if every else (None, None)
+    again_id, again_name = (call_id, name) if every else (None, None)
 
     return [
         [piece(index, call_id, name, "")],
-        [piece(index, *again, arguments[:5])],
-        [piece(index, *again, arguments[5:])],
+        [piece(index, again_id, again_name, arguments[:5])],
+        [piece(index, again_id, again_name, arguments[5:])],
     ]
 
 
@@ -154,7 +154,7 @@ def as_sent(calls: list[Call]) -> list[dict[str, Any]]:
     ]
 
 
-def assembled(*choices: dict[str, Any]) -> list[list[dict[str, Any]]]:
+def assembled(*choices: dict[str, Any]) -> list[list[Any]]:
     """The tool calls of each completion."""
     assembly = Assembly(ignore, "m")
 
@@ -196,7 +196,9 @@ def test_calls_of_several_completions_are_kept_apart() -> None:
         for call in (A, B)
         for index in (0, 1)
     ]
-    ends = [{"index": index, "delta": {}, "finish_reason": "tool_calls"} for index in (0, 1)]
+    ends: list[dict[str, Any]] = [
+        {"index": index, "delta": {}, "finish_reason": "tool_calls"} for index in (0, 1)
+    ]
 
     assert assembled(*choices, *ends) == [as_sent([A, B]), as_sent([A, B])]
 
