@@ -60,7 +60,7 @@ class Question:
 
         async with Total(self.deadlines.total, self.model) as total:
             while True:
-                assembly = Assembly(receive, self.model, joins=joins)
+                assembly = Assembly(receive, self.model, joins=joins, count=self.route.count)
                 lm = LmCall(self.model, self.engine, attempt=attempt)
                 records.begin(lm)
 

@@ -1,13 +1,14 @@
 """Puts an answer together from chunks of OpenAI's dialect, and says when it is not one.
 
 Both engines feed it, so they agree on every quirk. What a provider adds is ignored; what it leaves
-out is tolerated, except the finish reason: an answer without one broke off.
+out is tolerated, except the finish reason: an answer without one broke off. Some providers name one in
+every chunk. So a reason after which the answer went on proves nothing: then only the provider's [DONE],
+or a clean end of the body, makes the answer whole.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -15,6 +16,7 @@ from headrace.errors import ContentRefusedError, LMServerError, LMStreamBrokenEr
 from headrace.lm.base import UTF_8, Choice, Delta, Receive
 from headrace.lm.mending import Mender, mend
 from headrace.lm.shapes import NOTHING, mapping, sequence
+from headrace.lm.tool_calls import ToolCalls
 
 Chunk: TypeAlias = Mapping[str, Any]
 
@@ -38,9 +40,10 @@ class Draft:
     text: bytearray = field(default_factory=bytearray)  # strings would take six times as much
     reasoning: bytearray = field(default_factory=bytearray)
     refusal: list[str] = field(default_factory=list[str])
-    tool_calls: dict[int, dict[str, Any]] = field(default_factory=dict[int, dict[str, Any]])
+    tool_calls: ToolCalls = field(default_factory=ToolCalls)
     logprobs: list[Any] = field(default_factory=list[Any])
     finish_reason: str = ""
+    early: bool = False  # that reason: more came after one
     text_mender: Mender = field(default_factory=Mender)
     reasoning_mender: Mender = field(default_factory=Mender)
 
@@ -49,20 +52,26 @@ class Assembly:
     """The answer to one attempt: `feed` pushes deltas to the receiver, `choices` gives the whole.
 
     joins: whether text that comes together is pushed as one delta; `flush` says where it ends.
+    count: the completions that were asked for.
     """
 
-    def __init__(self, receive: Receive, model: str, *, joins: bool = False) -> None:
+    def __init__(
+        self, receive: Receive, model: str, *, joins: bool = False, count: int = 1
+    ) -> None:
         self._receive = receive
         self._model = model
         self._joins = joins
+        self._count = count
         self._drafts: dict[int, Draft] = {}
         self._gathered: list[str] = []
         self._place = 0, False  # of what is gathered: which completion, and whether it is thinking
         self.suspicious = False
         """Text may hold surrogates from here on, and is mended."""
         self.finished = False
-        """Whether every completion that began has its finish reason."""
-        self.pieces = 0
+        """Every completion has its finish reason, and nothing came after it: what is here is whole."""
+        self.settled: bool = False
+        """It is finished, and by a sign that stands alone: a finish reason without text, or the usage."""
+        self.pieces: int = 0
         """Pieces of the answer so far: what counts as progress."""
         self.emitted = False
         """Whether the receiver has been called."""
@@ -105,15 +114,28 @@ class Assembly:
             self.stopped_by = error
             raise
 
+    def end(self) -> None:
+        """The provider says that it is done: finish reasons hold, however early they came."""
+        for draft in self._drafts.values():
+            draft.early = False
+
+        self._count = 1
+        self._judge()
+
     def _take_usage(self, chunk: Chunk) -> None:
         if usage := chunk.get("usage") or mapping(chunk.get("x_groq")).get("usage"):
             self.usage = mapping(usage)
+
+            if self.finished and not self.settled and not chunk.get("choices"):
+                self.settled = True
+                self.pieces += 1
 
     def _take(self, choice: dict[str, Any]) -> None:
         index = choice.get("index")
         index = index if type(index) is int else 0
         draft = self._drafts.get(index) or self._begin(index)
         delta: dict[str, Any] = choice.get("delta") or choice.get("message") or {}
+        pieces = self.pieces
 
         if type(delta) is dict:
             content = delta.get("content")
@@ -124,19 +146,30 @@ class Assembly:
             if not content or len(delta) > 1:
                 self._take_extras(draft, index, delta)
 
+        if draft.finish_reason and self.pieces != pieces:
+            draft.early = True
+            self._judge()
+
         if reason := choice.get("finish_reason"):
-            self.pieces += 1
             draft.finish_reason = FINISH_REASONS.get(str(reason), _text(reason))
-            self.finished = all(one.finish_reason for one in self._drafts.values())
+            self._judge()
+            self.settled = self.settled or (self.finished and self.pieces == pieces)
+            self.pieces += 1
 
         if logprobs := choice.get("logprobs"):
             draft.logprobs.extend(sequence(mapping(logprobs).get("content")))
 
     def _begin(self, index: int) -> Draft:
         draft = self._drafts[index] = Draft()
-        self.finished = False
+        self._judge()
 
         return draft
+
+    def _judge(self) -> None:
+        self.finished = len(self._drafts) >= self._count and all(
+            draft.finish_reason and not draft.early for draft in self._drafts.values()
+        )
+        self.settled = self.settled and self.finished
 
     def choices(self) -> list[Choice]:
         """The whole answer. Raises LMStreamBrokenError, ContentRefusedError or LMServerError."""
@@ -178,9 +211,9 @@ class Assembly:
             self.pieces += 1
             draft.refusal.append(_text(refusal))
 
-        if calls := delta.get("tool_calls"):
+        if calls := sequence(delta.get("tool_calls")) or _legacy_call(delta):
             self.pieces += 1
-            _add_tool_calls(draft.tool_calls, sequence(calls))
+            draft.tool_calls.add(calls)
 
     def _think(self, draft: Draft, index: int, reasoning: str) -> None:
         if self.suspicious:
@@ -221,10 +254,11 @@ class Assembly:
         if reason in PROVIDER_GAVE_UP:
             raise LMServerError(f"the provider gave up: {reason}", model=self._model)
 
-        if reason == "stop" and not (text or reasoning or draft.tool_calls):
+        tool_calls = draft.tool_calls.whole()
+
+        if reason == "stop" and not (text or reasoning or tool_calls):
             raise LMStreamBrokenError("the LM's answer is empty", model=self._model)
 
-        tool_calls = [draft.tool_calls[place] for place in sorted(draft.tool_calls)]
         logprobs = {"content": draft.logprobs} if draft.logprobs else None
 
         return Choice(text, reasoning, tool_calls, reason, logprobs)
@@ -242,21 +276,12 @@ class Assembly:
         self.flush()
 
 
-def _add_tool_calls(calls: dict[int, dict[str, Any]], pieces: Sequence[Any]) -> None:
-    for place, piece in enumerate(map(mapping, pieces)):
-        index = piece.get("index")
-        blank = {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
-        call = calls.setdefault(index if type(index) is int else place, blank)
-        function = mapping(piece.get("function"))
-        call["id"] = _text(piece.get("id")) or call["id"]
-        call["function"]["name"] = _text(function.get("name")) or call["function"]["name"]
-        call["function"]["arguments"] += _arguments(function.get("arguments") or "")
+def _legacy_call(delta: Mapping[str, Any]) -> list[Any]:
+    """The one call of providers that still write `function_call`, as a tool call's piece."""
+    function = delta.get("function_call")
+
+    return [{"function": function}] if function else []
 
 
 def _text(value: object) -> str:
     return mend(str(value)) if value else ""
-
-
-def _arguments(arguments: object) -> str:
-    """The text of arguments; some providers send the object itself."""
-    return mend(arguments) if isinstance(arguments, str) else json.dumps(arguments)

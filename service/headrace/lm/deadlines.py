@@ -40,8 +40,8 @@ class Deadlines:
 class Watchdog:
     """Ends the block it surrounds with LMTimeoutError when the provider makes no progress.
 
-    One block is one attempt. `phase` goes first_token -> idle, and to trailer when the answer is
-    whole; what the block then raises is TimeoutError, for the engine to take the answer as it is.
+    One block is one attempt. `phase` goes first_token -> idle, and to trailer when nothing but the
+    usage and the end can follow.
     """
 
     def __init__(self, deadlines: Deadlines, model: str) -> None:
@@ -83,13 +83,7 @@ class Watchdog:
         try:
             await self._scope.__aexit__(kind, error, traceback)
         except TimeoutError:
-            if self.phase == "trailer":
-                raise
-
-            raise self._exceeded() from None
-
-    def _exceeded(self) -> LMTimeoutError:
-        return LMTimeoutError(self.phase, self._limits[self.phase], model=self._model)
+            raise LMTimeoutError(self.phase, self._limits[self.phase], model=self._model) from None
 
     def _watch(self) -> None:
         if self._timer is not None:

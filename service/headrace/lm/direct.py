@@ -28,7 +28,8 @@ from headrace.lm.deadlines import Deadlines, Watchdog
 from headrace.lm.failures import refused, said_in_stream
 from headrace.lm.http import Broken, ConnectTimeout, InvalidRequest, Response, http_pool
 from headrace.lm.routes import Route
-from headrace.lm.sse import LINE_LIMIT, EventSplitter, LineTooLong
+from headrace.lm.shapes import sequence
+from headrace.lm.sse import EventSplitter, LineTooLong, MarkupError
 
 REFUSAL_LIMIT = 16 * 1024
 """Bytes read of a refusal."""
@@ -62,9 +63,9 @@ async def ask(
         raise LMTimeoutError("connect", deadlines.connect, model=model) from None
     except InvalidRequest as error:
         raise LMNotConfiguredError(f"api_base or extra_headers: {error}", model=model) from None
-    except TimeoutError as error:
-        if error is assembly.stopped_by:
-            raise  # else the trailer did not come, and the answer is whole
+    except LMTimeoutError as error:
+        if error is assembly.stopped_by or not assembly.finished:
+            raise  # else the answer is whole, and only its end did not come
     except Broken as error:
         if not assembly.finished:  # else the answer is whole, however its connection ended
             raise broken(model, str(error), emitted=assembly.emitted) from None
@@ -87,12 +88,7 @@ async def _read(response: Response, assembly: Assembly, watchdog: Watchdog, mode
         said = await _refusal(response)
         raise refused(response.status, said, model=model, headers=response.headers)
 
-    if response.content_type == "application/json":
-        _feed([await _whole(response, model)], assembly, model)
-    elif response.content_type == "text/html":
-        raise LMStreamBrokenError("the provider answered with a page of HTML", model=model)
-    else:
-        await _read_events(response, assembly, watchdog, model)
+    await _read_events(response, assembly, watchdog, model)
 
 
 async def _refusal(response: Response) -> str:
@@ -110,51 +106,41 @@ async def _refusal(response: Response) -> str:
     return said.decode("utf-8", "replace")
 
 
-async def _whole(response: Response, model: str) -> bytes:
-    """The body of a provider that does not stream."""
-    whole = bytearray()
-
-    def take(body: bytes) -> bool:
-        whole.extend(body)
-
-        if len(whole) > LINE_LIMIT:
-            raise LMStreamBrokenError("the LM's answer is too long", model=model)
-
-        return False
-
-    await response.stream(take)
-
-    return bytes(whole)
-
-
 async def _read_events(
     response: Response, assembly: Assembly, watchdog: Watchdog, model: str
 ) -> None:
+    """Reads a body for what it is, not for what its content type says."""
     splitter = EventSplitter()
     pieces = 0
     done = False
 
     def take(body: bytes) -> bool:
         nonlocal pieces, done
-
-        try:
-            done = _feed(splitter.feed(body), assembly, model)
-        except LineTooLong:
-            raise LMStreamBrokenError(
-                "the LM's answer has a line without end", model=model
-            ) from None
+        done = _feed(splitter.feed(body), assembly, model)
 
         if assembly.pieces != pieces:
             pieces = assembly.pieces
-            watchdog.progressed("trailer" if assembly.finished else "idle")
+            watchdog.progressed("trailer" if assembly.settled else "idle")
 
         return done
 
-    await response.stream(take)
+    try:
+        await response.stream(take)
 
-    if not done:
-        _feed(splitter.close(), assembly, model)
-    elif not response.complete:
+        if not done:
+            _feed(splitter.close(), assembly, model)
+            assembly.end()
+    except LineTooLong:
+        raise LMStreamBrokenError("the LM's answer has a line without end", model=model) from None
+    except MarkupError:
+        raise LMStreamBrokenError(
+            "the provider answered with a page of HTML", model=model
+        ) from None
+
+    if splitter.puzzled and not assembly.pieces:
+        raise LMStreamBrokenError("the provider answered with neither events nor JSON", model=model)
+
+    if not response.complete:
         await _see_out(response)
 
 
@@ -168,24 +154,36 @@ def _feed(payloads: Iterable[bytes], assembly: Assembly, model: str) -> bool:
                 chunk = orjson.loads(payload)
             except ValueError:
                 if payload.strip() == b"[DONE]":
+                    assembly.end()
                     return True
 
                 chunk = _second_look(payload, model)
                 assembly.suspicious = True
 
-            if type(chunk) is not dict:
-                raise LMStreamBrokenError(
-                    "the LM's answer has an event that is no chunk", model=model
-                )
-
-            if error := chunk.get("error"):
-                raise said_in_stream(error, model=model)
-
-            assembly.feed(chunk)
+            if type(chunk) is dict and "choices" in chunk and "error" not in chunk:
+                assembly.feed(chunk)
+            else:
+                _feed_rest(chunk, assembly, model)
     finally:
         assembly.flush()
 
     return False
+
+
+def _feed_rest(value: Any, assembly: Assembly, model: str) -> None:
+    """Feeds what comes in place of a chunk: an array of them, an error, or what means nothing."""
+    chunks = sequence(value) or [value]
+
+    if not all(type(chunk) is dict for chunk in chunks):
+        raise LMStreamBrokenError("the LM's answer has an event that is no chunk", model=model)
+
+    for chunk in chunks:
+        error = chunk if chunk.get("object") == "error" else chunk.get("error")
+
+        if error:
+            raise said_in_stream(error, model=model)
+
+        assembly.feed(chunk)
 
 
 def _second_look(payload: bytes, model: str) -> Any:

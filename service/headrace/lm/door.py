@@ -2,6 +2,9 @@
 
 litellm is a library of providers here: names, keys, addresses, parameters, prices. It costs seconds
 to import, so nothing in headrace imports it at module level.
+
+Warnings about litellm's own code are no news for whoever uses headrace, and as errors (python -W error)
+they make it lose parameters and mistake providers: while its code runs there are none.
 """
 
 from __future__ import annotations
@@ -9,12 +12,14 @@ from __future__ import annotations
 import asyncio
 import functools
 import importlib
+import inspect
 import os
 import re
 import sys
 import threading
+import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 LOOK_UPS = re.compile(r"/api/show$|^https://huggingface\.co/")
 """Addresses that litellm asks about models of its own accord, by calls that block the event loop."""
@@ -22,8 +27,28 @@ LOOK_UPS = re.compile(r"/api/show$|^https://huggingface\.co/")
 _lock = threading.Lock()
 
 
+class _AtWork:
+    """Matches what happens while code of litellm runs; stands where a filter has its pattern."""
+
+    def match(self, module: str) -> bool:
+        """Called for a warning, with the module that it is put down to: litellm's, or one below it."""
+        frame = inspect.currentframe()
+
+        while frame is not None:
+            if f"{frame.f_globals.get('__name__')}.".startswith("litellm."):
+                return True
+
+            frame = frame.f_back
+
+        return False
+
+
+_QUIET = ("ignore", None, Warning, _AtWork(), 0)
+
+
 def litellm() -> Any:
     """The litellm module. Blocks for seconds on the first call of a process; see `opened`."""
+    _hush()
     module = sys.modules.get("litellm")
 
     if module is not None and getattr(module, "_headrace_tuned", False):
@@ -39,6 +64,7 @@ def litellm() -> Any:
 
 async def opened() -> Any:
     """`litellm()` for coroutines: the first import does not block the loop."""
+    _hush()
     module = sys.modules.get("litellm")
 
     if module is not None and getattr(module, "_headrace_tuned", False):
@@ -71,6 +97,14 @@ def _warm() -> None:
         model="openai/preload", messages=question, mock_response="ready", stream=True
     ):
         pass
+
+
+def _hush() -> None:
+    """Puts our filter before the others, where it is not: a program may change them at any time."""
+    filters = cast("list[Any]", warnings.filters)
+
+    if not filters or filters[0] is not _QUIET:
+        filters[:] = [_QUIET, *(one for one in filters if one is not _QUIET)]
 
 
 def _tune(module: Any) -> None:

@@ -47,6 +47,13 @@ class Route:
     config: Any = None
     """litellm's description of the provider."""
 
+    @property
+    def count(self) -> int:
+        """The completions that are asked for."""
+        count = self.options.get("n")
+
+        return count if type(count) is int and count > 1 else 1
+
     def body(self, messages: Sequence[Message]) -> dict[str, Any]:
         """The request's body. The messages are left as they are."""
         body: dict[str, Any] = self.config.transform_request(

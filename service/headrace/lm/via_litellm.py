@@ -8,25 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-import aiohttp
 import httpx
 
-from headrace.errors import LMError, LMServerError, LMStreamBrokenError, LMTimeoutError
+from headrace.errors import LMError, LMTimeoutError
 from headrace.lm import door
 from headrace.lm.assembly import Assembly
 from headrace.lm.base import Message
-from headrace.lm.connections import broken, distrust
 from headrace.lm.deadlines import Deadlines, Watchdog
-from headrace.lm.failures import DETAIL_LIMIT, refused, said_in_stream, unsupported
+from headrace.lm.litellm_failures import translated
 from headrace.lm.mending import SURROGATE
-from headrace.lm.providers import DIRECT_PROVIDERS, refused_of
+from headrace.lm.providers import DIRECT_PROVIDERS
 from headrace.lm.routes import Route, copied
-from headrace.lm.shapes import mapping
 
 NO_KEY = "none"
 """For addresses that need no key: the SDKs below litellm insist on one."""
@@ -44,11 +39,15 @@ async def ask(
     litellm = await door.opened()
     arguments = _arguments(route, messages, deadlines)
 
+    begun = False
+
     try:
         async with Watchdog(deadlines, model) as watchdog:
-            await _read(await litellm.acompletion(**arguments), assembly, watchdog)
-    except LMTimeoutError:
-        if not assembly.finished:
+            answer = await litellm.acompletion(**arguments)
+            begun = True
+            await _read(answer, assembly, watchdog)
+    except LMTimeoutError as error:
+        if error is assembly.stopped_by or not assembly.finished:
             raise
     except LMError:
         raise
@@ -57,7 +56,9 @@ async def ask(
             raise
 
         if not assembly.finished:
-            raise _translated(error, route, assembly, deadlines, model) from None
+            raise translated(
+                error, route, deadlines, model, begun=begun, emitted=assembly.emitted
+            ) from None
 
 
 def _arguments(route: Route, messages: Sequence[Message], deadlines: Deadlines) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def _arguments(route: Route, messages: Sequence[Message], deadlines: Deadlines) 
         "num_retries": 0,
     }
 
-    if (arguments.get("n") or 1) > 1:
+    if route.count > 1:
         arguments["stream"] = False  # litellm streams the first completion only
         arguments.pop("stream_options", None)
 
@@ -91,39 +92,99 @@ async def _read(answer: Any, assembly: Assembly, watchdog: Watchdog) -> None:
         return
 
     pieces = 0
+    source = Source()
 
     try:
+        source.watch(answer)
+
         async for chunk in answer:
-            sent = _as_sent(chunk)
+            sent = _as_sent(chunk, _reason(answer, "received"))
             assembly.suspicious = assembly.suspicious or _has_surrogates(sent)
             assembly.feed(sent)
             assembly.flush()
+            source.watch(answer)
 
             if assembly.pieces != pieces:
                 pieces = assembly.pieces
                 watchdog.progressed()
     finally:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CLOSING):
-                await answer.aclose()
+        await _close(answer)
 
-        if reason := answer.received_finish_reason or answer.intermittent_finish_reason:
-            assembly.feed({"choices": [{"finish_reason": reason}]})
+    if source.error is not None:
+        raise source.error
+
+    if reason := _reason(answer, "received") or _reason(answer, "intermittent"):
+        assembly.feed({"choices": [{"finish_reason": reason}]})
+        assembly.end()
 
 
-def _as_sent(chunk: Any) -> dict[str, Any]:
-    """The chunk in OpenAI's words, without litellm's finish reasons: it makes some up."""
+class Source:
+    """Stands between litellm and the stream it reads, and keeps the error that ended it.
+
+    litellm passes over a broken connection once it has seen a finish reason, however early.
+    """
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+        self._stream: Any = None
+        self._chunks: AsyncIterator[Any] | None = None
+
+    def watch(self, answer: Any) -> None:
+        """Takes its place as soon as there is a stream: some are opened with the first chunk."""
+        stream: Any = getattr(answer, "completion_stream", None)
+
+        if self._chunks is None and hasattr(stream, "__aiter__"):
+            self._stream, self._chunks = stream, aiter(stream)
+            answer.completion_stream = self
+
+    def __aiter__(self) -> Source:
+        return self
+
+    async def __anext__(self) -> Any:
+        assert self._chunks is not None
+
+        try:
+            return await anext(self._chunks)
+        except StopAsyncIteration:
+            raise
+        except Exception as error:
+            self.error = error
+            raise
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)  # what litellm closes it with
+
+
+async def _close(answer: Any) -> None:
+    """Closes a stream. Whatever litellm makes of that is no matter of the answer's."""
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(CLOSING):
+            await answer.aclose()
+
+
+def _reason(answer: Any, kind: str) -> str | None:
+    """litellm's note of a finish reason.
+
+    The received one is the provider's. The intermittent one may be made up, with Gemini for every
+    chunk, and counts only where the stream has ended without an error.
+    """
+    return getattr(answer, f"{kind}_finish_reason", None)
+
+
+def _as_sent(chunk: Any, reason: str | None) -> dict[str, Any]:
+    """The chunk in OpenAI's words, without litellm's own finish reasons: it makes some up."""
     usage = getattr(chunk, "usage", None)
 
     return {
         "model": chunk.model,
-        "choices": [_choice(one) for one in chunk.choices],
+        "choices": [{**_choice(one), "finish_reason": reason} for one in chunk.choices],
         "usage": usage.model_dump() if usage is not None else None,
     }
 
 
 def _choice(choice: Any) -> dict[str, Any]:
     delta, logprobs = choice.delta, choice.logprobs
+    function = getattr(delta, "function_call", None)
 
     return {
         "index": choice.index,
@@ -131,6 +192,7 @@ def _choice(choice: Any) -> dict[str, Any]:
             "content": delta.content,
             "reasoning_content": getattr(delta, "reasoning_content", None),
             "tool_calls": [call.model_dump() for call in delta.tool_calls or ()],
+            "function_call": function.model_dump() if function is not None else None,
         },
         "logprobs": logprobs.model_dump() if hasattr(logprobs, "model_dump") else logprobs,
     }
@@ -140,98 +202,3 @@ def _has_surrogates(sent: dict[str, Any]) -> bool:
     texts = (str(one["delta"][kind] or "") for one in sent["choices"] for kind in TEXTS)
 
     return any(SURROGATE.search(text) for text in texts)
-
-
-def _translated(
-    error: Exception, route: Route, assembly: Assembly, deadlines: Deadlines, model: str
-) -> LMError:
-    """litellm's error in our words, from what lies at the bottom of it."""
-    known = door.litellm().exceptions
-    chain = list(_chain(error))
-    said = " ".join(dict.fromkeys(str(one) for one in chain))
-
-    if isinstance(error, known.UnsupportedParamsError):
-        provider = route.provider
-        refused_options = refused_of(provider.model, provider.name, route.options)
-        return unsupported(provider.name, refused_options, model, said)
-
-    for one in chain:
-        match one:
-            case httpx.HTTPStatusError(response=response):
-                return refused(
-                    response.status_code,
-                    said,
-                    model=model,
-                    headers=response.headers,
-                    body=_body(response),
-                )
-            case httpx.ConnectTimeout() | httpx.PoolTimeout():
-                return LMTimeoutError("connect", deadlines.connect, model=model)
-            case httpx.TransportError() | aiohttp.ClientError():
-                how = _distrust(chain) or _how(_at_bottom(chain, one))
-                return broken(model, how, emitted=assembly.emitted)
-            case UnicodeDecodeError() | json.JSONDecodeError():
-                return LMStreamBrokenError("the LM's answer has malformed JSON", model=model)
-            case _:
-                pass
-
-    return _reported(chain[-1], said, model)
-
-
-def _body(response: httpx.Response) -> str:
-    """The body of a refusal, where litellm has read it."""
-    try:
-        return response.text
-    except httpx.ResponseNotRead:
-        return ""
-
-
-def _at_bottom(chain: Sequence[Exception], error: Exception) -> Exception:
-    """The HTTP library's own error, which tells more than the one it was wrapped in."""
-    return next((one for one in chain if isinstance(one, aiohttp.ClientError)), error)
-
-
-def _distrust(chain: Sequence[Exception]) -> str:
-    """Why the provider's certificate is not trusted, if that is what lies at the bottom."""
-    found = [one for one in chain if isinstance(one, ssl.SSLCertVerificationError)]
-
-    return distrust(found[-1]) if found else ""
-
-
-def _how(error: Exception) -> str:
-    match error:
-        case aiohttp.ClientConnectorDNSError():
-            return "its host name is unknown"
-        case aiohttp.ClientConnectorError():
-            return "it cannot be reached"
-        case _:
-            return "the connection broke"
-
-
-def _reported(cause: Exception, said: str, model: str) -> LMError:
-    """For errors that litellm tells apart by attributes only: `body` as OpenAI's, or a status."""
-    if body := mapping(getattr(cause, "body", None)):
-        return said_in_stream(body, model=model)
-
-    status = getattr(cause, "status_code", None)
-
-    if isinstance(status, int) and status >= 400:
-        return refused(status, said, model=model)
-
-    text = f"litellm failed with {type(cause).__name__}"
-
-    return LMServerError(text, model=model, detail=said[:DETAIL_LIMIT])
-
-
-def _chain(error: BaseException) -> Iterator[Exception]:
-    """The error and what it came from, outermost first."""
-    seen: list[BaseException] = []
-    rest: list[BaseException | None] = [error]
-
-    while rest:
-        one = rest.pop(0)
-
-        if isinstance(one, Exception) and not any(one is other for other in seen):
-            seen.append(one)
-            rest += [getattr(one, "original_exception", None), one.__cause__, one.__context__]
-            yield one

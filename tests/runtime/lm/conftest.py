@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from headrace.lm import configure_cache, configure_history, preload
 from headrace.mock_lm import MockLM
-from pydantic import PydanticDeprecatedSince211
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -36,10 +35,8 @@ async def mock() -> AsyncIterator[MockLM]:
 def litellms_own_warnings() -> Iterator[None]:
     """What litellm does that Python frowns upon, and a user does not see.
 
-    Cancelled while it still prepares a request, it drops a coroutine it has made. It reads its
-    pydantic models in a way that pydantic will end.
+    Cancelled while it still prepares a request, it drops a coroutine it has made.
     """
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=PydanticDeprecatedSince211)
         warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
         yield

@@ -118,7 +118,7 @@ FAULTS: Sequence[Fault] = [
     Fault("fault-html", BROKEN),
     Fault("fault-html-as-stream", BROKEN),
     Fault("fault-malformed-json", BROKEN),
-    Fault("fault-not-an-object", BROKEN, FAILED),
+    Fault("fault-not-an-object", BROKEN),
     Fault("fault-endless-line", BROKEN, late("first_token"), limits={"first_token_timeout": 2.0}),
     Fault("fault-error-event", Error(LMServerError, "LM_SERVER_ERROR", TRIES)),
     Fault("fault-error-event-rate-limit", Error(LMRateLimitError, "LM_RATE_LIMITED", TRIES)),

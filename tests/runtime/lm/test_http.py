@@ -60,8 +60,8 @@ class Line:
         for piece in pieces:
             self.connection.data_received(piece)
 
-    def hang_up(self) -> None:
-        self.connection.connection_lost(None)
+    def hang_up(self, error: Exception | None = None) -> None:
+        self.connection.connection_lost(error)
 
     def _note_left(self, connection: Connection) -> None:
         self.left.append(connection.reusable)
@@ -220,6 +220,15 @@ async def test_a_body_without_length_ends_with_its_connection() -> None:
     assert await whole(line.response) == BODY
     line.response.leave()
     assert (line.left, line.lost) == ([False], 1)
+
+
+async def test_a_body_without_length_has_no_end_where_its_connection_was_reset() -> None:
+    line = Line()
+    line.say(b"HTTP/1.0 200 OK\r\n\r\n", BODY)
+    line.hang_up(ConnectionResetError())
+
+    with pytest.raises(Broken, match="the connection broke"):
+        await whole(line.response)
 
 
 def saying(*pieces: bytes) -> Callable[[Line], None]:

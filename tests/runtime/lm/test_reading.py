@@ -10,7 +10,7 @@ from headrace.errors import ContentRefusedError, LMError, LMServerError, LMStrea
 from headrace.lm.assembly import Assembly
 from headrace.lm.base import Choice, Delta, ignore
 from headrace.lm.mending import Mender, mend
-from headrace.lm.sse import LINE_LIMIT, EventSplitter, LineTooLong
+from headrace.lm.sse import LINE_LIMIT, EventSplitter, LineTooLong, MarkupError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,7 +28,7 @@ STREAM = (
 )
 PAYLOADS = [
     b' {"a":1}',
-    b'{"b":2}\r',
+    b'{"b":2}',
     b' {"c":"\xe6\xbc\xa2"}',
     b' {"d":4}',
     b'{"error":{}}',
@@ -69,6 +69,103 @@ def test_a_line_without_end_is_not_kept() -> None:
 
     with pytest.raises(LineTooLong):
         splitter.feed(b"x")
+
+
+def test_a_payload_without_end_is_not_kept() -> None:
+    splitter = EventSplitter()
+    splitter.feed(b"{\n" + b"x" * LINE_LIMIT)
+
+    with pytest.raises(LineTooLong):
+        splitter.feed(b"\n")
+
+
+PRETTY = b'{\n "a": {\n  "b": 1\n }\n}'
+BODIES: dict[str, tuple[bytes, list[bytes]]] = {
+    "events": (b'data: {"a":1}\n\ndata: {"b":2}\n\n', [b' {"a":1}', b' {"b":2}']),
+    "no space after the colon": (b'data:{"a":1}\n\n', [b'{"a":1}']),
+    "a byte order mark": (b'\xef\xbb\xbfdata: {"a":1}\n\n', [b' {"a":1}']),
+    "blanks": (b' \r\n\n\t data: {"a":1}\n\n', [b' {"a":1}']),
+    "a comment": (b': hi\n\ndata: {"a":1}\n\n', [b' {"a":1}']),
+    "other fields": (b'retry: 1\nid: 7\nevent: x\ndata: {"a":1}\n\n', [b' {"a":1}']),
+    "a field without a colon": (b'data\nid\n\ndata: {"a":1}\n\n', [b' {"a":1}']),
+    "one object": (b'{"a":1}', [b'{"a":1}']),
+    "one object, indented": (PRETTY, [PRETTY]),
+    "one object, indented, with CRLF": (PRETTY.replace(b"\n", b"\r\n"), [PRETTY]),
+    "an object and [DONE]": (b'{"a":1}\ndata: [DONE]\n\n', [b'{"a":1}', b" [DONE]"]),
+    "an indented object and [DONE]": (PRETTY + b"\n\ndata: [DONE]\n\n", [PRETTY + b"\n", b" [DONE]"]),
+    "an object a line": (b'{"a":1}\n{"b":2}\n[DONE]\n', [b'{"a":1}', b'{"b":2}', b"[DONE]"]),
+    "an array": (b'[{"a":1},{"b":2}]', [b'[{"a":1},{"b":2}]']),
+    "an array over several lines": (b'[{"a":1}\n,\n{"b":2}\n]', [b'[{"a":1}\n,\n{"b":2}\n]']),
+    "an object over several data lines": (
+        b'data: {\ndata: "a":1\ndata: }\n\ndata: {"b":2}\n\n',
+        [b' {\n "a":1\n }', b' {"b":2}'],
+    ),
+    "an indented error between events": (
+        b'data: {"a":1}\n\n{\n "error": 1\n}\n\ndata: [DONE]\n\n',
+        [b' {"a":1}', b'{\n "error": 1\n}\n', b" [DONE]"],
+    ),
+    "lines that mean nothing": (b'[INFO] ready\nhello\ndata: {"a":1}\n\n', [b' {"a":1}']),
+    "half an event": (b'data: {"a":', [b' {"a":']),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_a_body_is_what_it_begins_like(body: str) -> None:
+    data, found = BODIES[body]
+
+    assert payloads(data) == found
+
+
+@given(st.sampled_from(sorted(BODIES)), st.lists(st.integers(0, 200), max_size=8))
+def test_a_body_is_the_same_however_it_is_cut(body: str, places: list[int]) -> None:
+    data, found = BODIES[body]
+
+    assert payloads(*cut(data, places)) == found
+
+
+@given(
+    st.sampled_from([name for name, (data, _) in BODIES.items() if b"\r" not in data]),
+    st.sampled_from([b"\r", b"\r\n"]),
+    st.lists(st.integers(0, 200), max_size=8),
+)
+def test_lines_end_in_any_way(body: str, end: bytes, places: list[int]) -> None:
+    data, found = BODIES[body]
+    meant = [payload.split() for payload in payloads(*cut(data.replace(b"\n", end), places))]
+
+    assert meant == [payload.split() for payload in found]
+
+
+def test_an_event_is_there_when_its_line_has_ended() -> None:
+    splitter = EventSplitter()
+
+    assert [splitter.feed(piece) for piece in (b'data: {"a"', b":1}\r", b"\n", b"\r\n")] == [
+        [],
+        [b' {"a":1}'],
+        [],
+        [],
+    ]
+
+
+@pytest.mark.parametrize("page", [b"<html>", b" \n<!doctype html>", b"\xef\xbb\xbf<?xml?>"])
+def test_a_page_is_no_stream(page: bytes) -> None:
+    with pytest.raises(MarkupError):
+        payloads(page)
+
+
+@pytest.mark.parametrize(
+    ("body", "puzzled"),
+    [
+        (b"upstream connect error\n", True),
+        (b"\x1f\x8b\x08\x00", True),
+        (b": comment\n\nid: 1\n\n", False),
+        (b" \n", False),
+        (b"", False),
+    ],
+)
+def test_a_body_that_is_neither_events_nor_json_is_noticed(body: bytes, puzzled: bool) -> None:
+    splitter = EventSplitter()
+
+    assert ([*splitter.feed(body), *splitter.close()], splitter.puzzled) == ([], puzzled)
 
 
 ODD_TEXT = st.text(
@@ -197,6 +294,84 @@ def test_what_is_no_answer_is_an_error(choices: list[dict[str, Any]], error: typ
 
 def test_an_answer_cut_at_its_first_token_is_still_one() -> None:
     assert assembled(end("length")) == [Choice("", tool_calls=[], finish_reason="length")]
+
+
+def usage() -> dict[str, Any]:
+    return {"choices": [], "usage": {"prompt_tokens": 1}}
+
+
+FINISHES: dict[str, tuple[list[dict[str, Any]], tuple[bool, bool]]] = {
+    "a reason alone": ([content("a"), end("stop")], (True, True)),
+    "a reason beside the last text": ([content("a"), content("b", finish_reason="stop")], (True, False)),
+    "the same, and usage": ([content("a", finish_reason="stop"), usage()], (True, True)),
+    "a reason, then usage": ([content("a"), end("stop"), usage()], (True, True)),
+    "a reason, then an empty text": ([content("a"), end("stop"), content("")], (True, True)),
+    "a reason, and once more": ([content("a"), end("stop"), end("stop")], (True, True)),
+    "a reason in every chunk": (
+        [content(text, finish_reason="stop") for text in "abc"], (False, False),
+    ),
+    "a reason in every chunk, and alone": (
+        [*(content(text, finish_reason="stop") for text in "abc"), end("stop")], (False, False),
+    ),
+    "a reason in the first chunk": ([content("a", finish_reason="stop"), content("b")], (False, False)),
+    "early, then usage": (
+        [content("a", finish_reason="stop"), content("b", finish_reason="stop"), usage()], (False, False),
+    ),
+    "thinking after it": ([content("a"), end("stop"), {"delta": {"reasoning": "b"}}], (False, False)),
+    "a tool call after it": (
+        [content("a"), end("stop"), {"delta": {"tool_calls": [{"id": "c"}]}}], (False, False),
+    ),
+    "a refusal after it": ([content("a"), end("stop"), {"delta": {"refusal": "b"}}], (False, False)),
+    "another completion after it": ([content("a"), end("stop"), content("b", index=1)], (False, False)),
+    "none": ([content("a")], (False, False)),
+}  # fmt: skip
+
+
+def fed(chunks: list[dict[str, Any]], count: int = 1) -> Assembly:
+    assembly = Assembly(ignore, "m", count=count)
+
+    for chunk in chunks:
+        assembly.feed(chunk if "choices" in chunk else {"choices": [chunk]})
+
+    return assembly
+
+
+@pytest.mark.parametrize("finish", FINISHES)
+def test_a_finish_reason_holds_until_the_answer_goes_on(finish: str) -> None:
+    chunks, state = FINISHES[finish]
+    assembly = fed(chunks)
+
+    assert (assembly.finished, assembly.settled) == state
+
+
+@pytest.mark.parametrize("finish", [name for name in FINISHES if name != "none"])
+def test_an_early_finish_reason_holds_once_the_provider_is_done(finish: str) -> None:
+    chunks, _ = FINISHES[finish]
+    assembly = fed([chunk for chunk in chunks if chunk.get("index") != 1])
+    assembly.end()
+
+    assert (assembly.finished, assembly.choices()[0].finish_reason) == (True, "stop")
+
+
+def test_several_completions_are_finished_when_all_are() -> None:
+    stream = [content("a"), end("stop"), content("b", index=1), end("stop", index=1)]
+    states = [fed(stream[:size], count=2).finished for size in range(5)]
+
+    assert states == [False, False, False, False, True]
+
+
+def test_one_early_completion_leaves_the_answer_open() -> None:
+    early = [content(text, index=1, finish_reason="stop") for text in "ab"]
+
+    assert not fed([content("x"), end("stop"), *early], count=2).finished
+
+
+def test_a_provider_that_sends_fewer_completions_is_done_when_it_says_so() -> None:
+    assembly = fed([content("a"), end("stop")], count=2)
+    before = assembly.finished
+    assembly.end()
+
+    assert (before, assembly.finished) == (False, True)
 
 
 def test_text_that_comes_together_may_be_pushed_as_one_delta() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import warnings
 
 import pytest
-from headrace.lm import LM, configure_history, inspect_history
+from headrace.lm import LM, Delta, configure_history, inspect_history
 from headrace.lm.history import exchanges
 from headrace.mock_lm import MockLM
 
@@ -63,6 +64,37 @@ asyncio.run(main())
 print("done")
 """
     assert python(script, "-W", "default::ResourceWarning") == "done"
+
+
+@pytest.mark.parametrize("action", ["error", "always"])
+def test_warnings_about_litellms_code_are_neither_shown_nor_errors(action: str) -> None:
+    script = """
+import asyncio, warnings
+from headrace.lm import LM
+from headrace.mock_lm import MockLM
+
+async def main():
+    async with MockLM({"mistral-x": "Oui"}) as mock:
+        for engine in ("direct", "litellm"):
+            lm = LM("mistral/mistral-x", engine=engine, api_base=mock.base_url, api_key="k", cache=False)
+            print(await lm.acall("hi", response_format={"type": "json_object"}))
+            warnings.simplefilter(ACTION)  # as a program may at any time
+
+asyncio.run(main())
+""".replace("ACTION", repr(action))
+
+    assert python(script, "-W", action).splitlines() == ["['Oui']", "['Oui']"]
+
+
+async def test_warnings_about_other_code_stay_what_they_are(mock: MockLM) -> None:
+    def receive(delta: Delta) -> None:
+        warnings.warn("of a program's own", DeprecationWarning, stacklevel=1)
+
+    for engine in ("direct", "litellm"):
+        lm = LM("openai/any", engine=engine, api_base=mock.base_url, api_key="k", cache=False)
+
+        with pytest.raises(DeprecationWarning, match="of a program's own"):
+            await lm.complete([{"role": "user", "content": "hi"}], receive)
 
 
 async def test_history_shows_the_last_exchange(mock: MockLM) -> None:

@@ -100,7 +100,7 @@ class Connection(asyncio.Protocol):
         response, self._response = self._response, None
 
         if response is not None:
-            response.lost()
+            response.lost(clean=exc is None)
 
     def on_message_begin(self) -> None:
         """The parser's callback. After an answer's end a second begins, for which nobody asked."""

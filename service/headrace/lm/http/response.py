@@ -37,11 +37,6 @@ class Response:
         self._waiting: asyncio.Future[None] | None = None
         self._unpacker: Unpacker | None = None
 
-    @property
-    def content_type(self) -> str:
-        """Without its parameters."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
-
     async def begun(self) -> None:
         """Waits for the head. Raises Broken."""
         while not self.status:
@@ -110,11 +105,11 @@ class Response:
         self.complete = True
         self._wake()
 
-    def lost(self) -> None:
-        """The connection has ended: with some bodies, that is their end."""
+    def lost(self, *, clean: bool) -> None:
+        """The connection has ended: with some bodies, that is their end, if it was closed and not reset."""
         bounded = "content-length" in self.headers or "transfer-encoding" in self.headers
 
-        if self.status and not bounded:
+        if self.status and clean and not bounded:
             self.end()
         else:
             self.fail(Broken("the connection broke"))
