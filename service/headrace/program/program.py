@@ -161,7 +161,13 @@ class Program:
         if isinstance(value, Mapping):
             items = cast("Mapping[object, object]", value)
 
-        return {str(name): to_jsonable(one, f"outputs.{name}") for name, one in items.items()}
+        return {str(name): self._output(str(name), one) for name, one in items.items()}
+
+    def _output(self, name: str, value: object) -> object:
+        field = self._interface.output_fields.get(name)
+        named = value if field is None else field.going_out(value)
+
+        return to_jsonable(named, f"outputs.{name}")
 
     async def _call(self, inputs: Mapping[str, Any]) -> object:
         own = {"lm": self.lm, "adapter": self.adapter}

@@ -20,8 +20,10 @@ from headrace.signatures.schemas import (
     Mode,
     adapter_for,
     default_text,
+    validated,
     value_schema,
 )
+from headrace.values.aliases import going_out
 
 Side: TypeAlias = Literal["input", "output"]
 
@@ -120,7 +122,11 @@ class Field:
 
     def validate(self, value: object) -> Any:
         """The value as the field's type. Raises pydantic.ValidationError if it does not fit."""
-        return self.adapter.validate_python(value)
+        return validated(self.adapter, value)
+
+    def going_out(self, value: object) -> Any:
+        """The value with the names that the parts of plain dicts, typed ones too, have outside."""
+        return going_out(self.adapter, value)
 
     def json_schema(self, mode: Mode = "validation") -> JsonSchema:
         """JSON Schema of the value, complete in itself."""
@@ -132,7 +138,7 @@ class Field:
         texts = {"description": self.desc} if self.desc else {}
         shown = {name: self.options[name] for name in ("title", "examples") if name in self.options}
 
-        default = {} if self.default is ... else default_text(self.default)
+        default = {} if self.default is ... else default_text(self.going_out(self.default))
 
         return {**texts, **shown, **default, **self.options.get("json_schema_extra", {})}
 

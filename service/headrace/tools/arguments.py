@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from headrace.errors import OutputUnserialisable
-from headrace.signatures.schemas import JsonSchema, adapter_for
+from headrace.signatures.schemas import JsonSchema, adapter_for, validated
 from headrace.values import to_jsonable
 
 
@@ -37,7 +37,7 @@ def check_arguments(
 
         if name in types:
             try:
-                values[name] = adapter_for(types[name]).validate_python(value)
+                values[name] = validated(adapter_for(types[name]), value)
             except ValidationError as error:
                 faults += _wrong(name, error)
 
