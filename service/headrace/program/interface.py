@@ -1,7 +1,7 @@
 """What goes into a program and what comes out, read off its module.
 
 Inputs are those of a built-in module's signature; else the parameters of the method that does the
-work, their annotations the types, `str` where there is none. Outputs are those of a built-in module's
+work, their annotations the types; where there is none, the type of the default, or `str`. Outputs are those of a built-in module's
 signature, those declared for hosting, or the annotated result; else they are not declared and
 predictions carry what comes.
 """
@@ -11,7 +11,9 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import ValidationError
 
 from headrace.chain_of_thought import ChainOfThought
 from headrace.errors import UsageError
@@ -54,17 +56,32 @@ def input_fields(module: Module) -> Sequence[Field]:
     built_in = _signature_of(module)
 
     if built_in is not None and not named:  # a subclass of a built-in may name its own
-        return list(built_in.input_fields.values())
+        return [_taking_default(field) for field in built_in.input_fields.values()]
 
     hints = _hints(work)
 
-    return [_input(parameter, hints.get(parameter.name)) for parameter in named]
+    return [_taking_default(_input(one, hints.get(one.name))) for one in named]
 
 
 def _input(parameter: inspect.Parameter, annotation: Any) -> Field:
     default = ... if parameter.default is parameter.empty else parameter.default
 
     return InputField(default).named(parameter.name, annotation)  # type: ignore[no-any-return]  # typed Any for class bodies
+
+
+def _taking_default(field: Field) -> Field:
+    """The field with its default among its values, as callers expect who read `k: int = None`."""
+    try:
+        if field.default is not ...:
+            field.validate(field.default)
+    except ValidationError:
+        if field.default is None:
+            return field.named(field.name, field.annotation | None)
+
+        if isinstance(field.default, str | int) and not field.options:
+            return field.named(field.name, field.annotation | Literal[field.default])
+
+    return field
 
 
 def output_fields(module: Module, declared: Outputs) -> Sequence[Field]:

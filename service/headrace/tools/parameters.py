@@ -9,6 +9,7 @@ from inspect import Parameter
 from typing import Any
 
 from headrace.errors import UsageError
+from headrace.signatures.defaults import open_type
 from headrace.signatures.names import Names
 from headrace.signatures.schemas import JsonSchema, adapter_for, default_text, object_schema
 
@@ -18,7 +19,7 @@ class Parameters:
     """What a function takes by name."""
 
     types: Mapping[str, Any]
-    """In order; Any where nothing is said."""
+    """In order; where nothing is said that of the default, and without one Any."""
     defaults: Mapping[str, Any]
     has_kwargs: bool
     """Whether arguments of other names are taken too."""
@@ -102,7 +103,7 @@ def _parameters(function: Callable[..., Any]) -> list[Parameter]:
 
 def _type(parameter: Parameter, function: Callable[..., Any]) -> Any:
     if parameter.annotation is Parameter.empty:
-        return Any
+        return Any if parameter.default is Parameter.empty else open_type(parameter.default)
 
     if isinstance(parameter.annotation, str):
         raise UsageError(
