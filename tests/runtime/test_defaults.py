@@ -227,3 +227,15 @@ def test_arguments_of_tools_are_what_their_defaults_are() -> None:
     assert tool.parameters_schema["required"] == ["query"]
     assert tool(query="q") == ("q", 3, Mode.FAST, UNSET)
     assert tool(query="q", limit=2.5, mode="slow") == ("q", 2.5, Mode.SLOW, UNSET)
+
+
+def test_an_argument_of_a_tool_may_be_given_its_default() -> None:
+    def search(limit: int = wrong(None)) -> int | None:
+        return limit
+
+    tool = Tool(search)
+
+    assert tool.args == {
+        "limit": {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None}
+    }
+    assert [tool(limit=None), tool(limit="3")] == [None, 3]

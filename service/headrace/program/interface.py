@@ -11,9 +11,7 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
-
-from pydantic import ValidationError
+from typing import Any
 
 from headrace.chain_of_thought import ChainOfThought
 from headrace.errors import UsageError
@@ -28,6 +26,7 @@ from headrace.signatures import (
     ensure_signature,
     make_signature,
 )
+from headrace.signatures.defaults import taking_default
 from headrace.values import Prediction
 
 Outputs = type[Signature] | str | None
@@ -70,18 +69,10 @@ def _input(parameter: inspect.Parameter, annotation: Any) -> Field:
 
 
 def _taking_default(field: Field) -> Field:
-    """The field with its default among its values, as callers expect who read `k: int = None`."""
-    try:
-        if field.default is not ...:
-            field.validate(field.default)
-    except ValidationError:
-        if field.default is None:
-            return field.named(field.name, field.annotation | None)
+    if field.default is ... or field.options:
+        return field
 
-        if isinstance(field.default, str | int) and not field.options:
-            return field.named(field.name, field.annotation | Literal[field.default])
-
-    return field
+    return field.named(field.name, taking_default(field.annotation, field.default))
 
 
 def output_fields(module: Module, declared: Outputs) -> Sequence[Field]:

@@ -6,9 +6,9 @@ that JSON has: `k=3` may be given 2.5, as it may be where the function is called
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import WrapValidator
+from pydantic import ValidationError, WrapValidator
 
 from headrace.signatures.schemas import adapter_for, validated
 from headrace.values import to_jsonable
@@ -35,6 +35,20 @@ def open_type(default: object) -> Any:
         return kind
 
     return Annotated[kind, WrapValidator(_as_float if kind is float else _as_it_is)]
+
+
+def taking_default(annotation: Any, default: object) -> Any:
+    """The annotation with the default among its values, as those expect who read `k: int = None`."""
+    try:
+        validated(adapter_for(annotation), default)
+    except ValidationError:
+        if default is None:
+            return annotation | None
+
+        if isinstance(default, str | int):
+            return annotation | Literal[default]
+
+    return annotation
 
 
 def _as_it_is(value: Any, check: Any) -> Any:
