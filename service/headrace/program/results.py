@@ -109,4 +109,4 @@ def _may_hold_outputs(kind: Any) -> bool:
 
         return is_wider or issubclass(origin, Prediction | Mapping)
     except TypeError:  # Literal and kin, and protocols that cannot be asked
-        return hasattr(origin, "_is_protocol")
+        return hasattr(get_origin(kind) or kind, "_is_protocol")

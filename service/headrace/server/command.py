@@ -24,7 +24,7 @@ from headrace.server.app import Server
 from headrace.server.config import Config
 from headrace.server.config.flags import config_options
 from headrace.server.config.sources import Loaded
-from headrace.server.loading import check_lms, load_programs
+from headrace.server.loading import check_lms, load_programs, say_undeclared
 from headrace.server.logs import start_logging
 
 logger = logging.getLogger("headrace.server")
@@ -65,6 +65,7 @@ async def _serve(programs: Sequence[Program], config: Config) -> None:
         await asyncio.to_thread(lms.preload().join)
 
     await check_lms(programs)
+    say_undeclared(programs)
     _settle_garbage_collector()
     await server.start()
     names = ", ".join(program.name for program in programs)
