@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pytest
 from headrace.errors import InputInvalid
 from headrace.module import Module
+from headrace.predict import Predict
 from headrace.program import Program
 from headrace.server.wire.records import program_message
 from headrace.signatures import InputField, OutputField, Signature, make_signature
@@ -181,6 +182,19 @@ def test_a_default_is_among_the_values_that_its_annotation_allows() -> None:
 
     with pytest.raises(InputInvalid, match="depth"):
         program.check({"depth": "many"})
+
+
+def test_an_input_of_a_signature_may_be_sent_its_default_too() -> None:
+    class Ask(Signature):
+        limit: int = InputField(default=None, ge=1)
+        answer: str = OutputField()
+
+    program = Program(Predict(Ask))
+
+    assert program.check({"limit": None}) == program.check({}) == {"limit": None}
+
+    with pytest.raises(InputInvalid, match="greater than or equal to 1"):
+        program.check({"limit": 0})
 
 
 def test_a_field_without_annotation_is_what_its_default_is_too() -> None:

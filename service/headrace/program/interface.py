@@ -33,8 +33,6 @@ Outputs = type[Signature] | str | None
 """How outputs are declared for hosting: a signature whose outputs count, or "a, b: int"."""
 
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-
-
 BUILT_IN = (Module, PredictingModule, Predict, ChainOfThought, ReAct)
 
 
@@ -81,8 +79,8 @@ def _input(parameter: inspect.Parameter, annotation: Any) -> Field:
 
 
 def _taking_default(field: Field) -> Field:
-    if field.default is ... or field.options:
-        return field
+    if field.default is ... or (field.options and field.default is not None):
+        return field  # what constrains numbers cannot be asked of a word
 
     return field.named(field.name, taking_default(field.annotation, field.default))
 
