@@ -189,7 +189,7 @@ VALUES: list[tuple[Any, Any, Any]] = [
         {"itemName": "n", "subItems": [{"itemId": 1}]},
     ),
     (ByName, made(ByName, theName="n", item_size=3), {"theName": "n", "itemSize": 3}),
-    (OnlyByName, made(OnlyByName, item_id=1), {"itemId": 1}),
+    (OnlyByName, OnlyByName.model_construct(item_id=1), {"itemId": 1}),
     (NotByAlias, made(NotByAlias, itemId=1), {"itemId": 1}),
     (Squared, made(Squared, width=3), {"w": 3, "areaOfIt": 9}),
     (Open, made(Open, item_id=1, more=2), {"itemId": 1, "more": 2}),

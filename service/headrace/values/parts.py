@@ -42,7 +42,7 @@ class Part:
         `came` are the names that came, among them those of parts that were moved before.
         """
         known = (self.outside, self.name) if self.stays_plain else (self.outside,)
-        found = next((name for name in known if name in came), None)
+        found = next((name for name in known if name in came and name in values), None)
 
         if found is None or any(path[0] in came for path in self.read):
             return
@@ -55,7 +55,7 @@ class Part:
     def move_out(self, came: Collection[str], values: dict[str, Any]) -> None:
         """Moves its value to the outside name."""
         known = (self.name, *(str(path[0]) for path in self.read if len(path) == 1))
-        found = next((name for name in known if name in came), None)
+        found = next((name for name in known if name in came and name in values), None)
 
         if found is not None and self.outside not in came:
             values[self.outside] = values.pop(found)
