@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import WrapValidator
 
 from headrace.adapters import adapter_in_use
 from headrace.adapters.wording import shown_value
@@ -19,7 +21,7 @@ from headrace.errors import AdapterParseError, ContextWindowExceededError, Usage
 from headrace.module import PredictingModule
 from headrace.predict import Predict, refuse_positional
 from headrace.signatures import InputField, OutputField, Signature, ensure_signature, make_signature
-from headrace.tools import Tool
+from headrace.tools import Asked, Tool, read_asked
 from headrace.values import Prediction
 
 logger = logging.getLogger("headrace.react")
@@ -38,6 +40,9 @@ holds all turns so far.
 The tools are:
 {tools}"""
 
+AS_WRITTEN = WrapValidator(lambda value, _: value)
+"""For types that tell the model what is asked of it, and hold it to nothing."""
+
 Trajectory = dict[str, Any]
 """thought_0, tool_name_0, tool_args_0, observation_0, thought_1 …"""
 
@@ -45,8 +50,9 @@ Trajectory = dict[str, Any]
 class ReAct(PredictingModule):
     """Solves a signature with tools, in at most `max_iters` turns.
 
-    Tools are functions or `Tool`s; one more, `finish`, lets the model say that it knows enough. A tool
-    that raises, and an answer of the model that does not parse, become observations the model sees.
+    Tools are functions or `Tool`s; one more, `finish`, lets the model say that it knows enough, with
+    whatever arguments. A tool that raises or is not there, and an answer of the model that does not
+    parse, become observations the model sees.
     Gives a Prediction with the signature's outputs, `reasoning` and `trajectory`.
     """
 
@@ -98,17 +104,22 @@ class ReAct(PredictingModule):
 
             return ""
 
-        name: str = step.next_tool_name
-        arguments: dict[str, Any] = step.next_tool_args or {}
+        asked = read_asked(step.next_tool_name, step.next_tool_args, self.tools)
         trajectory[f"thought_{turn}"] = step.next_thought
-        trajectory[f"tool_name_{turn}"] = name
-        trajectory[f"tool_args_{turn}"] = arguments
-        trajectory[f"observation_{turn}"] = await self._observe(name, arguments)
+        trajectory[f"tool_name_{turn}"] = asked.name
+        trajectory[f"tool_args_{turn}"] = shown_value(asked.arguments)
+        trajectory[f"observation_{turn}"] = await self._observe(asked)
 
-        return name
+        return asked.name
 
-    async def _observe(self, name: str, arguments: Mapping[str, Any]) -> Any:
+    async def _observe(self, asked: Asked) -> Any:
         """What the tool gave, as the model sees it, or what went wrong."""
+        name, given = asked.name, asked.arguments
+        arguments = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+
+        if asked.fault and name != FINISH:  # which says the same, whatever it is given
+            return asked.fault
+
         try:
             return shown_value(await self.tools[name].acall(**arguments))
         except Exception as error:
@@ -166,12 +177,15 @@ def _without_paths(error: Exception) -> str:
 
 
 class Finish(Tool):
-    """The tool that ends the turns, of which no status speaks."""
+    """The tool that ends the turns, of which no status speaks. It takes whatever it is given."""
 
     silent = True
 
     def __init__(self, desc: str) -> None:
         super().__init__(_completed, name=FINISH, desc=desc)
+
+    def _checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        return {}
 
 
 def _completed() -> str:
@@ -188,9 +202,9 @@ def _turn_signature(signature: type[Signature], tools: Mapping[str, Tool]) -> ty
     turn = [
         *signature.input_fields.values(),
         InputField(desc="the turns so far").named("trajectory", str),
-        OutputField().named("next_thought", str),
-        OutputField().named("next_tool_name", Literal[tuple(tools)]),
-        OutputField().named("next_tool_args", dict[str, Any]),
+        OutputField("").named("next_thought", str),
+        OutputField().named("next_tool_name", Annotated[Literal[tuple(tools)], AS_WRITTEN]),
+        OutputField(None).named("next_tool_args", Annotated[dict[str, Any], AS_WRITTEN]),
     ]
 
     return make_signature(turn, instructions)

@@ -24,6 +24,7 @@ from headrace.predict import Predict
 from headrace.program import Program
 from headrace.react import ReAct
 from headrace.runs.execution import Execution
+from headrace.signatures import InputField, OutputField, Signature
 from headrace.streaming import StatusMessageProvider
 from headrace.values import Prediction
 from pydantic import AfterValidator, BaseModel
@@ -60,6 +61,11 @@ class Router(Module):
         return await self.ask.acall(question=f"{start} {stops} {fast}")
 
 
+class Varying(Module):
+    async def aforward(self, question: str) -> Prediction:
+        return Prediction(**{question: 1})
+
+
 def facts(program: Program) -> list[tuple[str, str, bool]]:
     return [(field.name, field.type_text, field.required) for field in program.inputs]
 
@@ -87,7 +93,7 @@ def test_a_built_in_module_has_the_fields_of_its_signature() -> None:
     assert [field.name for field in program.outputs] == ["reasoning", "answer"]
 
 
-def test_outputs_are_declared_annotated_or_open() -> None:
+def test_outputs_are_declared_annotated_seen_or_open() -> None:
     class Counts(Module):
         def forward(self, text: str) -> int:
             return len(text)
@@ -96,8 +102,9 @@ def test_outputs_are_declared_annotated_or_open() -> None:
 
     assert [field.type_text for field in declared.outputs] == ["str", "int"]
     assert [(one.name, one.type_text) for one in Program(Counts()).outputs] == [("result", "int")]
-    assert Program(Router()).outputs == []
-    assert Program(Router()).output_schema == {"type": "object"}
+    assert [one.name for one in Program(Router()).outputs] == ["answer"]
+    assert Program(Varying()).outputs == []
+    assert Program(Varying()).output_schema == {"type": "object"}
 
 
 def test_predictors_are_listed_with_what_they_stream() -> None:
@@ -129,6 +136,42 @@ def test_name_and_description_come_from_the_class_unless_given() -> None:
 
     assert (program.name, program.description) == ("router", "Finds a way.")
     assert Program(Router(), name="way", description="A way.").name == "way"
+
+
+class Judge(Signature):
+    """Say what an idea is worth.
+
+    Be kind.
+    """
+
+    idea: str = InputField()
+    verdict: str = OutputField()
+
+
+class Quiet(ChainOfThought):
+    pass
+
+
+class Spoken(Quiet):
+    """Judges aloud."""
+
+
+@pytest.mark.parametrize(
+    ("module", "description"),
+    [
+        (Predict(Judge), "Say what an idea is worth."),
+        (ChainOfThought(Judge), "Say what an idea is worth."),
+        (ReAct(Judge, tools=[]), "Say what an idea is worth."),
+        (Predict("idea -> verdict"), "From `idea`, produce `verdict`."),
+        (Predict(Signature("idea -> verdict", "Judge it.")), "Judge it."),
+        (Quiet(Judge), "Say what an idea is worth."),
+        (Spoken(Judge), "Judges aloud."),
+        (type("Heir", (Router,), {})(), "Finds a way."),
+        (Varying(), ""),
+    ],
+)
+def test_a_built_in_module_is_described_by_its_signature(module: Module, description: str) -> None:
+    assert Program(module).description == description
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from headrace.context import context
-from headrace.errors import ContextWindowExceededError, LMServerError
+from headrace.context import BaseCallback, context
+from headrace.errors import ContextWindowExceededError, LMServerError, UsageError
 from headrace.react import ReAct
 from headrace.streaming import StatusMessage, StreamListener, StreamResponse, streamify
 from scripted_lm import ScriptedLM, chat, prompt_of, section
@@ -150,7 +150,7 @@ async def test_observations_are_what_the_model_sees() -> None:
 
 async def test_an_answer_that_does_not_parse_is_an_observation_too() -> None:
     lm = ScriptedLM(
-        chat(next_thought="hm", next_tool_name="guess", next_tool_args="{}"),
+        chat(next_thought="hm", next_tool_args="{}"),
         turn("enough", "finish"),
         ANSWER,
     )
@@ -161,6 +161,165 @@ async def test_an_answer_that_does_not_parse_is_an_observation_too() -> None:
 
     assert "next_tool_name" in prediction.trajectory["observation_0"]
     assert prediction.answer == "42"
+
+
+async def calls_of(
+    name: str, arguments: str | None, *tools: Any
+) -> tuple[dict[str, Any], list[Any]]:
+    """The trajectory of an agent whose first turn asks for a tool so, and how its tool calls ended."""
+    ended: list[Any] = []
+
+    class Listening(BaseCallback):
+        def on_tool_end(self, call_id: int, outputs: Any, exception: BaseException | None) -> None:
+            ended.append(exception or outputs)
+
+    said = {"next_thought": "so", "next_tool_name": name, "next_tool_args": arguments}
+    first = chat(**{field: text for field, text in said.items() if text is not None})
+    lm = ScriptedLM(first, turn("enough", "finish"), ANSWER)
+
+    with context(lm=lm, callbacks=[Listening()]):
+        agent = ReAct("question -> answer", tools=[search, now, *tools], max_iters=2)
+        prediction = await agent.acall(question="why?")
+
+    assert prediction.answer == "42"
+
+    return prediction.trajectory, ended
+
+
+def now() -> str:
+    """Tell the time."""
+    return "noon"
+
+
+@pytest.mark.parametrize(
+    "name", ["finish", "Finish", " finish() ", "`finish`", "FINISH.", '"finish"']
+)
+@pytest.mark.parametrize(
+    ("arguments", "kept"),
+    [
+        (None, {}),
+        ("", {}),
+        ("null", {}),
+        ("{}", {}),
+        ('{"answer": "42"}', {"answer": "42"}),
+        ('"{\\"answer\\": 42}"', {"answer": 42}),
+        ("{'answer': '42',}", {"answer": "42"}),
+        ("{1: 2}", {"1": 2}),
+        ('["42"]', ["42"]),
+        ("42", 42),
+        ("It is 42.", "It is 42."),
+        ('{"answer": "4', {"answer": "4"}),
+        ('{"name": "finish", "arguments": {"answer": "42"}}', {"answer": "42"}),
+    ],
+)
+async def test_finish_takes_whatever_it_is_given(
+    name: str, arguments: str | None, kept: object
+) -> None:
+    lm = ScriptedLM(
+        chat(
+            next_thought="I know.",
+            next_tool_name=name,
+            **({} if arguments is None else {"next_tool_args": arguments}),
+        ),
+        ANSWER,
+    )
+
+    with context(lm=lm):
+        stream = streamify(ReAct("question -> answer", tools=[search]))(question="why?")
+        items = [item async for item in stream]
+
+    assert [item for item in items if isinstance(item, StatusMessage)] == []
+    assert items[-1].toDict() == {
+        "trajectory": {
+            "thought_0": "I know.",
+            "tool_name_0": "finish",
+            "tool_args_0": kept,
+            "observation_0": "Completed.",
+        },
+        "reasoning": "so it is",
+        "answer": "42",
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["search", "Search", "search(query)", "functions.search", "'search'"]
+)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        '{"query": "water"}',
+        '"{\\"query\\": \\"water\\"}"',
+        '{"args": {"query": "water"}}',
+        '{"arguments": "{\\"query\\": \\"water\\"}", "name": "search"}',
+        '{"search": {"query": "water"}}',
+    ],
+)
+async def test_a_tool_is_found_and_given_what_the_model_means(name: str, arguments: str) -> None:
+    trajectory, ended = await calls_of(name, arguments)
+
+    assert trajectory["tool_name_0"] == "search"
+    assert trajectory["tool_args_0"] == {"query": "water"}
+    assert ended == ["facts about water", "Completed."]
+
+
+@pytest.mark.parametrize("arguments", [None, "null", "{}", '{"input": ""}', '{"_": null}'])
+async def test_a_tool_that_takes_nothing_is_called_whatever_stands_for_nothing(
+    arguments: str | None,
+) -> None:
+    assert (await calls_of("now", arguments))[1] == ["noon", "Completed."]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("guess", "{}", "There is no tool 'guess'; there are search, now, finish"),
+        (
+            "serch",
+            "{}",
+            "There is no tool 'serch'; did you mean search? there are search, now, finish",
+        ),
+        ("null", "{}", "There is no tool 'None'; there are search, now, finish"),
+        ("search", None, "Error in search: its arguments are missing; it takes query"),
+        ("search", '["water"]', "Error in search: arguments are a JSON object; it takes query"),
+        ("search", "water", "Error in search: arguments are a JSON object; it takes query"),
+        ("now", "[1]", "Error in now: arguments are a JSON object; it takes none: {}"),
+    ],
+)
+async def test_a_call_that_cannot_be_made_is_told_and_is_none(
+    name: str, arguments: str | None, said: str
+) -> None:
+    trajectory, ended = await calls_of(name, arguments)
+
+    assert trajectory["observation_0"] == said
+    assert ended == ["Completed."]
+
+
+async def test_what_a_tool_is_not_to_be_given_is_told() -> None:
+    trajectory, _ = await calls_of("now", '{"city": "Ulm"}')
+
+    assert trajectory["observation_0"] == (
+        "Error in now: ToolError: tool now: there is no argument 'city'; it takes none"
+    )
+
+
+async def test_a_name_that_two_tools_could_have_is_nobodys() -> None:
+    def Search(query: str) -> str:
+        """Search elsewhere."""
+        return query
+
+    exact, _ = await calls_of("Search", '{"query": "water"}', Search)
+    neither, _ = await calls_of("SEARCH", '{"query": "water"}', Search)
+
+    assert exact["observation_0"] == "water"
+    assert neither["observation_0"].startswith("There is no tool 'SEARCH'")
+
+
+def test_a_tool_of_ones_own_cannot_be_named_finish() -> None:
+    def finish() -> None:
+        """Finish."""
+
+    with pytest.raises(UsageError, match=r"ReAct has one named finish; name it: Tool\("):
+        ReAct("question -> answer", tools=[finish])
 
 
 async def test_a_trajectory_that_overflows_loses_its_oldest_turn() -> None:

@@ -88,7 +88,7 @@ def test_what_is_given_comes_before_the_functions_own() -> None:
 def test_arguments_without_a_type_may_be_anything() -> None:
     tool = Tool(times)
 
-    assert tool.args == {"x": {}, "y": {"default": 2}}
+    assert tool.args == {"x": {}, "y": {"type": "integer", "default": 2}}
     assert tool(x="a") == "aa"
 
 

@@ -43,7 +43,15 @@ class Stuck(Module):
         return Prediction(answer=question)
 
 
+class Varying(Module):
+    """Gives outputs that its code does not show."""
+
+    async def aforward(self, question: str) -> Prediction:
+        return Prediction(**{question: 1})
+
+
 echo = Echo()
+varying = Varying()
 stuck = Stuck()
 sleeper = Program(Sleeper(), name="sleeper")
 nothing = 3

@@ -49,6 +49,15 @@ async def test_it_serves_what_it_is_told_and_says_where() -> None:
     assert f"serving echo, renamed, sleeper on {address}" in process.said
 
 
+async def test_it_says_of_which_programs_nobody_can_know_the_outputs() -> None:
+    async with serving(ECHO, "server.hosted:varying") as process:
+        await soon(process.address())
+
+    [line] = [line for line in process.said if "does not declare its outputs" in line]
+    assert "program varying " in line
+    assert "add some: Program(..., outputs='answer, score: int')" in line
+
+
 async def test_each_line_of_its_log_says_which_run_it_is_about() -> None:
     async with serving(ECHO, "--log-format", "json") as process:
         async with grpc.aio.insecure_channel(await soon(process.address())) as channel:

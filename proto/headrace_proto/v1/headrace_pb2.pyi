@@ -1362,7 +1362,9 @@ class Program(_message.Message):
     name: _builtins.str
     """Its name, unique on this server."""
     description: _builtins.str
-    """What it does, in the words of its author. May be empty."""
+    """What it does, in the words of its author; of a program that is one predictor, those of its
+    signature. May be empty.
+    """
     revision: _builtins.str
     """Hash of code, prompts, demos and configuration, 12 hex digits: changes when behaviour may."""
     @_builtins.property
@@ -1371,7 +1373,9 @@ class Program(_message.Message):
 
     @_builtins.property
     def outputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Field]:
-        """What its prediction holds, in order. Empty: undeclared, the prediction carries what comes."""
+        """What its prediction holds, in order. Empty: not known before it runs, and the prediction carries
+        what comes.
+        """
 
     @_builtins.property
     def predictors(self) -> _containers.RepeatedCompositeFieldContainer[Global___Predictor]:
@@ -1387,11 +1391,13 @@ class Program(_message.Message):
 
     @_builtins.property
     def output_schema(self) -> _struct_pb2.Struct:
-        """JSON Schema of the outputs object. Empty where the outputs are undeclared."""
+        """JSON Schema of the outputs object. Where outputs is empty: {"type": "object"}."""
 
     @_builtins.property
     def example_inputs(self) -> _struct_pb2.Struct:
-        """Inputs to try it with; paste them into grpcurl. Empty when the author gave none."""
+        """Inputs to try it with; paste them into grpcurl. The author's first example; where there is none,
+        values that the server made up: of the right types, for required inputs only.
+        """
 
     def __init__(
         self,
@@ -1432,14 +1438,16 @@ class Field(_message.Message):
     description: _builtins.str
     """What it holds, in the words of its author. May be empty."""
     type: _builtins.str
-    """Its type as written in the signature, such as "str" or "list[str]"."""
+    """Its type as written in the signature, such as "str" or "list[str]". An input that states none has
+    the type of its default, and takes other JSON values too.
+    """
     required: _builtins.bool
     """An input that must be given. False on outputs."""
     streamable: _builtins.bool
     """An output whose text streams to readers that name no fields: it is of type str."""
     @_builtins.property
     def default_value(self) -> _struct_pb2.Value:
-        """The value of an input that is not given. Unset: none."""
+        """The value of an input that is not given. Unset: there is none, or it has no JSON form."""
 
     def __init__(
         self,

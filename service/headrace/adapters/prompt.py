@@ -115,8 +115,8 @@ class PromptWriter(abc.ABC):
     ) -> str:
         """The inputs that are there, field by field; with `main_request`, what is asked for too."""
         fields = [
-            self.format_field(name, value_text(inputs[name]))
-            for name in signature.input_fields
+            self.format_field(name, value_text(field.going_out(inputs[name])))
+            for name, field in signature.input_fields.items()
             if name in inputs
         ]
         request = self.user_message_output_requirements(signature) if main_request else ""
@@ -173,6 +173,9 @@ def outputs_present(
     signature: type[Signature], outputs: Mapping[str, Any], missing: str | None
 ) -> dict[str, Any]:
     """The outputs in the signature's order; those not there as `missing`, if that is a text."""
-    stated = {name: outputs.get(name, missing) for name in signature.output_fields}
+    stated = {
+        name: field.going_out(outputs.get(name, missing))
+        for name, field in signature.output_fields.items()
+    }
 
     return {name: value for name, value in stated.items() if name in outputs or value is not None}

@@ -1,37 +1,48 @@
-"""What goes into a program and what comes out, read off its module.
+"""What a program is for, what goes into it and what comes out, read off its module.
 
 Inputs are those of a built-in module's signature; else the parameters of the method that does the
-work, their annotations the types, `str` where there is none. Outputs are those of a built-in module's
-signature, those declared for hosting, or the annotated result; else they are not declared and
-predictions carry what comes.
+work, their annotations the types; where there is none, the type of the default, or `str`. Outputs are
+those declared for hosting, those of a built-in module's signature, those of the return annotation, or
+what can be seen to be returned; else they are not declared and predictions carry what comes.
 """
 
 from __future__ import annotations
 
 import inspect
+import itertools
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from headrace.chain_of_thought import ChainOfThought
 from headrace.errors import UsageError
-from headrace.module import Module
+from headrace.module import Module, PredictingModule
 from headrace.predict import Predict
+from headrace.program.results import results_of
 from headrace.react import ReAct
 from headrace.signatures import (
     Field,
     InputField,
-    OutputField,
     Signature,
     ensure_signature,
     make_signature,
 )
-from headrace.values import Prediction
+from headrace.signatures.defaults import taking_default
 
 Outputs = type[Signature] | str | None
 """How outputs are declared for hosting: a signature whose outputs count, or "a, b: int"."""
 
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+BUILT_IN = (Module, PredictingModule, Predict, ChainOfThought, ReAct)
+
+
+def description_of(module: Module) -> str:
+    """What its class says of it; of a built-in module, what its signature says."""
+    own = itertools.takewhile(lambda cls: cls not in BUILT_IN, type(module).__mro__)
+    signature = _signature_of(module)
+    instructions = "" if signature is None else signature.instructions
+
+    return _first_paragraph(next((cls.__doc__ for cls in own if cls.__doc__), instructions))
 
 
 def input_fields(module: Module) -> Sequence[Field]:
@@ -54,11 +65,11 @@ def input_fields(module: Module) -> Sequence[Field]:
     built_in = _signature_of(module)
 
     if built_in is not None and not named:  # a subclass of a built-in may name its own
-        return list(built_in.input_fields.values())
+        return [_taking_default(field) for field in built_in.input_fields.values()]
 
     hints = _hints(work)
 
-    return [_input(parameter, hints.get(parameter.name)) for parameter in named]
+    return [_taking_default(_input(one, hints.get(one.name))) for one in named]
 
 
 def _input(parameter: inspect.Parameter, annotation: Any) -> Field:
@@ -67,16 +78,18 @@ def _input(parameter: inspect.Parameter, annotation: Any) -> Field:
     return InputField(default).named(parameter.name, annotation)  # type: ignore[no-any-return]  # typed Any for class bodies
 
 
+def _taking_default(field: Field) -> Field:
+    if field.default is ... or (field.options and field.default is not None):
+        return field  # what constrains numbers cannot be asked of a word
+
+    return field.named(field.name, taking_default(field.annotation, field.default))
+
+
 def output_fields(module: Module, declared: Outputs) -> Sequence[Field]:
-    """The program's outputs; none when they are not declared anywhere."""
-    signature = _signature_of(module) if declared is None else _declared(declared)
+    """The program's outputs; none when they are neither declared nor to be seen."""
+    outputs = results_of(module) if declared is None else _declared(declared).output_fields
 
-    if signature is not None:
-        return list(signature.output_fields.values())
-
-    result = _hints(_work_of(module)).get("return")
-
-    return [] if _is_open(result) else [OutputField().named("result", result)]
+    return list((outputs or {}).values())
 
 
 def _work_of(module: Module) -> Callable[..., Any]:
@@ -86,7 +99,7 @@ def _work_of(module: Module) -> Callable[..., Any]:
 
 
 def _signature_of(module: Module) -> type[Signature] | None:
-    """The signature of a built-in module, with all that its predictions carry; None for others."""
+    """The signature of a built-in module; None for others."""
     match module:
         case Predict(signature=signature):
             return signature
@@ -110,14 +123,8 @@ def _declared(outputs: type[Signature] | str) -> type[Signature]:
     return make_signature(f"inputs -> {outputs}")
 
 
-def _is_open(result: Any) -> bool:
-    """Whether a return annotation leaves the outputs open."""
-    if result in (None, type(None), Any) or result is inspect.Parameter.empty:
-        return True
-
-    origin = typing.get_origin(result) or result
-
-    return isinstance(origin, type) and issubclass(origin, Prediction | Mapping)
+def _first_paragraph(text: str) -> str:
+    return " ".join(text.strip().split("\n\n")[0].split())
 
 
 def _hints(work: Any) -> dict[str, Any]:

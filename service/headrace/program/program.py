@@ -19,7 +19,7 @@ from headrace.lm.base import BaseLM
 from headrace.module import Module, unfold
 from headrace.program.examples import example_inputs
 from headrace.program.inputs import check_inputs
-from headrace.program.interface import Outputs, input_fields, output_fields
+from headrace.program.interface import Outputs, description_of, input_fields, output_fields
 from headrace.program.revision import revision_of
 from headrace.runs.execution import Work
 from headrace.signatures import Field, make_signature
@@ -47,9 +47,11 @@ class Program:
     """A module to host, under a name.
 
     name: what callers ask for; the module's class name in snake case unless given.
-    description: a sentence for those who list programs; the module's docstring unless given.
+    description: a sentence for those who list programs; the module's docstring, or its signature's,
+    unless given.
     status: the words of its statuses. examples: inputs to paste, checked here.
-    outputs: declared outputs, where the module is not a built-in one. lm, adapter: over the settings.
+    outputs: what predictions hold, "answer, score: int" or a signature, where the module's code does
+    not show it. lm, adapter: over the settings.
     Raises UsageError for what cannot be hosted so.
     """
 
@@ -72,14 +74,14 @@ class Program:
         _demand(adapter, Adapter, "adapter=headrace.JSONAdapter()")
         self.module = module
         self.name = _checked_name(name or _snake_case(type(module).__name__))
-        self.description = description or _first_paragraph(type(module).__doc__)
+        self.description = description or description_of(module)
         self.lm = lm
         self.adapter = adapter
         self.revision = revision_of(module, lm, adapter)
         self.inputs = input_fields(module)
         """What callers give."""
         self.outputs = output_fields(module, outputs)
-        """What predictions carry; empty when that is not declared."""
+        """What predictions carry; empty where that is neither declared nor to be seen in the code."""
         self._interface = make_signature([*self.inputs, *self.outputs])
         self._messages = ProviderMessages(status)
         self._addresses = {id(one): path for path, one in module.named_modules()}
@@ -92,7 +94,7 @@ class Program:
 
     @property
     def output_schema(self) -> dict[str, Any]:
-        """JSON Schema of the outputs; any object when they are not declared."""
+        """JSON Schema of the outputs; any object where they are not known."""
         if not self.outputs:
             return {"type": "object"}
 
@@ -161,7 +163,13 @@ class Program:
         if isinstance(value, Mapping):
             items = cast("Mapping[object, object]", value)
 
-        return {str(name): to_jsonable(one, f"outputs.{name}") for name, one in items.items()}
+        return {str(name): self._output(str(name), one) for name, one in items.items()}
+
+    def _output(self, name: str, value: object) -> object:
+        field = self._interface.output_fields.get(name)
+        named = value if field is None else field.going_out(value)
+
+        return to_jsonable(named, f"outputs.{name}")
 
     async def _call(self, inputs: Mapping[str, Any]) -> object:
         own = {"lm": self.lm, "adapter": self.adapter}
@@ -207,7 +215,3 @@ def _checked_name(name: str) -> str:
 
 def _snake_case(name: str) -> str:
     return _BEFORE_WORD.sub("_", name).lower()
-
-
-def _first_paragraph(text: str | None) -> str:
-    return " ".join((text or "").strip().split("\n\n")[0].split())

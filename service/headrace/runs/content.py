@@ -6,8 +6,10 @@ It is taken when the call happens, because programs go on changing what they hav
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from pydantic import BaseModel
 
 MAX_SIZE = 32_768
 """Characters that the content of one status may hold, about; what is beyond shows as "…"."""
@@ -92,16 +94,9 @@ class _Room:
 
     def _object(self, value: object, depth: int) -> object:
         """Models and predictions show their fields."""
-        dump = _dump(value)
+        if isinstance(value, BaseModel):
+            return self.show(value.model_dump(by_alias=True), depth)
 
-        return f"<{type(value).__name__}>" if dump is None else self.show(dump(), depth)
+        dump = getattr(value, "toDict", None)
 
-
-def _dump(value: object) -> Callable[[], Any] | None:
-    for name in ("model_dump", "toDict"):
-        method = getattr(value, name, None)
-
-        if callable(method):
-            return cast("Callable[[], Any]", method)
-
-    return None
+        return self.show(dump(), depth) if callable(dump) else f"<{type(value).__name__}>"

@@ -24,7 +24,7 @@ from headrace.server.app import Server
 from headrace.server.config import Config
 from headrace.server.config.flags import config_options
 from headrace.server.config.sources import Loaded
-from headrace.server.loading import check_lms, load_programs
+from headrace.server.loading import check_lms, load_programs, say_undeclared
 from headrace.server.logs import own_redactor, prints_logged, start_logging
 from headrace.server.starting import Steps
 
@@ -77,6 +77,7 @@ async def _serve(programs: Sequence[Program], config: Config, steps: Steps) -> N
         await server.start()
         names = ", ".join(program.name for program in programs)
         steps.done(f"serving {names} on {address}")
+        say_undeclared(programs)
 
         with prints_logged(config.logs):
             await told.wait()

@@ -60,6 +60,17 @@ async def check_lms(programs: Iterable[Program], tell: Tell = _to_nobody) -> Non
                 raise UsageError(f"program {program.name}: {error.message}") from error
 
 
+def say_undeclared(programs: Iterable[Program]) -> None:
+    """Logs which programs give outputs that nobody can know before they run."""
+    for program in programs:
+        if not program.outputs:
+            logger.info(
+                "program %s does not declare its outputs, so clients see no schema of them; "
+                "add some: Program(..., outputs='answer, score: int')",
+                program.name,
+            )
+
+
 def _load_all(specs: Iterable[str], tell: Tell) -> Iterator[Program]:
     for spec in specs:
         tell(f"loading program {spec}")

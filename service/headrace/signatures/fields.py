@@ -14,14 +14,17 @@ from pydantic import TypeAdapter
 from headrace.errors import SignatureError
 from headrace.signatures.annotations import allows_none, is_text, is_type, type_text
 from headrace.signatures.constraints import constraint_text
+from headrace.signatures.defaults import open_type, type_of_default
 from headrace.signatures.options import SCHEMA_TEXTS, FieldOptions, check_options
 from headrace.signatures.schemas import (
     JsonSchema,
     Mode,
     adapter_for,
     default_text,
+    validated,
     value_schema,
 )
+from headrace.values.aliases import going_out
 
 Side: TypeAlias = Literal["input", "output"]
 
@@ -35,7 +38,8 @@ class Field:
     """Empty until the field stands in a signature."""
     annotation: Any = str
     annotated: bool = False
-    """Whether the signature states the type; if not, it is str and numbers are taken as text."""
+    """Whether the signature states the type; if not, it is that of the default, or text, as which
+    numbers are taken too."""
     desc: str = ""
     prefix: str = ""
     """A label for people, such as `Search Query:`."""
@@ -50,7 +54,7 @@ class Field:
         named = replace(
             self,
             name=name,
-            annotation=self.annotation if annotation is None else annotation,
+            annotation=self._type() if annotation is None else annotation,
             annotated=self.annotated or annotation is not None,
             prefix=_label(name) if self.prefix == _label(self.name) else self.prefix,
         )
@@ -90,11 +94,22 @@ class Field:
         return self.default is not ... or self.default_factory is not None
 
     def default_value(self) -> Any:
-        """A fresh copy of the default; None for a field that is optional without one."""
+        """The default; None for a field that is optional without one.
+
+        What JSON can hold is a fresh copy. What it cannot may be known by its identity, and is itself.
+        """
         if self.default_factory is not None:
             return self.default_factory()
 
-        return None if self.default is ... else copy.deepcopy(self.default)
+        if self.default is ...:
+            return None
+
+        return copy.deepcopy(self.default) if default_text(self.default) else self.default
+
+    @property
+    def shown_default(self) -> JsonSchema:
+        """The default as JSON Schema states it; empty where there is none that JSON can hold."""
+        return {} if self.required else default_text(self.going_out(self.default_value()))
 
     @cached_property
     def type_text(self) -> str:
@@ -114,13 +129,18 @@ class Field:
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
         """pydantic's validator of this field, constraints included."""
-        lenient = {} if self.annotated else {"coerce_numbers_to_str": True}
+        open_text = not self.annotated and self.annotation is str
+        lenient = {"coerce_numbers_to_str": True} if open_text else {}
 
         return adapter_for(self.annotation, {**lenient, **self._constraints})
 
     def validate(self, value: object) -> Any:
         """The value as the field's type. Raises pydantic.ValidationError if it does not fit."""
-        return self.adapter.validate_python(value)
+        return validated(self.adapter, value)
+
+    def going_out(self, value: object) -> Any:
+        """The value with the names that the parts of plain dicts, typed ones too, have outside."""
+        return going_out(self.adapter, value)
 
     def json_schema(self, mode: Mode = "validation") -> JsonSchema:
         """JSON Schema of the value, complete in itself."""
@@ -132,13 +152,25 @@ class Field:
         texts = {"description": self.desc} if self.desc else {}
         shown = {name: self.options[name] for name in ("title", "examples") if name in self.options}
 
-        default = {} if self.default is ... else default_text(self.default)
+        default = {} if self.default is ... else self.shown_default
 
         return {**texts, **shown, **default, **self.options.get("json_schema_extra", {})}
 
     @property
     def _constraints(self) -> Mapping[str, Any]:
         return {name: one for name, one in self.options.items() if name not in SCHEMA_TEXTS}
+
+    def _type(self) -> Any:
+        """The type as it is stated, or as the default says."""
+        if self.annotated or not self.has_default:
+            return self.annotation
+
+        if self.default_factory is not None:
+            return self.default_factory if isinstance(self.default_factory, type) else Any
+
+        is_held = self.side == "output" or self._constraints
+
+        return type_of_default(self.default) if is_held else open_type(self.default)
 
     def _check(self) -> None:
         where = f"{self.side} field {self.name!r}"

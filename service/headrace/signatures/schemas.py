@@ -17,6 +17,8 @@ from pydantic.json_schema import (
 
 from headrace.errors import OutputUnserialisable
 from headrace.values import to_jsonable
+from headrace.values.aliases import coming_in
+from headrace.values.parts import Node, outside_name
 
 Mode: TypeAlias = Literal["validation", "serialization"]
 JsonSchema: TypeAlias = dict[str, Any]
@@ -53,6 +55,14 @@ def _build(annotation: Any, key: tuple[tuple[str, Any], ...]) -> TypeAdapter[Any
         return TypeAdapter(constrained, config=ConfigDict(arbitrary_types_allowed=True))
 
 
+def validated(adapter: TypeAdapter[Any], value: object) -> Any:
+    """The value as the adapter's type, its parts under any name they have.
+
+    Raises pydantic.ValidationError if it does not fit.
+    """
+    return adapter.validate_python(coming_in(adapter, value))
+
+
 def object_schema(
     adapters: Mapping[str, TypeAdapter[Any]], mode: Mode = "validation"
 ) -> JsonSchema:
@@ -83,7 +93,10 @@ def default_text(default: object) -> JsonSchema:
 
 
 class _Generator(GenerateJsonSchema):
-    """Describes types without a JSON form as anything at all, and says nothing on the way."""
+    """Describes types without a JSON form as anything at all, and says nothing on the way.
+
+    Parts have their outside names, in what comes in too.
+    """
 
     ignored_warning_kinds: set[JsonSchemaWarningKind] = {  # noqa: RUF012 - pydantic's declaration
         "skipped-choice",
@@ -99,3 +112,29 @@ class _Generator(GenerateJsonSchema):
 
         # A set's order differs from process to process; a schema must not.
         return sorted(encoded, key=repr) if isinstance(dft, (set, frozenset)) else encoded
+
+    def model_fields_schema(self, schema: Any) -> JsonSchemaValue:
+        return super().model_fields_schema(_named_outside(schema))
+
+    def typed_dict_schema(self, schema: Any) -> JsonSchemaValue:
+        return super().typed_dict_schema(_named_outside(schema))
+
+    def dataclass_args_schema(self, schema: Any) -> JsonSchemaValue:
+        fields = _outside({field["name"]: field for field in schema["fields"]})
+        named: Any = {
+            **schema,
+            "fields": [{**field, "name": name} for name, field in fields.items()],
+        }
+
+        return super().dataclass_args_schema(named)
+
+
+def _named_outside(schema: Any) -> Any:
+    return {**schema, "fields": _outside(schema["fields"])}
+
+
+def _outside(fields: Mapping[str, Node]) -> dict[str, Node]:
+    """Fields that go by their outside names alone, in both directions."""
+    named = {outside_name(name, field): field for name, field in fields.items()}
+
+    return {name: {**field, "validation_alias": name} for name, field in named.items()}

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from headrace.errors import OutputUnserialisable
-from headrace.signatures.schemas import JsonSchema, adapter_for
+from headrace.signatures.schemas import JsonSchema, adapter_for, validated
 from headrace.signatures.violations import Violation, clipped, few, names_in, path_of, violations
 from headrace.values import to_jsonable
 
@@ -43,7 +43,7 @@ def check_arguments(
             adapter = adapter_for(types[name])
 
             try:
-                values[name] = adapter.validate_python(value)
+                values[name] = validated(adapter, value)
             except ValidationError as error:
                 cause = cause or error
                 found = violations(error, adapter)

@@ -9,6 +9,7 @@ from inspect import Parameter
 from typing import Any
 
 from headrace.errors import UsageError
+from headrace.signatures.defaults import open_type, taking_default
 from headrace.signatures.names import Names
 from headrace.signatures.schemas import JsonSchema, adapter_for, default_text, object_schema
 
@@ -18,7 +19,7 @@ class Parameters:
     """What a function takes by name."""
 
     types: Mapping[str, Any]
-    """In order; Any where nothing is said."""
+    """In order; where nothing is said that of the default, and without one Any."""
     defaults: Mapping[str, Any]
     has_kwargs: bool
     """Whether arguments of other names are taken too."""
@@ -101,8 +102,10 @@ def _parameters(function: Callable[..., Any]) -> list[Parameter]:
 
 
 def _type(parameter: Parameter, function: Callable[..., Any]) -> Any:
+    has_no_default = parameter.default is Parameter.empty
+
     if parameter.annotation is Parameter.empty:
-        return Any
+        return Any if has_no_default else open_type(parameter.default)
 
     if isinstance(parameter.annotation, str):
         raise UsageError(
@@ -110,7 +113,10 @@ def _type(parameter: Parameter, function: Callable[..., Any]) -> Any:
             f"{parameter.annotation}; give it: Tool(..., arg_types={{{parameter.name!r}: ...}})"
         )
 
-    return parameter.annotation
+    if has_no_default:
+        return parameter.annotation
+
+    return taking_default(parameter.annotation, parameter.default)
 
 
 def _shown(function: Callable[..., Any]) -> str:

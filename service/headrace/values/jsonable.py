@@ -1,7 +1,7 @@
 """to_jsonable: the JSON form of what programs return.
 
-- A pydantic model has the JSON form that it gives itself; where it has none, its fields are taken
-  one by one. Dates, Decimal, UUID, Path and kin have the form pydantic gives them.
+- A pydantic model has the JSON form that it gives itself, by alias; where it has none, its fields are
+  taken one by one, as those of dataclasses are. Dates, Decimal, UUID, Path and kin have the form pydantic gives them.
 - Bytes are base64. Sets are sorted lists, so that equal sets look equal.
 - Lone surrogates, which no encoding carries, become U+FFFD.
 - What has no JSON form (NaN, functions, cycles …) raises OutputUnserialisable and names its path.
@@ -17,12 +17,14 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel, TypeAdapter
 
 from headrace.errors import OutputUnserialisable
+from headrace.values.aliases import going_out
 
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
 
@@ -82,8 +84,7 @@ class _Walk:
                 return form(self, value)
 
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            names = [field.name for field in dataclasses.fields(value)]
-            return self._object((name, getattr(value, name)) for name in names)
+            return self._dataclass(value)
 
         return self._leaf(value)
 
@@ -120,17 +121,36 @@ class _Walk:
     def model(self, value: BaseModel) -> JSON:
         """A pydantic model as it dumps itself, or field by field where it cannot."""
         try:
-            dumped = value.model_dump(mode="json", warnings="none")
+            dumped = value.model_dump(mode="json", by_alias=True, warnings="none")
         except Exception:  # noqa: BLE001 - pydantic's own, or a serializer's: the walk finds it
-            fields = {**value.__dict__, **(value.model_extra or {})}
-            return self._object(fields.items())
+            return self._fields(value, {**value.__dict__, **(value.model_extra or {})})
 
         return self.plain(dumped)
 
+    def _dataclass(self, value: Any) -> JSON:
+        """One of pydantic's as it dumps itself, or field by field, as all others are."""
+        names = [field.name for field in dataclasses.fields(value)]
+
+        try:
+            dumped = _dumped(value) if hasattr(value, "__pydantic_validator__") else None
+        except Exception:  # noqa: BLE001 - as for models
+            dumped = None
+
+        if dumped is None:
+            return self._fields(value, {name: getattr(value, name) for name in names})
+
+        return self.plain(dumped)
+
+    def _fields(self, value: Any, fields: dict[str, Any]) -> JSON:
+        """Fields under their outside names, where pydantic knows the type."""
+        with suppress(Exception):  # it says in many ways that it does not
+            fields = going_out(_adapter_of(value), fields)
+
+        return self._object(fields.items())
+
     def _leaf(self, value: Any) -> JSON:
         try:
-            adapter = _adapter(type(value))  # type: ignore[arg-type]  # a class is hashable
-            dumped = adapter.dump_python(value, mode="json")
+            dumped = _dumped(value)
         except Exception as error:  # pydantic says in many ways that it does not know a type
             raise self._refusal(f"is of type {type(value).__name__}") from error
 
@@ -185,6 +205,16 @@ _FORMS: Sequence[tuple[type | tuple[type, ...], Callable[[_Walk, Any], JSON]]] =
     (AbstractSet, _Walk.unordered),
     (Sequence, _Walk.array),
 )
+
+
+def _dumped(value: Any) -> Any:
+    return _adapter_of(value).dump_python(value, mode="json", by_alias=True, warnings="none")
+
+
+def _adapter_of(value: object) -> TypeAdapter[Any]:
+    kind: Any = type(value)
+
+    return _adapter(kind)
 
 
 @functools.lru_cache(maxsize=256)

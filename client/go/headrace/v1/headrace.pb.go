@@ -2412,13 +2412,15 @@ type Program struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its name, unique on this server.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// What it does, in the words of its author. May be empty.
+	// What it does, in the words of its author; of a program that is one predictor, those of its
+	// signature. May be empty.
 	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
 	// Hash of code, prompts, demos and configuration, 12 hex digits: changes when behaviour may.
 	Revision string `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
 	// What it takes, in the order of its signature.
 	Inputs []*Field `protobuf:"bytes,4,rep,name=inputs,proto3" json:"inputs,omitempty"`
-	// What its prediction holds, in order. Empty: undeclared, the prediction carries what comes.
+	// What its prediction holds, in order. Empty: not known before it runs, and the prediction carries
+	// what comes.
 	Outputs []*Field `protobuf:"bytes,5,rep,name=outputs,proto3" json:"outputs,omitempty"`
 	// What can stream, known before anything runs.
 	Predictors []*Predictor `protobuf:"bytes,6,rep,name=predictors,proto3" json:"predictors,omitempty"`
@@ -2426,9 +2428,10 @@ type Program struct {
 	Tools []*Tool `protobuf:"bytes,7,rep,name=tools,proto3" json:"tools,omitempty"`
 	// JSON Schema of the inputs object.
 	InputSchema *structpb.Struct `protobuf:"bytes,8,opt,name=input_schema,json=inputSchema,proto3" json:"input_schema,omitempty"`
-	// JSON Schema of the outputs object. Empty where the outputs are undeclared.
+	// JSON Schema of the outputs object. Where outputs is empty: {"type": "object"}.
 	OutputSchema *structpb.Struct `protobuf:"bytes,9,opt,name=output_schema,json=outputSchema,proto3" json:"output_schema,omitempty"`
-	// Inputs to try it with; paste them into grpcurl. Empty when the author gave none.
+	// Inputs to try it with; paste them into grpcurl. The author's first example; where there is none,
+	// values that the server made up: of the right types, for required inputs only.
 	ExampleInputs *structpb.Struct `protobuf:"bytes,10,opt,name=example_inputs,json=exampleInputs,proto3" json:"example_inputs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2541,11 +2544,12 @@ type Field struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// What it holds, in the words of its author. May be empty.
 	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	// Its type as written in the signature, such as "str" or "list[str]".
+	// Its type as written in the signature, such as "str" or "list[str]". An input that states none has
+	// the type of its default, and takes other JSON values too.
 	Type string `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
 	// An input that must be given. False on outputs.
 	Required bool `protobuf:"varint,4,opt,name=required,proto3" json:"required,omitempty"`
-	// The value of an input that is not given. Unset: none.
+	// The value of an input that is not given. Unset: there is none, or it has no JSON form.
 	DefaultValue *structpb.Value `protobuf:"bytes,5,opt,name=default_value,json=defaultValue,proto3" json:"default_value,omitempty"`
 	// An output whose text streams to readers that name no fields: it is of type str.
 	Streamable    bool `protobuf:"varint,6,opt,name=streamable,proto3" json:"streamable,omitempty"`

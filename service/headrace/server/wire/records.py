@@ -18,7 +18,6 @@ from headrace.server.wire.text import sound
 from headrace.server.wire.values import to_struct, to_value
 from headrace.signatures import Field
 from headrace.tools import Tool
-from headrace.values import to_jsonable
 
 FEATURES = ("attach", "inputs-json", "linger", "merge-interval")
 DATA = "include-data"
@@ -116,8 +115,8 @@ def _input(field: Field) -> pb.Field:
         required=field.required,
     )
 
-    if not field.required:
-        message.default_value.CopyFrom(to_value(to_jsonable(field.default_value())))
+    if shown := field.shown_default:
+        message.default_value.CopyFrom(to_value(shown["default"]))
 
     return message
 

@@ -634,13 +634,19 @@ export interface GetProgramResponse {
 export interface Program {
   /** Its name, unique on this server. */
   name: string;
-  /** What it does, in the words of its author. May be empty. */
+  /**
+   * What it does, in the words of its author; of a program that is one predictor, those of its
+   * signature. May be empty.
+   */
   description: string;
   /** Hash of code, prompts, demos and configuration, 12 hex digits: changes when behaviour may. */
   revision: string;
   /** What it takes, in the order of its signature. */
   inputs: Field[];
-  /** What its prediction holds, in order. Empty: undeclared, the prediction carries what comes. */
+  /**
+   * What its prediction holds, in order. Empty: not known before it runs, and the prediction carries
+   * what comes.
+   */
   outputs: Field[];
   /** What can stream, known before anything runs. */
   predictors: Predictor[];
@@ -650,11 +656,14 @@ export interface Program {
   inputSchema:
     | { [key: string]: any }
     | undefined;
-  /** JSON Schema of the outputs object. Empty where the outputs are undeclared. */
+  /** JSON Schema of the outputs object. Where outputs is empty: {"type": "object"}. */
   outputSchema:
     | { [key: string]: any }
     | undefined;
-  /** Inputs to try it with; paste them into grpcurl. Empty when the author gave none. */
+  /**
+   * Inputs to try it with; paste them into grpcurl. The author's first example; where there is none,
+   * values that the server made up: of the right types, for required inputs only.
+   */
   exampleInputs: { [key: string]: any } | undefined;
 }
 
@@ -664,11 +673,14 @@ export interface Field {
   name: string;
   /** What it holds, in the words of its author. May be empty. */
   description: string;
-  /** Its type as written in the signature, such as "str" or "list[str]". */
+  /**
+   * Its type as written in the signature, such as "str" or "list[str]". An input that states none has
+   * the type of its default, and takes other JSON values too.
+   */
   type: string;
   /** An input that must be given. False on outputs. */
   required: boolean;
-  /** The value of an input that is not given. Unset: none. */
+  /** The value of an input that is not given. Unset: there is none, or it has no JSON form. */
   defaultValue:
     | any
     | undefined;
