@@ -102,7 +102,9 @@ def read_entry(value: object, place: str) -> Entry:
     except ValidationError as error:
         one = error.errors(include_input=False, include_url=False, include_context=False)[0]
         path = ".".join(str(step) for step in one["loc"])
-        rule = _rule(one["type"], path.rpartition(".")[2]) or one["msg"]
+        rule = _rule(one["type"], path.rpartition(".")[2]) or one["msg"].removeprefix(
+            "Value error, "
+        )
 
         raise UsageError(f"{place}: {path}{': ' if path else ''}{rule}") from None
 

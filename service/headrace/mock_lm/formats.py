@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -30,7 +29,7 @@ def _after(beginning: str, end: str = "") -> Format:
 FORMATS: Mapping[str, Format] = {
     "date": lambda at: (DAY + timedelta(at)).isoformat(),
     "date-time": lambda at: f"{DAY + timedelta(at)}T12:00:00Z",
-    "time": lambda at: f"12:{at % 60:02}:00",
+    "time": lambda at: f"12:{at % 60:02}:00Z",
     "duration": lambda at: f"P{at + 1}D",
     **dict.fromkeys(("email", "idn-email"), _after("ada", "@example.com")),
     "name-email": _after("Ada <ada", "@example.com>"),
@@ -74,9 +73,11 @@ def formatted(schema: Mapping[str, Any], at: int = 0) -> str | None:
     if name not in FORMATS:
         return None
 
-    if name in STEPS:
-        with suppress(ValueError, OverflowError):
+    try:
+        if name in STEPS:
             return _stepped(schema, at, *STEPS[name])
+    except (ValueError, OverflowError):  # of a bound that is none
+        return FORMATS[name](at)
 
     return schema.get("formatMinimum") or schema.get("formatMaximum") or FORMATS[name](at)
 

@@ -24,7 +24,7 @@ class Answer(NamedTuple):
 
 def canned_answer(body: Mapping[str, Any]) -> Answer:
     """A call of a tool that the request offers, as long as there is one to make; then an answer."""
-    call = next_call(body, prose_on(read_request(body).topic))
+    call = next_call(body, read_request(body).topic)
 
     if call is None:
         return Answer(canned(body), "stop")
@@ -51,7 +51,7 @@ def answer_to(body: Mapping[str, Any], given: Mapping[str, Any] | None = None) -
 def canned_values(asked: Asked) -> dict[str, Any]:
     """A value for each field that is asked for."""
     write = prose_on(asked.topic)
-    turn = next_turn(asked, write)
+    turn = next_turn(asked)
     known = {TOOL: turn.name, ARGUMENTS: dict(turn.arguments)} if turn else {}
 
     return {

@@ -85,12 +85,12 @@ class _Examples:
         if "const" in schema:
             return schema["const"]
 
-        if options := schema.get("enum"):
-            return options[place.at % len(options)]
-
         for shown in shown_by(schema)[place.at : place.at + 1]:
             if fits(shown, schema, self._root):
                 return shown
+
+        if options := schema.get("enum"):
+            return options[place.at % len(options)]
 
         for union in ("anyOf", "oneOf"):
             if options := schema.get(union):

@@ -8,20 +8,20 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from headrace.mock_lm.schema_parts import Schema, kind_of
+from headrace.mock_lm.schema_parts import Schema, kind_of, merged
 from headrace.signatures.constraints import PHRASES
 
 OUTPUTS = "Your output fields are:"
 STRUCTURE = re.compile(r"\n+(?=Every interaction|All interactions|Inputs (?:come|will))")
 """Where a system message goes on after the list of outputs."""
-LISTED = r"^\d+\. `{0}` \((.*?)\):(.*?)(?=\n\d+\. `\w+` \(|\Z)"
+LISTED = r"(?ms)^\d+\. `{0}` \((.*?)\):(.*?)(?=\n\d+\. `\w+` \(|\Z)"
 """An output in the list: its type, and what is said of it."""
-NOTED = r"(?:\{{{0}\}} *# note: the value(?: you produce)?|^`{0}`) (must .*)"
-CONSTRAINTS = re.compile(r".*Constraints: (.*?)\.?$", re.DOTALL)
+NOTED = r"(?m)(?:\{{{0}\}} *# note: the value(?: you produce)?|^`{0}`) (must .*)"
+CONSTRAINTS = re.compile(r"(?s).*Constraints: (.*?)\.?$")
 TYPES: Mapping[str, Schema] = {
     "str": {"type": "string"},
     "int": {"type": "integer"},
@@ -82,15 +82,14 @@ def stated_schema(name: str, prompt: str, type_text: str = "") -> Schema:
     `type_text` is what else names its type, for prompts that do not list their outputs.
     """
     outputs = prompt.partition(OUTPUTS)[2] or prompt
-    listed = re.search(
-        LISTED.format(name), STRUCTURE.split(outputs, 1)[0], re.MULTILINE | re.DOTALL
-    )
-    noted = re.search(NOTED.format(name), outputs, re.MULTILINE)
+    listed = re.search(LISTED.format(name), STRUCTURE.split(outputs, 1)[0])
+    noted = re.search(NOTED.format(name), outputs)
     kind, said = listed.groups() if listed else (type_text, "")
     note = noted[1] if noted else ""
     schema = _described(note) or _typed(kind) or _listed(note)
+    constraints = CONSTRAINTS.search(said)
 
-    return _bounded(schema, CONSTRAINTS.search(said))
+    return _bounded(schema, constraints[1]) if constraints else schema
 
 
 def _described(note: str) -> Schema | None:
@@ -123,28 +122,33 @@ def _listed(note: str) -> Schema:
     return {"enum": [_read(one) for one in options[1].split("; ")]} if options else {}
 
 
-def _bounded(schema: Schema, constraints: re.Match[str] | None) -> Schema:
+def _bounded(schema: Schema, constraints: str) -> Schema:
     """The schema with what the prompt says of bounds, where the schema itself says nothing."""
-    if constraints is None or schema.keys() & {"$ref", "anyOf", "oneOf", "enum"}:
+    options: Sequence[Schema] = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
+
+    if len(options) == 1:
+        return {**schema, "anyOf": [_bounded(options[0], constraints)]}
+
+    if schema.keys() & {"$ref", "anyOf", "oneOf", "enum"}:
         return schema
 
-    kind = kind_of(schema)
-    names = KEYWORDS.get(kind, {})
-    bounds: dict[str, Any] = {}
+    return merged(*_bounds(KEYWORDS.get(kind_of(schema), {}), constraints), schema)
 
-    for name, pattern in _PHRASES:
-        if name in names and (found := pattern.search(constraints[1])):
-            value = found[1] if kind == "string" and "length" not in name else _read(found[1])
-            bounds[names[name]] = value
 
-    numbers = {
-        name: one for name, one in bounds.items() if kind == "string" or not isinstance(one, str)
-    }
+def _bounds(keywords: Mapping[str, str], constraints: str) -> Iterator[Schema]:
+    """The constraints that are stated, of those that have a keyword."""
+    for name, phrase in _PHRASES:
+        for text in phrase.findall(constraints) if name in keywords else ():
+            keyword = keywords[name]
+            is_text = keyword == "pattern" or keyword.startswith("format")
+            value = text if is_text else _read(text)
 
-    return {**numbers, **schema}
+            if is_text or not isinstance(value, str):
+                yield {keyword: value}
 
 
 def _read(text: str) -> Any:
+    """JSON, or else the text itself."""
     try:
         return json.loads(text)
     except ValueError:

@@ -16,7 +16,7 @@ from headrace.lm.shapes import mapping, sequence
 from headrace.mock_lm.asked import Asked
 from headrace.mock_lm.deltas import Call
 from headrace.mock_lm.schema_parts import Schema
-from headrace.mock_lm.schemas import Prose, example
+from headrace.mock_lm.schemas import example
 
 TURNS = 3
 """How many tools are called before the answer."""
@@ -24,11 +24,12 @@ FINISH = "finish"
 TOOL, ARGUMENTS = "next_tool_name", "next_tool_args"
 """The fields in which an agent asks for its next turn."""
 OBSERVATION = re.compile(r"^(?:\[\[ ## |<)observation_(\d+)", re.MULTILINE)
-LISTED = r"^\s*\(\d+\) {0}[:,] .*?[Aa]rguments:? (?=\{{)(.*)$"
+LISTED = r"(?m)^\s*\(\d+\) {0}[:,] (.*)"
 """A tool in the list that an agent's prompt has."""
+TAKES = re.compile(r"[Aa]rguments:? (?=\{)")
 
 
-def next_turn(asked: Asked, prose: Prose) -> Call | None:
+def next_turn(asked: Asked) -> Call | None:
     """The call an agent is to make in its next turn; None if the prompt asks for no turn."""
     names: Sequence[str] = asked.schemas.get(TOOL, {}).get("enum", ())
 
@@ -42,28 +43,36 @@ def next_turn(asked: Asked, prose: Prose) -> Call | None:
     if turn >= len(tools):
         return Call(FINISH if FINISH in names else names[0], {})
 
-    return Call(tools[turn], example(_arguments(tools[turn], asked.prompt), prose))
+    return Call(tools[turn], _arguments(_listed_schema(tools[turn], asked.prompt), asked.topic))
 
 
-def _arguments(tool: str, prompt: str) -> Schema:
+def _arguments(schema: Schema, topic: str) -> Mapping[str, Any]:
+    """Arguments that fit; their texts are what the request is about."""
+    arguments: Mapping[str, Any] = example({"type": "object", **schema}, lambda name: topic or name)
+
+    return arguments
+
+
+def _listed_schema(tool: str, prompt: str) -> Schema:
     """The schema of a tool's arguments, as an agent's prompt shows it."""
-    found = re.search(LISTED.format(re.escape(tool)), prompt, re.MULTILINE)
-    shown = mapping(_read(found[1] if found else ""))
+    line = re.search(LISTED.format(re.escape(tool)), prompt)
+    endings = [line[1][place.end() :] for place in TAKES.finditer(line[1])] if line else []
+    read = [found for ending in endings if (found := _read(ending.strip(" .")))]
+    shown: Schema = read[0] if read else {}
 
-    return shown if "$defs" in shown else {"type": "object", "properties": shown}
+    return shown if "$defs" in shown else {"properties": shown}
 
 
-def _read(text: str) -> Any:
-    with suppress(ValueError):
-        return json.JSONDecoder().raw_decode(text)[0]
-
-    with suppress(ValueError, SyntaxError):
-        return ast.literal_eval(text.strip(" ."))  # as dspy writes it
+def _read(text: str) -> Schema | None:
+    """An object, as we write it or as dspy does; None if the text is none."""
+    for read in (json.loads, ast.literal_eval):
+        with suppress(ValueError, SyntaxError):
+            return mapping(read(text))
 
     return None
 
 
-def next_call(body: Mapping[str, Any], prose: Prose) -> Call | None:
+def next_call(body: Mapping[str, Any], topic: str) -> Call | None:
     """The call to make of the tools that a request offers; None when it is time to answer."""
     offered = _offered(body)
     called = _called(body)
@@ -78,7 +87,7 @@ def next_call(body: Mapping[str, Any], prose: Prose) -> Call | None:
     if choice == "none" or not wanted or wanted[0] not in offered:
         return None
 
-    return Call(wanted[0], example({"type": "object", **offered[wanted[0]]}, prose))
+    return Call(wanted[0], _arguments(offered[wanted[0]], topic))
 
 
 def call_number(body: Mapping[str, Any]) -> int:
