@@ -8,6 +8,7 @@ from headrace.mock_lm.deltas import Chunk
 from headrace.mock_lm.reply import Reply
 from headrace.mock_lm.requests import Received
 from headrace.mock_lm.script import Script
+from headrace.mock_lm.script_files import read_script
 from headrace.mock_lm.server import MockLM, Model
 
-__all__ = ["Chunk", "MockLM", "Model", "Received", "Reply", "Script"]
+__all__ = ["Chunk", "MockLM", "Model", "Received", "Reply", "Script", "read_script"]
