@@ -56,7 +56,7 @@ def _named(files: Iterable[str], answers: Iterable[str]) -> dict[str, Script]:
     scripts = {"": Script(answers)} if answers else {}
 
     for value in files:
-        name, separator, path = value.rpartition("=")
+        name, path = _split(value)
 
         if name in scripts:
             other = f"models named {name}" if name else "all models"
@@ -64,15 +64,25 @@ def _named(files: Iterable[str], answers: Iterable[str]) -> dict[str, Script]:
                 f"--script {value}: there is a script for {other} already; keep one"
             )
 
-        if separator and not name:
-            raise click.UsageError(f"--script {value}: expected FILE or NAME=FILE")
-
         try:
             scripts[name] = read_script(Path(path))
         except UsageError as error:
             raise click.UsageError(f"--script {error.message}") from error
 
     return scripts
+
+
+def _split(value: str) -> tuple[str, str]:
+    """The model's name, empty for all models, and the file."""
+    name, separator, path = value.rpartition("=")
+
+    if not separator or Path(value).is_file():
+        return "", value
+
+    if not name:
+        raise click.UsageError(f"--script {value}: expected FILE or NAME=FILE")
+
+    return name, path
 
 
 async def _serve(

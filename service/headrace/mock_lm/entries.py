@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -72,24 +72,25 @@ class Entry(_Part):
             canned = canned_answer(body)
             return canned._replace(finish_reason=self.finish_reason or canned.finish_reason)
 
-        fields, calls = (
-            dict(self.fields),
-            [Call(one.name, one.arguments) for one in self.tool_calls],
-        )
+        fields = dict(self.fields)
+        calls = [Call(one.name, one.arguments) for one in self.tool_calls]
 
-        if (
-            calls and TOOL in read_request(body).schemas
-        ):  # an agent, which asks for calls in its prompt
-            if len(calls) > 1:
-                raise UsageError(f"{len(calls)} tool calls, but an agent's turn takes one")
-
-            fields |= {TOOL: calls[0].name, ARGUMENTS: calls[0].arguments}
+        if calls and TOOL in read_request(body).schemas:  # an agent that asks in its prompt
+            fields |= _turn(calls)
             calls = []
 
         text = answer_to(body, fields) if fields else self.text or ""
         pieces: list[Chunk] = [*cut(text), *call_deltas(calls, call_number(body))]
 
         return Answer(pieces, self.finish_reason or ("tool_calls" if calls else "stop"))
+
+
+def _turn(calls: Sequence[Call]) -> dict[str, Any]:
+    """The fields of an agent's turn. Raises UsageError for more calls than it takes."""
+    if len(calls) > 1:
+        raise UsageError(f"{len(calls)} tool calls, but an agent's turn takes one")
+
+    return {TOOL: calls[0].name, ARGUMENTS: calls[0].arguments}
 
 
 KEYS = [*Entry.model_fields, *Failure.model_fields, *ToolCall.model_fields]
@@ -102,20 +103,17 @@ def read_entry(value: object, place: str) -> Entry:
     except ValidationError as error:
         one = error.errors(include_input=False, include_url=False, include_context=False)[0]
         path = ".".join(str(step) for step in one["loc"])
-        rule = _rule(one["type"], path.rpartition(".")[2]) or one["msg"].removeprefix(
-            "Value error, "
-        )
+        rule = one["msg"].removeprefix("Value error, ")
+
+        if one["type"] == "extra_forbidden":
+            rule = f"unknown key; {_hint(path.rpartition('.')[2])}"
+        elif one["type"] == "model_type":
+            rule = 'expected a text, or an object such as {"text": "Hello"}'
 
         raise UsageError(f"{place}: {path}{': ' if path else ''}{rule}") from None
 
 
-def _rule(kind: str, key: str) -> str:
-    """What is wrong, where pydantic's words do not say what to write instead."""
-    if kind == "extra_forbidden":
-        near = difflib.get_close_matches(key, KEYS, n=1)
+def _hint(key: str) -> str:
+    near = difflib.get_close_matches(key, KEYS, n=1)
 
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(Entry.model_fields)}"
-
-        return f"unknown key; {hint}"
-
-    return 'expected a text, or an object such as {"text": "Hello"}' if kind == "model_type" else ""
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(Entry.model_fields)}"

@@ -27,6 +27,7 @@ class Reply:
         self.pace = pace
         """Seconds before each chunk."""
         self._connection = connection
+        self._begun = False
         self._output_tokens = 0
 
     @property
@@ -55,6 +56,13 @@ class Reply:
         error = self.fault(message or f"mock error {status}", code)
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         await self.body(status, {"error": error}, headers=names)
+
+    async def fail(self, message: str) -> None:
+        """Answers with a 500, or resets the connection if something was sent."""
+        if self._begun:
+            self.reset()
+        else:
+            await self.error(500, message)
 
     def fault(self, message: str, code: object) -> dict[str, Any]:
         """An error object as OpenAI writes it. As real ones do, it quotes the prompt: what leaks shows."""
@@ -145,6 +153,7 @@ class Reply:
 
     async def raw(self, data: bytes) -> None:
         """Sends bytes as they are."""
+        self._begun = True
         await self._connection.write(data)
 
     async def hang(self) -> None:

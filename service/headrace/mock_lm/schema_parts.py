@@ -37,10 +37,9 @@ def kind_of(schema: Schema) -> str:
 
 def shown_by(schema: Schema) -> list[Any]:
     """What a schema itself shows of its values: examples, and a default that says something."""
-    examples: Sequence[Any] = schema.get("examples", ())
     default = schema.get("default")
 
-    return [*examples, *(() if default in NOTHING else (default,))]
+    return [*sequence(schema.get("examples")), *(() if default in NOTHING else (default,))]
 
 
 def fits(value: object, schema: Schema, root: Schema) -> bool:

@@ -176,8 +176,11 @@ class _Examples:
             for at in range(wanted + TRIES if wanted > 0 else 0):
                 name = self._name(schema, place._replace(name="name", at=at))
 
-                if len(more) < wanted and name not in made:
-                    more.setdefault(name, self.value(part, place._replace(name=name, at=at)))
+                if name not in made and name not in more:
+                    more[name] = self.value(part, place._replace(name=name, at=at))
+
+                if len(more) == wanted:
+                    break
         except _EndlessError:
             if len(more) < least:
                 raise
@@ -205,9 +208,10 @@ class _Examples:
             for at in range(size + TRIES * unique):
                 part = first[at] if at < len(first) else rest
                 one = self.value(part, place._replace(at=place.at + at))
+                made += [] if unique and one in made else [one]
 
-                if len(made) < size and not (unique and one in made):
-                    made.append(one)
+                if len(made) == size:
+                    break
         except _EndlessError:
             if len(made) < least:
                 raise

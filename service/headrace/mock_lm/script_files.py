@@ -26,10 +26,10 @@ class _Written(NamedTuple):
 
 def read_script(path: Path) -> Script:
     """The script in a file. Raises UsageError, in one line, that names the file, the place and the rule."""
+    read = _READERS.get(path.suffix.lower(), _texts)
+
     try:
-        return _script(
-            _READERS.get(path.suffix.lower(), _texts)(path.read_text(encoding="utf-8-sig"))
-        )
+        return _script(read(path.read_text(encoding="utf-8-sig")))
     except UsageError as error:
         raise UsageError(f"{path}: {error.message}") from None
     except OSError as error:
@@ -50,7 +50,9 @@ def _script(written: _Written) -> Script:
 
 
 def _texts(text: str) -> _Written:
-    return _numbered([block.strip("\r\n") for block in BETWEEN.split(text)])
+    blocks = [block.strip("\r\n") for block in BETWEEN.split(text)]
+
+    return _numbered(blocks if blocks[-1].strip() else blocks[:-1])
 
 
 def _lines(text: str) -> _Written:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
@@ -16,6 +17,8 @@ from headrace.mock_lm.prose import canned_answer
 from headrace.mock_lm.reply import Reply
 from headrace.mock_lm.requests import Received
 from headrace.mock_lm.script import Script
+
+logger = logging.getLogger("headrace.mock_lm")
 
 Play: TypeAlias = Callable[[Reply], Awaitable[None]]
 Chunks: TypeAlias = Callable[[Mapping[str, Any]], Iterable[Chunk]]
@@ -129,7 +132,11 @@ class MockLM:
             self.requests.append(request)
             self._arrival.notify_all()
 
-        await self._play(request)(reply)
+        try:
+            await self._play(request)(reply)
+        except Exception as error:
+            logger.exception("the answer to a request for %s failed", request.model)
+            await reply.fail(f"mock-lm failed: {type(error).__name__}: {error}.")
 
     def _play(self, request: Received) -> Play:
         name = request.model.partition("@")[0]

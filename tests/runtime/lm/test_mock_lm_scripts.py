@@ -215,6 +215,7 @@ FILES = {
     "whole.json": '{"answers": ["one\\n\\nmore of it", "two"], "at_end": "repeat"}',
     "story.jsonl": '"one\\n\\nmore of it"\n\n{"text": "two"}\n',
     "story.toml": '[[answers]]\ntext = """\none\n\nmore of it"""\n\n[[answers]]\ntext = "two"\n',
+    "ended.txt": "one\n\nmore of it\n---  \ntwo\n---\n",
     "marked.txt": "\ufeffone\r\n\r\nmore of it\r\n---\r\ntwo",
 }
 
@@ -234,6 +235,7 @@ WRONG = {
     "cut.json": ('["one"', "Expecting ',' delimiter: line 1 column 7 (char 6)"),
     "cut.toml": ("answers = [", "Invalid value (at end of document)"),
     "line.jsonl": ('"one"\n{oops}', "line 2: not JSON: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+    "empty.txt": ("\n", "a script has at least one answer"),
     "none.json": ("[]", "a script has at least one answer"),
     "other.json": ("7", "answers: expected a list of answers"),
     "top.toml": ('answer = "x"', "answer: unknown key; there are answers and at_end"),
