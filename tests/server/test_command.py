@@ -20,6 +20,7 @@ from server.serving import Heard, heard, stub_of
 
 ECHO = "server.hosted:echo"
 SLEEPER = "server.hosted:sleeper"
+WAITER = "server.hosted:waiter"
 
 
 def sleeping(seconds: float) -> pb.RunRequest:
@@ -76,10 +77,13 @@ async def test_told_to_end_it_is_gone_at_once_when_nothing_runs() -> None:
         assert await soon(process.ended()) == 0
 
 
-async def test_told_to_end_it_lets_runs_end_and_takes_no_new_ones() -> None:
-    async with serving(SLEEPER) as process:
+async def test_told_to_end_it_lets_runs_end_and_takes_no_new_ones(tmp_path: Path) -> None:
+    file = tmp_path / "there"
+    waiting = pb.RunRequest(program="waiter", inputs_json=json.dumps({"path": str(file)}))
+
+    async with serving(WAITER) as process:
         async with grpc.aio.insecure_channel(await soon(process.address())) as channel:
-            running = await begun(stub_of(channel).Run(sleeping(0.5)))
+            running = await begun(stub_of(channel).Run(waiting))
             health = cast("Any", health_pb2_grpc).HealthStub(channel)
             watch = health.Watch(health_pb2.HealthCheckRequest())
             assert (await soon(watch.read())).status == health_pb2.HealthCheckResponse.SERVING
@@ -88,8 +92,10 @@ async def test_told_to_end_it_lets_runs_end_and_takes_no_new_ones() -> None:
             status = (await soon(watch.read())).status
             assert status == health_pb2.HealthCheckResponse.NOT_SERVING
 
-            refused = await run(channel, sleeping(0))
+            refused = await run(channel, waiting)
             assert refused.trailers["headrace-error-reason"] == "DRAINING"
+
+            file.touch()
             assert (await soon(running)).code is StatusCode.OK
 
         assert await soon(process.ended()) == 0
