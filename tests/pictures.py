@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import sys
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from client.board_picture import PICTURE, draw_board
 from gateway.browsing import ask, chromium, lane, page_of, row, state
@@ -14,15 +15,15 @@ from gateway.programs import AGENT, COMPOSER, agent, composer, letter
 from gateway.serving import gateway, hosted
 from playwright.async_api import Browser, Page, expect
 
+Scheme: TypeAlias = Literal["light", "dark"]
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 
 
 async def draw_page(
-    browser: Browser, name: str, drops: int, width: int, height: int, *, dark: bool = False
+    browser: Browser, name: str, drops: int, width: int, height: int, scheme: Scheme = "light"
 ) -> None:
     """A run of composer on the gateway's page, after so many pieces of its answers."""
     lm = Faucet(COMPOSER, name="mock-lm")
-    scheme = "dark" if dark else "light"
 
     async with (
         hosted(lm, composer, letter, agent) as address,
@@ -70,7 +71,7 @@ async def draw_pages() -> None:
     """All pictures of the page."""
     async with chromium() as browser:
         await draw_page(browser, "page", 150, 1440, 900)
-        await draw_page(browser, "page-dark", 310, 1440, 900, dark=True)
+        await draw_page(browser, "page-dark", 310, 1440, 900, "dark")
         await draw_page(browser, "page-narrow", 150, 390, 844)
         await draw_agent(browser)
 
