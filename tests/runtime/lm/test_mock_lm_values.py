@@ -25,7 +25,7 @@ from headrace.mock_lm import MockLM
 from headrace.mock_lm.patterns import matching
 from headrace.mock_lm.prose import answer_to
 from headrace.mock_lm.schemas import example
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, Field, TypeAdapter
@@ -193,7 +193,7 @@ def test_definitions_that_all_refer_to_each_other_take_no_longer() -> None:
     assert len(json.dumps(value)) < 100_000
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300)
 @given(signatures(), st.sampled_from(ADAPTERS), WORDS)
 def test_an_answer_to_any_signature_reads_back_as_a_prediction(
     signature: type[Signature], adapter: Adapter, question: str
@@ -205,7 +205,7 @@ def test_an_answer_to_any_signature_reads_back_as_a_prediction(
     assert answer_to(asking(adapter, signature, question)) == answer
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100)
 @given(signatures(), WORDS)
 def test_an_answer_under_a_strict_schema_fits_the_schema_and_the_prompt(
     signature: type[Signature], question: str
@@ -222,7 +222,7 @@ def test_an_answer_under_a_strict_schema_fits_the_schema_and_the_prompt(
         adapter.parse(signature, answer)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20)
 @given(st.lists(signatures(), min_size=3, max_size=3))
 def test_a_provider_over_http_answers_any_signature(asked: list[type[Signature]]) -> None:
     async def ask() -> None:
