@@ -154,7 +154,7 @@ class _Builder:
         more = min(int(most) - count, self._spare)
         self._spare -= more
 
-        for _ in range(count + more):
+        for _ in range(min(count + more, LONGEST + 1)):
             self._add(nodes)
 
     def _group(self, number: int | None, nodes: Iterable[Node]) -> None:
