@@ -11,6 +11,8 @@ import signal
 from collections.abc import Generator, Sequence
 
 import pytest
+from headrace import LM
+from headrace.lm import preload
 from hypothesis import HealthCheck, settings
 from reporting import explain_long, number_lines
 
@@ -63,3 +65,10 @@ def _forbid_skipping(report: pytest.TestReport | pytest.CollectReport) -> None:
     if not any(listed in reason for listed in MAY_SKIP):
         report.outcome = "failed"
         report.longrepr = f"in CI nothing skips, but this did: {reason}"
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Imports litellm before the first test that asks an LM: on a busy machine it takes a minute,
+    which is no test's to spend."""
+    if any(getattr(getattr(item, "module", None), "LM", None) is LM for item in session.items):
+        preload().join()

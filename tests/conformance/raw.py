@@ -40,12 +40,12 @@ class Peer:
             self._writer.write(data)
             await self._writer.drain()
 
-    async def frames(self) -> list[Frame]:
-        """All frames until the server closes the connection."""
+    async def frames(self, last: Frame | None = None) -> list[Frame]:
+        """All frames up to the last one, or until the server closes the connection."""
         found: list[Frame] = []
 
         with suppress(ConnectionError, asyncio.IncompleteReadError):
-            while True:
+            while last is None or last not in found:
                 head = await self._reader.readexactly(9)
                 payload = await self._reader.readexactly(int.from_bytes(head[:3], "big"))
                 found.append(Frame(head[3], payload))

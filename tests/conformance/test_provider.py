@@ -25,16 +25,20 @@ from conformance.scenarios import cut_after
 
 
 class Pair(Module):
-    """Two branches side by side."""
+    """Two branches side by side. Both end before it fails: else one would cut the other's attempt off,
+    told of but not yet sent."""
 
     def __init__(self) -> None:
         self.ideas = ChainOfThought("question -> brainstorm")
         self.evidence = ChainOfThought("question -> evidence")
 
     async def aforward(self, question: str) -> Prediction:
-        ideas, evidence = await asyncio.gather(
-            self.ideas.acall(question=question), self.evidence.acall(question=question)
-        )
+        branches = [
+            asyncio.ensure_future(branch.acall(question=question))
+            for branch in (self.ideas, self.evidence)
+        ]
+        await asyncio.gather(*branches, return_exceptions=True)
+        ideas, evidence = (branch.result() for branch in branches)
 
         return Prediction(brainstorm=ideas.brainstorm, evidence=evidence.evidence)
 

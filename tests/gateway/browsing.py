@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
-
-IMAGES = Path(__file__).parents[2] / "docs" / "images"
-TAKES_PICTURES = os.environ.get("HEADRACE_SCREENSHOTS") == "1"
-"""Whether this run is to draw the documentation's pictures anew."""
+from gateway.programs import QUESTION
+from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
 expect.set_options(timeout=10_000)
 
@@ -85,7 +80,19 @@ async def page_of(
     assert asked <= {"/".join(url.split("/")[:3])}
 
 
-async def take_picture(page: Page, name: str) -> None:
-    """Writes docs/images/NAME.png: all of the page."""
-    await page.mouse.move(0, 0)
-    await page.screenshot(path=IMAGES / f"{name}.png", full_page=True, animations="disabled")
+async def ask(page: Page) -> None:
+    """Puts the question, and starts the run."""
+    await page.get_by_label("question").fill(QUESTION)
+    await page.get_by_role("button", name="Run").click()
+
+
+def state(page: Page) -> Locator:
+    return page.locator("#state")
+
+
+def lane(page: Page, name: str) -> Locator:
+    return page.get_by_role("region", name=name, exact=True)
+
+
+def row(lane: Locator, label: str) -> Locator:
+    return lane.get_by_role("group", name=label, exact=True)

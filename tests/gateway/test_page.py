@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
-from gateway.browsing import TAKES_PICTURES, chromium, page_of, take_picture
+from gateway.browsing import ask, chromium, lane, page_of, row, state
 from gateway.cutting import cutting
 from gateway.faucet import Faucet
 from gateway.programs import (
@@ -17,14 +16,12 @@ from gateway.programs import (
     COMPOSER,
     EVIDENCE,
     IDEAS,
-    QUESTION,
     REASONING,
     agent,
     composer,
-    letter,
 )
 from gateway.serving import BOUND, Gateway, gateway, hosted
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Page, expect
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -383,51 +380,6 @@ async def test_text_follows_its_offsets_in_code_points(browser: Browser, edge: G
     assert texts == ["🌊 wa", "🌊 water 🛶", "🌊 water 🛶", "🌊 water !", "🌊 mill", "🌊 mill"]
 
 
-if TAKES_PICTURES:
-
-    @pytest.mark.parametrize(
-        ("name", "drops", "look"),
-        [
-            ("page", 150, {"width": 1440, "height": 900}),
-            ("page-dark", 310, {"width": 1440, "height": 900, "scheme": "dark"}),
-            ("page-narrow", 150, {"width": 390, "height": 844}),
-        ],
-    )
-    async def test_pictures_for_the_documentation(
-        browser: Browser, name: str, drops: int, look: dict[str, Any]
-    ) -> None:
-        lm = Faucet(COMPOSER, name="mock-lm")
-
-        async with (
-            hosted(lm, composer, letter, agent) as address,
-            gateway(address) as edge,
-            page_of(browser, f"{edge.url}/#composer", **look) as page,
-        ):
-            await ask(page)
-            await trickle(lm, drops)
-            await expect(row(lane(page, "evidence"), "probe.evidence")).to_contain_text("power")
-            await take_picture(page, name)
-
-    async def test_a_picture_of_an_agent(browser: Browser) -> None:
-        lm = Faucet(AGENT, name="mock-lm")
-
-        async with (
-            hosted(lm, agent, composer, letter) as address,
-            gateway(address) as edge,
-            page_of(browser, f"{edge.url}/#agent") as page,
-        ):
-            await page.get_by_role("button", name="Run").click()
-            await trickle(lm, 200)
-            await expect(state(page)).to_have_text("Done")
-            await take_picture(page, "page-agent")
-
-    async def trickle(lm: Faucet, drops: int) -> None:
-        """Lets drops through as slowly as a model writes."""
-        for _ in range(drops):
-            lm.let(1)
-            await asyncio.sleep(0.015)
-
-
 WHOLE = {
     "ideas brainstorm.reasoning": REASONING["brainstorm"],
     "ideas brainstorm.brainstorm": IDEAS,
@@ -436,24 +388,6 @@ WHOLE = {
     "compose reasoning": REASONING["answer"],
     "compose answer": ANSWER,
 }
-
-
-async def ask(page: Page) -> None:
-    """Puts the question, and starts the run."""
-    await page.get_by_label("question").fill(QUESTION)
-    await page.get_by_role("button", name="Run").click()
-
-
-def state(page: Page) -> Locator:
-    return page.locator("#state")
-
-
-def lane(page: Page, name: str) -> Locator:
-    return page.get_by_role("region", name=name, exact=True)
-
-
-def row(lane: Locator, label: str) -> Locator:
-    return lane.get_by_role("group", name=label, exact=True)
 
 
 async def shown_texts(page: Page) -> dict[str, str]:

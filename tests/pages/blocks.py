@@ -8,7 +8,7 @@ from pathlib import Path
 
 FENCE = re.compile(r"^(?P<indent> *)(?P<fence>```+|~~~+)(?P<language>[^\s`]*).*$")
 NOT_RUN = re.compile(r"^ *<!-- not run: (?P<reason>.+) -->$")
-SAVED_AS = re.compile(r"^# (?P<name>\w+\.py)$")
+SAVED_AS = re.compile(r"^# (?P<name>\w+\.(?:py|toml))$")
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Block:
 
     @property
     def saved_as(self) -> str:
-        """The file name that a Python block begins with; empty when it has none."""
+        """The file name that a Python or TOML block begins with; empty when it has none."""
         named = SAVED_AS.match(self.text.partition("\n")[0])
 
-        return named["name"] if named and self.language == "python" else ""
+        return named["name"] if named and self.language in ("python", "toml") else ""
 
 
 @dataclass(frozen=True)

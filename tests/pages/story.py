@@ -63,6 +63,7 @@ class Story:
                 json.loads(block.text)
             case "toml":
                 tomllib.loads(block.text)
+                self._save(block, block.text)
             case "text":
                 pass
             case language:
@@ -70,12 +71,13 @@ class Story:
 
     def _run_python(self, block: Block) -> None:
         code = self._placed(block.text)
-
-        if block.saved_as:
-            (self._folder / block.saved_as).write_text(code, encoding="utf-8")
-
+        self._save(block, code)
         raised = self._prompt.run(code)
         assert not raised, raised
+
+    def _save(self, block: Block, text: str) -> None:
+        if block.saved_as:
+            (self._folder / block.saved_as).write_text(text, encoding="utf-8")
 
     def _run_step(self, step: Step) -> None:
         printed = self._run_command(step.command)

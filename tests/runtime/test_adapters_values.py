@@ -58,6 +58,8 @@ def value(annotation: Any, text: str, **options: Any) -> Any:
         (bool, "True", True),
         (bool, "false", False),
         (bool, "yes", True),
+        (Literal[Color.RED], "red", Color.RED),
+        (Literal[Color.RED] | None, "Color.RED", Color.RED),
         (Color, "red", Color.RED),
         (Color, '"red"', Color.RED),
         (Color, "BLUE", Color.BLUE),

@@ -14,6 +14,9 @@ import pytest
 from headrace import LM, Module, Predict, Prediction, context, streamify, streaming_response
 from headrace.mock_lm import MockLM, Reply
 
+BOUND = 20.0
+"""Seconds after which a test gives up waiting."""
+
 
 async def endless(reply: Reply) -> None:
     """Answers until the peer leaves."""
@@ -51,7 +54,7 @@ async def test_leaving_a_stream_closes_the_providers_connection(
     await anext(stream)
     await stream.aclose()
     (request,) = mock.requests
-    await asyncio.wait_for(request.over.wait(), 5)
+    await asyncio.wait_for(request.over.wait(), BOUND)
 
     assert request.left is not None
 
@@ -104,17 +107,16 @@ async def test_hundreds_of_streams_that_were_left_leave_nothing(mock: MockLM) ->
 async def held(mock: MockLM) -> tuple[int, int]:
     """Threads and open files, once no task but the test's own is left."""
     gc.collect()
-    await asyncio.wait_for(mock.quiet(), 10)
+    await asyncio.wait_for(mock.quiet(), BOUND)
 
-    for _ in range(1000):
-        if asyncio.all_tasks() == {asyncio.current_task()} and not any(
-            map(works, threading.enumerate())
-        ):
-            break
+    for thread in filter(works, threading.enumerate()):
+        await asyncio.to_thread(thread.join, BOUND)
 
-        await asyncio.sleep(0.01)
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        _, left = await asyncio.wait(others, timeout=BOUND)
+        assert not left
 
-    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert not any(map(works, threading.enumerate()))
 
     return threading.active_count(), len(os.listdir("/proc/self/fd"))
 

@@ -23,7 +23,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 from headrace.mock_lm import MockLM
-from headrace.mock_lm.prose import answer_to, cut
+from headrace.mock_lm.deltas import cut
+from headrace.mock_lm.prose import answer_to
 from pydantic import BaseModel
 from seed_blocks import Block, Reader, blocks
 

@@ -18,6 +18,7 @@ from headrace.signatures import InputField, OutputField, Signature
 from headrace.signatures.annotations import type_text
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ValidationError
+from typing_extensions import TypeAliasType
 
 UserId = NewType("UserId", int)
 
@@ -57,6 +58,9 @@ def test_constraints_on_numbers_are_said_in_words(options: dict[str, Any], said:
     assert InputField(**options).named("n", float).constraints == said
 
 
+Stars = TypeAliasType("Stars", Annotated[int, Interval(le=5)])
+
+
 def test_constraints_on_texts_decimals_and_in_annotations_are_said_too() -> None:
     class Constrained(Signature):
         code: str = InputField(min_length=2, max_length=4, pattern="[a-z]+")
@@ -64,6 +68,8 @@ def test_constraints_on_texts_decimals_and_in_annotations_are_said_too() -> None
         share: Annotated[float, Interval(ge=0, le=1)] = InputField()
         tags: Annotated[list[str], Len(1, 3)] = InputField(max_length=3)
         name: Annotated[str, pydantic.StringConstraints(max_length=9)] = InputField()
+        days: Annotated[int, Interval(gt=1)] | None = InputField(le=9)
+        stars: Stars = InputField()
         done: bool = OutputField()
 
     assert [field.constraints for field in Constrained.all_fields] == [
@@ -72,6 +78,8 @@ def test_constraints_on_texts_decimals_and_in_annotations_are_said_too() -> None
         "at least 0, at most 1",
         "length at least 1, length at most 3",
         "length at most 9",
+        "greater than 1, at most 9",
+        "at most 5",
         "",
     ]
 

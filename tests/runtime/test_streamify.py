@@ -349,6 +349,9 @@ def test_a_sync_stream_reads_the_same() -> None:
 
 # Leaving early
 
+BOUND = 20.0
+"""Seconds after which a test gives up waiting."""
+
 
 class Endless(ScriptedLM):
     """Answers without end."""
@@ -361,6 +364,13 @@ class Endless(ScriptedLM):
 
         while True:
             yield "and "
+
+
+async def others_done() -> None:
+    """Waits until no task but the test's own is left on its loop."""
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        _, left = await asyncio.wait(others, timeout=BOUND)
+        assert not left
 
 
 async def leave_by_break(stream: AsyncGenerator[Any, None]) -> None:
@@ -419,14 +429,8 @@ async def test_leaving_a_stream_closes_the_lm_and_leaves_nothing(
     with context(lm=lm):
         await leave(streamify(program)(question="?"))
 
-    for _ in range(100):
-        if lm.closed and asyncio.all_tasks() == {asyncio.current_task()}:
-            break
-
-        await asyncio.sleep(0.01)
-
+    await others_done()
     assert lm.closed == 1
-    assert asyncio.all_tasks() == {asyncio.current_task()}
     assert caplog.records == []
     await asyncio.sleep(0)  # this task is not cancelled
 
@@ -461,12 +465,7 @@ def test_a_sync_stream_that_is_dropped_closes_the_lm_whoever_collects_it() -> No
 
     async def collect() -> None:
         gc.collect()
-
-        for _ in range(1000):
-            if lm.closed:
-                break
-
-            await asyncio.sleep(0.01)
+        await others_done()
 
     def drop() -> None:
         with context(lm=lm):

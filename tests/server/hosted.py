@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
 from headrace.lm import LM
 from headrace.module import Module
@@ -33,6 +34,18 @@ class Sleeper(Module):
         return Prediction(answer="awake")
 
 
+class Waiter(Module):
+    """Says that it has begun, and answers once a file is there."""
+
+    async def aforward(self, path: str) -> Prediction:
+        write("answer", "zz")
+
+        while not await asyncio.to_thread(Path(path).exists):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+
+        return Prediction(answer="there")
+
+
 class Stuck(Module):
     """Sync code that does not return."""
 
@@ -54,6 +67,7 @@ echo = Echo()
 varying = Varying()
 stuck = Stuck()
 sleeper = Program(Sleeper(), name="sleeper")
+waiter = Program(Waiter(), name="waiter")
 nothing = 3
 
 asks = Program(Predict("question -> answer"), name="asks", lm=LM("openai/any"))

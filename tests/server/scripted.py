@@ -15,7 +15,7 @@ from headrace.runs.run import Run
 
 T = TypeVar("T")
 
-BOUND = 10.0
+BOUND = 20.0
 """Seconds after which a test gives up waiting."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc.aio
@@ -121,3 +122,48 @@ async def test_the_program_lists_the_tools_of_its_agents(
     ]
     assert MessageToDict(program.tools[0].parameters_schema)["required"] == ["place"]
     assert [predictor.name for predictor in program.predictors] == ["react", "extract"]
+
+
+@asynccontextmanager
+async def served(mock: MockLM) -> AsyncGenerator[rpc.HeadraceServiceAsyncStub]:
+    agent = ReAct("question -> level: float, places: list[str]", tools=[measure])
+    lm = LM("openai/any", api_base=mock.base_url, api_key="any", cache=False)
+
+    async with (
+        serve_programs(Program(agent, name="agent", lm=lm)) as address,
+        grpc.aio.insecure_channel(address) as channel,
+    ):
+        yield rpc.HeadraceServiceStub(channel)
+
+
+async def last_of(service: rpc.HeadraceServiceAsyncStub) -> dict[str, Any]:
+    request = pb.RunRequest(program="agent", inputs_json='{"question": "how high?"}')
+    events = [event async for event in service.Run(request, timeout=20)]
+
+    return MessageToDict(events[-1].prediction.outputs)
+
+
+async def test_an_agent_gets_real_results_of_its_tools_from_canned_answers() -> None:
+    async with MockLM() as mock, served(mock) as service:
+        outputs = await last_of(service)
+
+    assert outputs["trajectory"]["tool_args_0"] == {"place": "how high?"}
+    assert outputs["trajectory"]["observation_0"] == {"metres": 1.5}
+    assert outputs["trajectory"]["tool_name_1"] == "finish"
+    assert outputs["level"] == 7.0
+
+
+async def test_an_agent_can_be_scripted_turn_by_turn() -> None:
+    script: list[dict[str, Any]] = [
+        {"tool_calls": [{"name": "measure", "arguments": {"place": "mill"}}]},
+        {"tool_calls": [{"name": "measure", "arguments": {"place": "weir"}}]},
+        {"tool_calls": [{"name": "finish"}]},
+        {"fields": {"reasoning": "measured", "level": 1.5, "places": ["mill", "weir"]}},
+    ]
+
+    async with MockLM(script=script) as mock, served(mock) as service:
+        outputs = await last_of(service)
+
+    asked = [outputs["trajectory"][f"tool_args_{turn}"] for turn in range(3)]
+    assert asked == [{"place": "mill"}, {"place": "weir"}, {}]
+    assert (outputs["level"], outputs["places"]) == (1.5, ["mill", "weir"])

@@ -12,6 +12,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct
 from grpc import StatusCode
+from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 from headrace.chain_of_thought import ChainOfThought
 from headrace.context import open_call
 from headrace.events import Kind
@@ -22,7 +23,7 @@ from headrace.server.config import Principal
 from headrace.server.rpc import Call
 from headrace.server.servicer import Servicer
 from headrace_proto.v1 import headrace_pb2 as pb
-from server.scripted import Gate, soon, write, write_token
+from server.scripted import BOUND, Gate, soon, write, write_token
 from server.serving import Served, asking, first, heard, outlined, program, refusal, served, stub_of
 
 WHOLE = [
@@ -364,20 +365,29 @@ async def test_a_reader_that_wants_no_heartbeats_gets_none(gated: Served, gate: 
 
 
 async def test_tokens_gather_for_the_merge_interval_or_until_something_else_happens() -> None:
+    heard_one = asyncio.Event()
+
     async def slow(question: str) -> object:
         with open_call(Kind.MODULE, "self", None, {}):
-            for place in range(20):
+            write_token("0", 0)
+            await heard_one.wait()
+
+            for place in range(1, 20):
                 write_token(str(place % 10), place)
-                await asyncio.sleep(0.005)
+                await asyncio.sleep(0)
 
         return question
 
     options = pb.StreamOptions(merge_interval=Duration(seconds=50))
 
     async with served(program(slow)) as service:
-        run = await soon(heard(service.stub.Run(asking(options=options))))
+        tokens: list[pb.StreamEvent] = []
 
-    tokens = [event for event in run.events if event.HasField("token")]
+        async for event in service.stub.Run(asking(options=options), timeout=BOUND):
+            if event.HasField("token"):
+                tokens.append(event)
+                heard_one.set()
+
     assert [(one.token.chunk, one.event_count) for one in tokens] == [
         ("0", 1),  # with the status before it
         ("1234567890123456789", 19),  # with the status after them
@@ -521,8 +531,11 @@ async def test_draining_refuses_new_runs_and_lets_readers_finish(gate: Gate) -> 
     async with served(program(gate.play)) as service:
         reader = asyncio.ensure_future(heard(service.stub.Run(asking(run_id="r1"))))
         await soon(gate.entered.wait())
-        draining = asyncio.ensure_future(service.server.drain(5.0))
-        await asyncio.sleep(0.05)
+        health = cast("Any", health_pb2_grpc).HealthStub(service.channel)
+        watch = health.Watch(health_pb2.HealthCheckRequest())
+        assert (await soon(watch.read())).status == health_pb2.HealthCheckResponse.SERVING
+        draining = asyncio.ensure_future(service.server.drain(BOUND))
+        assert (await soon(watch.read())).status == health_pb2.HealthCheckResponse.NOT_SERVING
         refused = await soon(heard(service.stub.Run(asking())))
 
         assert refused.code is StatusCode.UNAVAILABLE

@@ -14,8 +14,8 @@ from google.protobuf.duration_pb2 import Duration
 from grpc import StatusCode
 from headrace.errors import AdapterParseError, LMRateLimitError, ToolError
 from headrace_proto.v1 import headrace_pb2 as pb
-from server.scripted import Gate, soon, write, write_token
-from server.serving import asking, first, heard, program, served, stub_of
+from server.scripted import BOUND, Gate, soon, write, write_token
+from server.serving import Stub, asking, first, heard, program, served, stub_of
 
 NARROW = [("grpc.http2.bdp_probe", 0), ("grpc.use_local_subchannel_pool", 1)]
 
@@ -42,7 +42,7 @@ async def test_a_reader_that_leaves_while_a_write_is_blocked_is_gone(
 
     async with served(program(floods_and_waits)) as service:
         channel = grpc.aio.insecure_channel(service.address, options=NARROW)
-        call = stub_of(channel).Run(asking(), timeout=1.0 if way == "deadline" else None)
+        call = stub_of(channel).Run(asking(), timeout=3.0 if way == "deadline" else None)
         await first(call, 1)
         await soon(gate.entered.wait())
 
@@ -62,19 +62,33 @@ async def test_a_reader_that_stalls_and_reads_on_gets_everything_and_its_status(
     """While a write is blocked heartbeats fall due, tokens merge and the run ends: one writer."""
     options = pb.StreamOptions(heartbeat_interval=Duration(nanos=50_000_000))
 
+    waits = program(Gate().play, name="waits")
+
     async with (
-        served(program(floods)) as service,
+        served(program(floods), waits) as service,
         grpc.aio.insecure_channel(service.address, options=NARROW) as channel,
     ):
         call = stub_of(channel).Run(asking(run_id="r1", options=options))
         await soon(call.initial_metadata())
         await soon(service.stub.Predict(_prediction_of("r1")))
-        await asyncio.sleep(0.3)
+        await _heartbeats(service.stub, options)
         run = await soon(heard(call))
 
     assert run.code is StatusCode.OK
     assert run.outline[-1] == "prediction"
     assert sum(len(event.token.chunk) for event in run.events) == 1_000_000
+
+
+async def _heartbeats(stub: Stub, options: pb.StreamOptions) -> None:
+    """Waits until another reader with these options has had three: so many fell due for all."""
+    request = pb.RunRequest(program="waits", inputs_json='{"question": "why?"}', options=options)
+    count = 0
+
+    async for event in stub.Run(request, timeout=BOUND):
+        count += event.HasField("heartbeat")
+
+        if count == 3:
+            return
 
 
 def _prediction_of(run_id: str) -> pb.PredictRequest:
@@ -111,13 +125,15 @@ async def test_half_a_surrogate_pair_in_a_text_is_replaced() -> None:
     assert run.events[-1].prediction.outputs["answer"] == "a\ufffd"
 
 
-async def test_an_error_of_any_size_arrives_as_it_is() -> None:
-    failed = await raises(
-        ToolError("é" * 100_000, metadata={f"key{n}": "v" * 10_000 for n in range(50)})
-    )
+async def test_an_error_of_any_size_arrives_cut_to_what_trailers_can_hold() -> None:
+    metadata = {f"key{number}": "v" * 10_000 for number in range(50)}
+    failed = await raises(ToolError("no " * 100_000, metadata=metadata))
+    trailers = failed.trailers
 
     assert failed.code is StatusCode.INTERNAL
-    assert failed.trailers["headrace-error-reason"] == "TOOL_ERROR"
+    assert failed.details == "no " * 166 + "n…"
+    assert trailers["headrace-error-reason"] == "TOOL_ERROR"
+    assert len(trailers["grpc-status-details-bin"]) <= 3_800
 
 
 async def test_the_first_real_error_of_a_group_is_the_one_told() -> None:

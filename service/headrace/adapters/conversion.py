@@ -117,7 +117,12 @@ def _options(member: Any, text: str) -> Iterator[Any]:
     if get_origin(member) is Literal:
         wrapped = _WRAPPED.fullmatch(_unquoted(text))
         word = _unquoted(wrapped[1]) if wrapped else _unquoted(text)
+        yield from (one for one in get_args(member) if str(_plain(one)) in (word, text))
         yield from (one for one in get_args(member) if str(one) in (word, text))
+
+
+def _plain(option: object) -> object:
+    return option.value if isinstance(option, enum.Enum) else option
 
 
 def _unquoted(text: str) -> str:

@@ -1,11 +1,14 @@
 """A language model provider on loopback that answers with canned prose, or misbehaves as asked.
 
 It speaks OpenAI's chat-completions dialect over real HTTP. The model's name selects what happens:
-any name answers, `fault-…` names fail in one exact way each, and tests add models of their own.
+any name answers, from a script if there is one; `fault-…` names fail in one exact way each, and tests add models of their own.
 """
 
-from headrace.mock_lm.reply import Chunk, Reply
+from headrace.mock_lm.deltas import Chunk
+from headrace.mock_lm.reply import Reply
 from headrace.mock_lm.requests import Received
+from headrace.mock_lm.script import Script
+from headrace.mock_lm.script_files import read_script
 from headrace.mock_lm.server import MockLM, Model
 
-__all__ = ["Chunk", "MockLM", "Model", "Received", "Reply"]
+__all__ = ["Chunk", "MockLM", "Model", "Received", "Reply", "Script", "read_script"]

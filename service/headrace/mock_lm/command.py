@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import click
 from headrace_client.cli.signals import ending, listening
 
+from headrace.errors import UsageError
 from headrace.mock_lm.faults import described
-from headrace.mock_lm.prose import cut
-from headrace.mock_lm.server import MockLM, Model
+from headrace.mock_lm.script import Script
+from headrace.mock_lm.script_files import read_script
+from headrace.mock_lm.server import MockLM
 
 
 def _address(context: click.Context, option: click.Parameter, value: str) -> tuple[str, int]:
@@ -21,33 +25,20 @@ def _address(context: click.Context, option: click.Parameter, value: str) -> tup
     return host, int(port)
 
 
-def _scripts(
-    context: click.Context, option: click.Parameter, values: tuple[str, ...]
-) -> dict[str, Model]:
-    scripts: dict[str, Model] = {}
-
-    for value in values:
-        name, separator, path = value.partition("=")
-
-        if not separator:
-            raise click.BadParameter(f"{value!r} is no NAME=FILE")
-
-        try:
-            with open(path, encoding="utf-8") as file:
-                scripts[name] = cut(file.read())
-        except OSError as error:
-            raise click.BadParameter(f"{path}: {error.strerror}") from error
-
-    return scripts
-
-
 @click.command("mock-lm")
 @click.option("--listen", default="127.0.0.1:0", show_default=True, callback=_address, help="HOST:PORT; port 0 takes a free one.")  # fmt: skip
 @click.option("--pace", default=0.02, show_default=True, help="Seconds before each chunk.")
-@click.option("--script", "scripts", multiple=True, metavar="NAME=FILE", callback=_scripts, help="A model that answers with the file's text. Repeatable.")  # fmt: skip
+@click.option("--answer", "answers", multiple=True, metavar="TEXT", help="What models answer, in order; the last again and again. Repeatable.")  # fmt: skip
+@click.option("--script", "scripts", multiple=True, metavar="[NAME=]FILE", help="Answers in order, for all models or for one. Repeatable.")  # fmt: skip
 @click.option("--list", "listing", is_flag=True, help="List the faults, by model name, and exit.")
-def mock_lm(listen: tuple[str, int], pace: float, scripts: dict[str, Model], listing: bool) -> None:
-    """Run a language model provider on loopback that answers with canned prose.
+def mock_lm(
+    listen: tuple[str, int],
+    pace: float,
+    answers: tuple[str, ...],
+    scripts: tuple[str, ...],
+    listing: bool,
+) -> None:
+    """Run a language model provider on loopback that answers with canned prose, or as scripted.
 
     Prints its base URL on the first line. Any model name answers; `fault-…` names fail in the way
     --list tells. Nothing is asked of any real model.
@@ -56,19 +47,56 @@ def mock_lm(listen: tuple[str, int], pace: float, scripts: dict[str, Model], lis
         for name, description in described():
             click.echo(f"{name}\n    {description}")
     else:
-        asyncio.run(_serve(listen, pace, scripts))
+        named = _named(scripts, answers)
+        asyncio.run(_serve(listen, pace, named.pop("", None), named))
 
 
-async def _serve(listen: tuple[str, int], pace: float, scripts: dict[str, Model]) -> None:
+def _named(files: Iterable[str], answers: Iterable[str]) -> dict[str, Script]:
+    """The scripts by their model's name; that of all other models has none."""
+    scripts = {"": Script(answers)} if answers else {}
+
+    for value in files:
+        name, path = _split(value)
+
+        if name in scripts:
+            other = f"models named {name}" if name else "all models"
+            raise click.UsageError(
+                f"--script {value}: there is a script for {other} already; keep one"
+            )
+
+        try:
+            scripts[name] = read_script(Path(path))
+        except UsageError as error:
+            raise click.UsageError(f"--script {error.message}") from error
+
+    return scripts
+
+
+def _split(value: str) -> tuple[str, str]:
+    """The model's name, empty for all models, and the file."""
+    name, separator, path = value.rpartition("=")
+
+    if not separator or Path(value).is_file():
+        return "", value
+
+    if not name:
+        raise click.UsageError(f"--script {value}: expected FILE or NAME=FILE")
+
+    return name, path
+
+
+async def _serve(
+    listen: tuple[str, int], pace: float, script: Script | None, models: Mapping[str, Script]
+) -> None:
     host, port = listen
     told = asyncio.Event()
 
     try:
         with listening(ending(told.set)):
-            async with MockLM(scripts, pace=pace, host=host, port=port) as mock:
+            async with MockLM(models, script=script, pace=pace, host=host, port=port) as mock:
                 click.echo(mock.base_url)
                 click.echo(
-                    "Canned prose only. Try: export OPENAI_API_BASE=<the line above>", err=True
+                    "No model is asked. Try: export OPENAI_API_BASE=<the line above>", err=True
                 )
                 await told.wait()
     except OSError as error:

@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator
 
-from headrace.mock_lm.prose import canned
+from headrace.mock_lm.prose import canned, canned_answer
 from headrace.mock_lm.reply import Reply
 
 Fault = Callable[[Reply], Awaitable[None]]
@@ -59,7 +59,7 @@ def _status(status: int, times: int | None, retry_after: str | None) -> Fault:
 
     async def answer(reply: Reply) -> None:
         if times is not None and reply.attempt > times:
-            await reply.answer(canned(reply.request.body))
+            await reply.answer(*canned_answer(reply.request.body))
         elif retry_after is not None:
             await reply.error(status, retry_after=retry_after)
         else:

@@ -1,30 +1,35 @@
-"""Canned answers: reads from a prompt which fields are asked for, and in which dialect, and fills them.
+"""Canned answers: a value for each field a request asks for, and prose that says that it is canned.
 
-The prose says of itself that it is canned. It quotes an input, so that different questions get
-different answers.
+The prose quotes an input, so that different questions get different answers; the same request always
+gets the same one.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from headrace.mock_lm.requests import text_of
-from headrace.mock_lm.schemas import Schema, example
+from headrace.mock_lm.asked import Asked, read_request, write_answer
+from headrace.mock_lm.deltas import Chunk, call_deltas, cut
+from headrace.mock_lm.schemas import Prose, example
+from headrace.mock_lm.turns import ARGUMENTS, TOOL, call_number, next_call, next_turn
 
-CHUNK = 4
-"""Characters per chunk."""
 
-MARKER = re.compile(r"`\[\[ ## (\w+) ## \]\]`")
-SECTION = re.compile(r"^\[\[ ## (\w+) ## \]\]\s*\n(.*?)(?=^\[\[ ## |\Z)", re.MULTILINE | re.DOTALL)
-TAGGED = re.compile(r"<(\w+)>\n(.*?)\n</\1>", re.DOTALL)
-TAG = re.compile(r"`<(\w+)>`")
-NAME = re.compile(r"`(\w+)`")
-TYPE = r"(\w+)(?:\[(.*?)\])?"
-CONTAINERS: Mapping[str, Schema] = {"list": {"type": "array"}, "dict": {"type": "object"}}
-"""Schemas of types that a prompt names without stating their schema."""
+class Answer(NamedTuple):
+    """An answer, as Reply.answer takes it."""
+
+    chunks: Sequence[Chunk]
+    finish_reason: str
+
+
+def canned_answer(body: Mapping[str, Any]) -> Answer:
+    """A call of a tool that the request offers, as long as there is one to make; then an answer."""
+    call = next_call(body, read_request(body).topic)
+
+    if call is None:
+        return Answer(canned(body), "stop")
+
+    return Answer([*call_deltas([call], call_number(body))], "tool_calls")
 
 
 def canned(body: Mapping[str, Any]) -> list[str]:
@@ -32,41 +37,32 @@ def canned(body: Mapping[str, Any]) -> list[str]:
     return cut(answer_to(body))
 
 
-def cut(text: str, size: int = CHUNK) -> list[str]:
-    """The text in chunks of `size` characters."""
-    return [text[at : at + size] for at in range(0, len(text), size)]
+def answer_to(body: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> str:
+    """The canned answer as one text, with the values that are given, by field."""
+    asked = read_request(body)
+    values = {**canned_values(asked), **(given or {})}
+
+    if asked.dialect == "schema":
+        values = example(asked.whole, prose_on(asked.topic), known=values)
+
+    return write_answer(asked, values or {"": prose("", asked.topic)})
 
 
-def answer_to(body: Mapping[str, Any]) -> str:
-    """The canned answer as one text."""
-    texts = [text_of(message) for message in body.get("messages", ())]
-    prompt, last = "\n".join(texts), texts[-1] if texts else ""
-    asked, _, request = last.rpartition("Respond with")
-    topic = _topic(asked or last)
-    schema = _response_schema(body)
+def canned_values(asked: Asked) -> dict[str, Any]:
+    """A value for each field that is asked for."""
+    write = prose_on(asked.topic)
+    turn = next_turn(asked)
+    known = {TOOL: turn.name, ARGUMENTS: dict(turn.arguments)} if turn else {}
 
-    if schema is not None:
-        return json.dumps(example(schema, lambda name: prose(name, topic)), ensure_ascii=False)
-
-    filled = {
-        name: _written(_value(name, prompt, request, topic))
-        for name in dict.fromkeys(MARKER.findall(request))
-        if name != "completed"
+    return {
+        name: known[name] if name in known else example(schema, write, name=name)
+        for name, schema in asked.schemas.items()
     }
 
-    if filled:
-        sections = [f"[[ ## {name} ## ]]\n{text}\n\n" for name, text in filled.items()]
-        return "".join([*sections, "[[ ## completed ## ]]\n"])
 
-    if tags := dict.fromkeys(TAG.findall(request)):
-        tagged = {name: _written(_value(name, prompt, request, topic)) for name in tags}
-        return "\n".join(f"<{name}>\n{text}\n</{name}>" for name, text in tagged.items())
-
-    if "JSON" in request and (names := dict.fromkeys(NAME.findall(request))):
-        values = {name: _value(name, prompt, request, topic) for name in names}
-        return json.dumps(values, ensure_ascii=False)
-
-    return prose("", topic)
+def prose_on(topic: str) -> Prose:
+    """Writes prose for fields."""
+    return lambda field: prose(field, topic)
 
 
 def prose(field: str, topic: str) -> str:
@@ -77,64 +73,3 @@ def prose(field: str, topic: str) -> str:
         f"This is canned prose from mock-lm for {subject}; no model was asked. "
         f"The request spoke of “{topic}”, and water in a headrace runs to the wheel."
     )
-
-
-def _response_schema(body: Mapping[str, Any]) -> Schema | None:
-    response_format: Mapping[str, Any] = body.get("response_format") or {}
-    described: Mapping[str, Any] = response_format.get("json_schema") or {}
-
-    return described.get("schema")
-
-
-def _value(name: str, prompt: str, request: str, topic: str) -> Any:
-    """A value for a field whose type or schema the prompt may name."""
-    described = re.search(rf"\b{name}(?: ## \]\])?>?` \((?:as a valid )?{TYPE}\)", request)
-    described = described or re.search(rf"`{name}` \({TYPE}\)", prompt)
-
-    kind, options = described.groups() if described else ("str", None)
-
-    match kind:
-        case "str":
-            return prose(name, topic)
-        case "int" | "float":
-            return 7
-        case "bool":
-            return True
-        case "Literal":
-            return _chosen(options or "")
-        case _:
-            schema = _field_schema(name, prompt) or CONTAINERS.get(kind, {})
-            return example(schema, lambda inner: prose(inner or name, topic))
-
-
-def _field_schema(name: str, prompt: str) -> Schema:
-    """The schema a prompt states beside the placeholder of a field; {} if it states none."""
-    stated = re.search(rf"\{{{name}\}}.*?schema: (?=\{{)", prompt)
-
-    if stated is None:
-        return {}
-
-    try:
-        schema: Schema = json.JSONDecoder().raw_decode(prompt, stated.end())[0]
-    except ValueError:
-        return {}
-
-    return schema
-
-
-def _written(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _chosen(options: str) -> str:
-    """One of a Literal's options: the one that ends an agent, else the first."""
-    names = [option.strip(" '\"") for option in options.split(",")]
-
-    return "finish" if "finish" in names else names[0]
-
-
-def _topic(message: str) -> str:
-    found = SECTION.search(message) or TAGGED.search(message)
-    text = found[2] if found else message
-
-    return " ".join(text.split())[:80].encode("utf-8", "replace").decode()

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import orjson
 
 from headrace.mock_lm.connection import Connection
+from headrace.mock_lm.deltas import Chunk, whole_message
 from headrace.mock_lm.requests import Received
-
-Chunk: TypeAlias = str | Mapping[str, Any] | bytes
-"""A piece of an answer: text, a `delta` object as OpenAI writes it, or raw bytes of the stream."""
 
 PHRASES = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 429: "Slow Down"}
 
@@ -29,6 +27,7 @@ class Reply:
         self.pace = pace
         """Seconds before each chunk."""
         self._connection = connection
+        self._begun = False
         self._output_tokens = 0
 
     @property
@@ -53,14 +52,23 @@ class Reply:
     async def error(
         self, status: int, message: str = "", *, code: object = None, **headers: str
     ) -> None:
-        """Answers with an HTTP error; header names are written with underscores.
-
-        As real providers do, it quotes the prompt: what leaks of an error shows.
-        """
-        said = f"{message or f'mock error {status}'} You said: {self.request.prompt}"
-        error = {"message": said, "type": "mock_error", "code": code}
+        """Answers with an HTTP error; header names are written with underscores."""
+        error = self.fault(message or f"mock error {status}", code)
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         await self.body(status, {"error": error}, headers=names)
+
+    async def fail(self, message: str) -> None:
+        """Answers with a 500, or resets the connection if something was sent."""
+        if self._begun:
+            self.reset()
+        else:
+            await self.error(500, message)
+
+    def fault(self, message: str, code: object) -> dict[str, Any]:
+        """An error object as OpenAI writes it. As real ones do, it quotes the prompt: what leaks shows."""
+        said = f"{message or 'mock error'} You said: {self.request.prompt}"
+
+        return {"message": said, "type": "mock_error", "code": code}
 
     async def body(
         self,
@@ -145,6 +153,7 @@ class Reply:
 
     async def raw(self, data: bytes) -> None:
         """Sends bytes as they are."""
+        self._begun = True
         await self._connection.write(data)
 
     async def hang(self) -> None:
@@ -174,7 +183,7 @@ class Reply:
 
     def _whole(self, pieces: list[Chunk], reason: str) -> dict[str, Any]:
         self._output_tokens = len(pieces)
-        message = {"role": "assistant", "content": "".join(p for p in pieces if isinstance(p, str))}
+        message = whole_message(pieces)
         choices = [
             {"index": choice, "message": message, "finish_reason": reason}
             for choice in range(int(self.request.body.get("n") or 1))

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeAlias, cast
 
 from headrace.mock_lm.connection import Connection
+from headrace.mock_lm.deltas import Chunk, cut
 from headrace.mock_lm.faults import find_fault
-from headrace.mock_lm.prose import canned, cut
-from headrace.mock_lm.reply import Chunk, Reply
+from headrace.mock_lm.prose import canned_answer
+from headrace.mock_lm.reply import Reply
 from headrace.mock_lm.requests import Received
+from headrace.mock_lm.script import Script
+
+logger = logging.getLogger("headrace.mock_lm")
 
 Play: TypeAlias = Callable[[Reply], Awaitable[None]]
-Model: TypeAlias = str | Sequence[Chunk] | Callable[[Mapping[str, Any]], Iterable[Chunk]] | Play
-"""How a model answers: a text, chunks, a function from the request body to chunks, or a coroutine
-function that does as it likes with its Reply."""
+Chunks: TypeAlias = Callable[[Mapping[str, Any]], Iterable[Chunk]]
+Model: TypeAlias = str | Sequence[Chunk] | Script | Chunks | Play
+"""How a model answers: a text, chunks, a script, a function from the request body to chunks, or a
+coroutine function that does as it likes with its Reply."""
 
 
 class MockLM:
@@ -28,6 +34,7 @@ class MockLM:
             lm = LM("openai/mine", api_base=mock.base_url, api_key="any")
 
     `models` come before the built-in names; a name's part after "@" only tells requests apart.
+    Models of all other names, but for faults, answer from the `script`, if there is one.
     `pace` is seconds before each chunk. `requests` holds what was received, in order.
     """
 
@@ -35,11 +42,13 @@ class MockLM:
         self,
         models: Mapping[str, Model] | None = None,
         *,
+        script: Script | Sequence[str | Mapping[str, Any]] | None = None,
         pace: float = 0.0,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
         self.models = dict(models or {})
+        self.script = Script(script) if isinstance(script, Sequence) else script
         self.pace = pace
         self.requests: list[Received] = []
         self.connections: set[Connection] = set()
@@ -123,27 +132,38 @@ class MockLM:
             self.requests.append(request)
             self._arrival.notify_all()
 
-        await self._play(request)(reply)
+        try:
+            await self._play(request)(reply)
+        except Exception as error:
+            logger.exception("the answer to a request for %s failed", request.model)
+            await reply.fail(f"mock-lm failed: {type(error).__name__}: {error}.")
 
     def _play(self, request: Received) -> Play:
         name = request.model.partition("@")[0]
         model = self.models.get(request.model, self.models.get(name))
 
         if model is None:
-            return find_fault(name) or _answering(canned)
+            return find_fault(name) or (self.script.play if self.script else _play_canned)
+
+        if isinstance(model, Script):
+            return model.play
 
         if inspect.iscoroutinefunction(model):
             return cast("Play", model)
 
         if callable(model):
-            return _answering(cast("Callable[[Mapping[str, Any]], Iterable[Chunk]]", model))
+            return _playing(cast("Chunks", model))
 
         chunks = cut(model) if isinstance(model, str) else model
 
-        return _answering(lambda body: chunks)
+        return _playing(lambda body: chunks)
 
 
-def _answering(chunks: Callable[[Mapping[str, Any]], Iterable[Chunk]]) -> Play:
+async def _play_canned(reply: Reply) -> None:
+    await reply.answer(*canned_answer(reply.request.body))
+
+
+def _playing(chunks: Chunks) -> Play:
     async def play(reply: Reply) -> None:
         await reply.answer(chunks(reply.request.body))
 

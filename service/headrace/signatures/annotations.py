@@ -58,6 +58,27 @@ def bare(annotation: Any) -> Any:
             return annotation
 
 
+def metadata(annotation: Any) -> list[Any]:
+    """All that Annotated says of a type, inside aliases and an Optional too, the innermost first."""
+    if isinstance(annotation, NewType):
+        return metadata(annotation.__supertype__)
+
+    if isinstance(annotation, _ALIASES):
+        return metadata(annotation.__value__)
+
+    if get_origin(annotation) is Annotated:
+        inner, *said = get_args(annotation)
+
+        return [*metadata(inner), *said]
+
+    if get_origin(annotation) in (Union, UnionType):
+        members = [one for one in get_args(annotation) if one not in (None, NoneType)]
+
+        return metadata(members[0]) if len(members) == 1 else []
+
+    return []
+
+
 def alternatives(annotation: Any) -> tuple[Any, ...]:
     """The members of a union, flat and bare; of any other annotation, itself."""
     annotation = bare(annotation)

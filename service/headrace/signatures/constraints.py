@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any, get_args, get_origin
+from typing import Any
 
 import pydantic
 from annotated_types import GroupedMetadata
 from pydantic.fields import FieldInfo
+
+from headrace.signatures.annotations import metadata
 
 PHRASES: Mapping[str, str] = {
     "gt": "greater than {}",
@@ -25,14 +27,10 @@ PHRASES: Mapping[str, str] = {
 
 def constraint_text(annotation: Any, constraints: Mapping[str, Any]) -> str:
     """All constraints of a field as one line, those in its annotation first; empty for none."""
-    metadata = [*_metadata(annotation), *pydantic.Field(**constraints).metadata]
-    phrases = [phrase for constraint in _flat(metadata) for phrase in _phrases(constraint)]
+    said = [*metadata(annotation), *pydantic.Field(**constraints).metadata]
+    phrases = [phrase for constraint in _flat(said) for phrase in _phrases(constraint)]
 
     return ", ".join(dict.fromkeys(phrases))
-
-
-def _metadata(annotation: Any) -> Iterable[Any]:
-    return get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
 
 
 def _flat(metadata: Iterable[Any]) -> Iterator[Any]:

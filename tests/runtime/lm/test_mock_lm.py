@@ -169,6 +169,33 @@ async def test_a_model_may_do_as_it_likes(http: aiohttp.ClientSession) -> None:
     assert (response.status, response.headers["x-odd"]) == (418, "yes")
 
 
+@pytest.mark.parametrize("opens", [False, True])
+async def test_a_model_that_raises_leaves_nobody_waiting(
+    http: aiohttp.ClientSession, opens: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(reply: Reply) -> None:
+        if opens:
+            await reply.open()
+
+        raise KeyError("oops")
+
+    async with MockLM({"broken": broken}) as mock:
+        url = f"{mock.base_url}/chat/completions"
+
+        if opens:
+            response = await http.post(url, json=asking("hi", model="broken"))
+
+            with pytest.raises(aiohttp.ClientError):
+                await response.read()
+        else:
+            response = await http.post(url, json=asking("hi", model="broken"))
+            assert "mock-lm failed: KeyError: 'oops'." in await response.text()
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "the answer to a request for broken failed"
+    ]
+
+
 def test_the_command_lists_every_fault() -> None:
     listing = CliRunner().invoke(mock_lm, ["--list"]).output
 
