@@ -2,64 +2,97 @@
 
 It needs gRPC and protobuf, and neither the runtime nor a model. Events are the messages of the wire
 themselves; `Client` is asynchronous, `SyncClient` is the same for code without an event loop.
+
+A name is loaded at its first use, so that the command can set up gRPC before it is imported.
 """
 
 from __future__ import annotations
 
-from headrace_proto.v1.headrace_pb2 import (
-    Failure,
-    Field,
-    LmCall,
-    Prediction,
-    Predictor,
-    Program,
-    Run,
-    StatusUpdate,
-    StreamEvent,
-    Token,
-    Tool,
-    Usage,
-)
+from typing import TYPE_CHECKING
 
-from headrace_client._channel import tls_credentials
-from headrace_client._client import Client
-from headrace_client._errors import (
-    CursorAhead,
-    DeadlineExceeded,
-    FieldViolation,
-    HeadraceError,
-    InputInvalid,
-    LMError,
-    OutputUnparsable,
-    PermissionRefused,
-    ProgramError,
-    ProgramNotFound,
-    QuotaExceeded,
-    RequestInvalid,
-    RequestRefused,
-    RevisionMismatch,
-    RunCancelled,
-    RunFailed,
-    RunIdReused,
-    RunLost,
-    RunNotFound,
-    RunTimeout,
-    RunTooLarge,
-    ServerBusy,
-    ServerFault,
-    ServerUnreachable,
-    StreamClosed,
-    StreamConsumed,
-    StreamMisused,
-    StreamNotOpen,
-    ToolError,
-    Unauthenticated,
-)
-from headrace_client._run import Event, RunStream, outputs
-from headrace_client._sync import SyncClient, SyncRunStream
+if TYPE_CHECKING:
+    from headrace_proto.v1.headrace_pb2 import (
+        Failure,
+        Field,
+        LmCall,
+        Prediction,
+        Predictor,
+        Program,
+        Run,
+        StatusUpdate,
+        StreamEvent,
+        Token,
+        Tool,
+        Usage,
+    )
+
+    from headrace_client._channel import tls_credentials
+    from headrace_client._client import Client
+    from headrace_client._errors import (
+        ClientMisplaced,
+        CursorAhead,
+        DeadlineExceeded,
+        FieldViolation,
+        HeadraceError,
+        InputInvalid,
+        LMError,
+        OutputUnparsable,
+        PermissionRefused,
+        ProgramError,
+        ProgramNotFound,
+        QuotaExceeded,
+        RequestInvalid,
+        RequestRefused,
+        RevisionMismatch,
+        RunCancelled,
+        RunFailed,
+        RunIdReused,
+        RunLost,
+        RunNotFound,
+        RunTimeout,
+        RunTooLarge,
+        ServerBusy,
+        ServerFault,
+        ServerUnreachable,
+        StreamClosed,
+        StreamConsumed,
+        StreamMisused,
+        StreamNotOpen,
+        ToolError,
+        Unauthenticated,
+    )
+    from headrace_client._run import Event, RunStream, outputs
+    from headrace_client._sync import SyncClient, SyncRunStream
+else:
+    from importlib import import_module
+
+    HOMES = (
+        "headrace_client._errors",
+        "headrace_client._run",
+        "headrace_client._client",
+        "headrace_client._sync",
+        "headrace_client._channel",
+        "headrace_proto.v1.headrace_pb2",
+    )
+
+    def __getattr__(name: str) -> object:
+        modules = map(import_module, HOMES if name in __all__ else ())
+        found = [vars(module)[name] for module in modules if name in vars(module)]
+
+        if not found:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+        globals()[name] = found[0]
+
+        return found[0]
+
+    def __dir__() -> list[str]:
+        return [*globals(), *__all__]
+
 
 __all__ = [
     "Client",
+    "ClientMisplaced",
     "CursorAhead",
     "DeadlineExceeded",
     "Event",

@@ -25,6 +25,7 @@ from headrace_client._errors import (
     RunLost,
     StreamClosed,
 )
+from headrace_client._place import Place, opened
 from headrace_client._status import CallStatus, status_of
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ Answer = TypeVar("Answer")
 TokenSource: TypeAlias = str | Callable[[], str]
 
 USAGE_SECONDS = 2.0
+OVERDUE_SECONDS = 2.0
+"""After a deadline that gRPC itself should have kept."""
+
+OVERDUE = CallStatus(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
 
 AROUND_THE_CAUSE = re.compile(
     r"^failed to connect to all addresses; last error: \w+: \S+: |: OK$"  # what gRPC wraps it in
@@ -66,6 +71,7 @@ class Connection:
         self._credentials = credentials
         self._options = channel_options
         self._channel: aio.Channel | None = None
+        self._place: Place | None = None
         self.is_closed = False
 
     @property
@@ -90,9 +96,12 @@ class Connection:
         seconds = self.call_timeout if timeout is None else timeout
 
         try:
-            return await method(request, timeout=seconds, metadata=self.metadata())
+            async with asyncio.timeout(seconds + OVERDUE_SECONDS):
+                return await opened(method(request, timeout=seconds, metadata=self.metadata()))
         except aio.AioRpcError as error:
             raise self.error(status_of(error)) from error
+        except TimeoutError as error:
+            raise self.error(OVERDUE) from error
         except asyncio.CancelledError:
             self.raise_if_closed()
             raise
@@ -142,12 +151,26 @@ class Connection:
                 code=grpc.StatusCode.DEADLINE_EXCEEDED,
             ) from None
 
-    async def close(self) -> None:
-        """Closes the channel; calls under way end. Closing again does nothing."""
-        self.is_closed = True
+    @property
+    def is_inherited(self) -> bool:
+        """Open in a process that this one was forked from, which alone may touch it."""
+        return self._place is not None and self._place.is_inherited
 
-        if self._channel is not None:
-            await self._channel.close()
+    def check_place(self) -> None:
+        """Raises ClientMisplaced where this is not the process and the event loop it is open in."""
+        if self._place is not None:
+            self._place.check()
+
+    async def close(self) -> None:
+        """Closes the channel; calls under way end. Closing again, or one of a parent process, does nothing."""
+        if self._channel is None or self.is_inherited:
+            self.is_closed = True
+            return
+
+        self.check_place()
+        self.is_closed = True
+        channel, self._channel = self._channel, None  # gRPC's threads end as the last one is freed
+        await channel.close()
 
     def raise_if_closed(self) -> None:
         """Raises StreamClosed where a call ended because the channel was closed.
@@ -164,7 +187,10 @@ class Connection:
             raise closed()
 
         if self._channel is None:
-            self._channel = open_channel(self.address, self._credentials, self._options)
+            self._place = Place()
+            self._channel = opened(open_channel(self.address, self._credentials, self._options))
+
+        self.check_place()
 
         return self._channel
 

@@ -18,6 +18,7 @@
 
     StreamMisused (RuntimeError)  your code uses a stream in a way that cannot work
     +-- StreamNotOpen, StreamConsumed, StreamClosed
+    +-- ClientMisplaced       a client in a forked process, or on a second event loop
 
 `reason` is the stable name to decide by; messages may change.
 """
@@ -199,6 +200,10 @@ class StreamConsumed(StreamMisused):
 
 class StreamClosed(StreamMisused):
     """A client or a run is used after it was closed."""
+
+
+class ClientMisplaced(StreamMisused):
+    """A client or a run is used in another process, or on another event loop, than the one it is open in."""
 
 
 BY_REASON: dict[str, type[HeadraceError]] = {

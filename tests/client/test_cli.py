@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from client.events import S, composer_run, duration, end, log, prediction, start, token
 from client.scripted_service import Ending, ScriptedService, serving
 from grpc import StatusCode
-from headrace_client._sync import LoopThread
+from headrace_client._loop_thread import LoopThread
 from headrace_client.cli import commands
 from headrace_client.cli.commands import headrace
 from headrace_proto.v1 import headrace_pb2 as pb

@@ -12,6 +12,7 @@ import sys
 import headrace_client
 import pytest
 from client.scripted_service import ScriptedService
+from headrace_client import _errors
 
 HEAVY = ("aiohttp", "anyio", "click", "headrace", "litellm", "orjson", "pydantic", "rich")
 
@@ -31,22 +32,31 @@ def examples() -> list[tuple[str, str]]:
     return sorted(set(found))
 
 
-def test_importing_the_client_leaves_the_runtime_and_the_command_out() -> None:
-    code = "import sys, json, headrace_client; print(json.dumps(sorted(sys.modules)))"
+def loaded_by(statement: str) -> set[str]:
+    """The packages that are loaded once a statement ran in a new process."""
+    code = f"{statement}; import sys, json; print(json.dumps(sorted(sys.modules)))"
     printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout
-    loaded = {name.partition(".")[0] for name in json.loads(printed)}
 
-    assert loaded.isdisjoint(HEAVY)
+    return {name.partition(".")[0] for name in json.loads(printed)}
 
 
-def test_the_public_names_are_listed_in_order() -> None:
-    there = [
-        name
-        for name, member in vars(headrace_client).items()
-        if not name.startswith("_") and not inspect.ismodule(member) and name != "annotations"
-    ]
+def test_importing_the_client_leaves_the_runtime_and_the_command_out() -> None:
+    assert loaded_by("from headrace_client import *").isdisjoint(HEAVY)
 
-    assert headrace_client.__all__ == sorted(there)
+
+def test_the_command_can_set_up_grpc_before_it_is_loaded() -> None:
+    assert "grpc" in loaded_by("from headrace_client import Client")
+    assert "grpc" not in loaded_by("from headrace_client.cli import main")
+
+
+def test_the_public_names_are_there_and_listed_in_order() -> None:
+    errors = [name for name in vars(_errors) if inspect.isclass(vars(_errors)[name])]
+    ours = {name for name in errors if vars(_errors)[name].__module__ == _errors.__name__}
+
+    assert headrace_client.__all__ == sorted(headrace_client.__all__)
+    assert [name for name in headrace_client.__all__ if not hasattr(headrace_client, name)] == []
+    assert ours <= set(headrace_client.__all__) <= set(dir(headrace_client))
+    assert not hasattr(headrace_client, "Klient")
 
 
 def test_there_are_examples() -> None:
