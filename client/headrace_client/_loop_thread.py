@@ -88,7 +88,7 @@ class LoopThread:
 
     def stop(self) -> None:
         """Ends what is waited for, the loop and its thread. Stopping again does nothing."""
-        if not self.is_idle and self._loop is not None and self._thread is not None:
+        if self._loop and self._thread and self._forks == Ancestry.forks:
             with contextlib.suppress(RuntimeError):  # it was closed just now
                 self._loop.call_soon_threadsafe(self._stop.set)
 

@@ -4,12 +4,14 @@
 1    the run failed
 2    the request is wrong: usage, inputs, names, credentials
 3    no usable answer from the server: unreachable, busy, too late
+4    standard output does not take the answer (141: nobody reads that pipe any more)
 130  stopped with Ctrl-C (143: with SIGTERM)
 """
 
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import NoReturn, ParamSpec, TypeVar
@@ -26,7 +28,9 @@ from headrace_client import (
     ServerUnreachable,
     Unauthenticated,
 )
+from headrace_client.cli import streams
 from headrace_client.cli.clean import one_line
+from headrace_client.cli.streams import OutputLost
 from headrace_client.cli.wording import usage_line
 
 P = ParamSpec("P")
@@ -35,7 +39,9 @@ T = TypeVar("T")
 FAILED = 1
 REFUSED = 2
 UNREACHABLE = 3
+UNWRITTEN = 4
 INTERRUPTED = 130
+READER_LEFT = 141
 TERMINATED = 143
 
 ADVICE: dict[type[HeadraceError], str] = {
@@ -51,6 +57,29 @@ def leave(message: str, code: int) -> NoReturn:
     click.echo(f"headrace: {message}", err=True)
 
     raise click.exceptions.Exit(code)
+
+
+@contextmanager
+def writing() -> Generator[None, None, None]:
+    """The standard streams for a command, and its end where they do not take its output."""
+    streams.set_up()
+
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except OutputLost as lost:
+        streams.discard_output()
+
+        if lost.reader_left:
+            sys.exit(READER_LEFT)
+
+        click.echo(
+            f"headrace: standard output: {'; '.join(filter(None, (str(lost), lost.then)))}",
+            err=True,
+        )
+        sys.exit(UNWRITTEN)
 
 
 @contextmanager
@@ -75,6 +104,8 @@ def reporting(command: Callable[P, T]) -> Callable[P, T]:
             leave(line_of(error), exit_code(error))
         except UnicodeEncodeError:
             leave("an argument is no valid text", REFUSED)
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(INTERRUPTED) from None
 
     return reported
 

@@ -17,6 +17,7 @@ from headrace_client.cli import inputs as written
 from headrace_client.cli.exits import INTERRUPTED, TERMINATED, reporting, usage_errors
 from headrace_client.cli.live import LiveView
 from headrace_client.cli.programs import complete_program
+from headrace_client.cli.streams import OutputLost
 from headrace_client.cli.target import Target, with_target
 from headrace_client.cli.views import JsonView, LineView, QuietView, View
 
@@ -137,21 +138,26 @@ def view_of(as_json: bool, quiet: bool) -> View:
 
 
 async def watch(stream: RunStream, view: View, *, stops: bool) -> None:
-    """Shows a run to its end. Interrupted, it stops the run or leaves it to go on, and says so."""
+    """Shows a run to its end. Interrupted, it stops the run or leaves it to go on, and says so.
+
+    Output that cannot be written interrupts it likewise.
+    """
     said = f"did not wait for run {stream.run_id} to begin"
 
     try:
         async with stream as run:
-            with view:
-                try:
+            try:
+                with view:
                     await _show(run, view)
-                except asyncio.CancelledError:
-                    view.stopped()
-                    said = await _stop(run) if stops else f"run {run.run_id} goes on"
-                    run.detach()
-                    raise
+            except (asyncio.CancelledError, OutputLost):
+                said = await _stop(run) if stops else f"run {run.run_id} goes on"
+                run.detach()
+                raise
     except asyncio.CancelledError:
         click.echo(f"headrace: {said}", err=True)
+        raise
+    except OutputLost as lost:
+        lost.then = said if stops else ""
         raise
 
 
@@ -184,9 +190,12 @@ async def _show(run: RunStream, view: View) -> None:
 async def _stop(run: RunStream) -> str:
     try:
         async with asyncio.timeout(STOP_SECONDS):
-            await run.cancel("interrupted")
+            record = await run.cancel("interrupted")
     except (HeadraceError, TimeoutError):
         return f"run {run.run_id} could not be cancelled; without a reader it soon ends by itself"
+
+    if record.state in (Run.STATE_SUCCEEDED, Run.STATE_FAILED):
+        return f"run {run.run_id} has ended: `headrace attach {run.run_id}` shows it"
 
     return f"cancelled run {run.run_id}"
 

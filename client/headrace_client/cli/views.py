@@ -21,9 +21,6 @@ class View(Protocol):
     def show(self, event: StreamEvent) -> None:
         """Shows an event."""
 
-    def stopped(self) -> None:
-        """The reader stopped the run, or stopped reading it."""
-
     def __enter__(self) -> Self: ...
 
     def __exit__(
@@ -47,9 +44,6 @@ class Printed:
         traceback: TracebackType | None,
     ) -> None:
         pass
-
-    def stopped(self) -> None:
-        """Needs no mark: the last line says so."""
 
 
 class JsonView(Printed):

@@ -1,0 +1,97 @@
+"""The standard streams of a command, whatever they are connected to.
+
+The rule: pipes and files carry UTF-8, a terminal its own encoding. Output that cannot be written is an
+`OutputLost`; what cannot be told on standard error is not told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import sys
+
+
+class OutputLost(Exception):
+    """Standard output does not take what the command has to say."""
+
+    def __init__(self, cause: OSError) -> None:
+        closed = cause.errno == errno.EBADF
+        super().__init__("it is closed" if closed else cause.strerror or str(cause))
+        self.reader_left = cause.errno == errno.EPIPE
+        """It is a pipe from which nobody reads any more, as in `... | head`."""
+        self.then = ""
+        """What became of the command's run, for the message."""
+
+
+class Output(io.TextIOWrapper):
+    """Standard output."""
+
+    def write(self, text: str, /) -> int:
+        """Raises OutputLost."""
+        try:
+            return super().write(text)
+        except OSError as error:
+            raise OutputLost(error) from error
+
+    def flush(self) -> None:
+        """Raises OutputLost."""
+        try:
+            super().flush()
+        except OSError as error:
+            raise OutputLost(error) from error
+
+
+class Messages(io.TextIOWrapper):
+    """Standard error."""
+
+    def write(self, text: str, /) -> int:
+        """Never fails: there is nobody left to tell."""
+        with contextlib.suppress(OSError):
+            super().write(text)
+
+        return len(text)
+
+    def flush(self) -> None:
+        """Never fails."""
+        with contextlib.suppress(OSError):
+            super().flush()
+
+
+def set_up() -> None:
+    """Puts streams of this kind in place of Python's own, also of those that are closed.
+
+    No socket may get the number of a stream that is closed: other libraries write to it.
+    """
+    if sys.stdin is None:
+        os.open(os.devnull, os.O_WRONLY)
+    elif isinstance(sys.stdin, io.TextIOWrapper) and not sys.stdin.isatty():
+        sys.stdin.reconfigure(encoding="utf-8-sig", errors="strict")
+
+    sys.stdout = _open(Output, os.O_RDONLY) if sys.stdout is None else _as(Output, sys.stdout)
+    sys.stderr = _open(Messages, os.O_WRONLY) if sys.stderr is None else _as(Messages, sys.stderr)
+
+
+def discard_output() -> None:
+    """Lets go of what is still to be written, which Python would try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _open(kind: type[io.TextIOWrapper], flags: int) -> io.TextIOWrapper:
+    nothing = io.FileIO(os.open(os.devnull, flags), "w")
+
+    return kind(io.BufferedWriter(nothing), encoding="utf-8", errors="backslashreplace")
+
+
+def _as(kind: type[io.TextIOWrapper], stream: object) -> io.TextIOWrapper:
+    assert isinstance(stream, io.TextIOWrapper)
+    shows = stream.isatty()
+
+    return kind(
+        encoding=stream.encoding if shows else "utf-8",
+        errors="replace" if shows else "backslashreplace",
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+        buffer=stream.detach(),
+    )
