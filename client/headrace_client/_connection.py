@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import grpc
@@ -17,15 +18,16 @@ from grpc import aio
 from headrace_proto.v1 import headrace_pb2 as pb
 from headrace_proto.v1.headrace_pb2_grpc import HeadraceServiceStub
 
-from headrace_client._channel import is_loopback, open_channel
+from headrace_client._address import check, host_and_port, is_loopback
+from headrace_client._channel import ClearTextToken, open_channel, tls_of
 from headrace_client._errors import (
-    DeadlineExceeded,
     HeadraceError,
     RunFailed,
     RunLost,
     StreamClosed,
 )
 from headrace_client._place import Place, opened
+from headrace_client._probe import Finding, found_at
 from headrace_client._status import CallStatus, status_of
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ OVERDUE_SECONDS = 2.0
 """After a deadline that gRPC itself should have kept."""
 
 OVERDUE = CallStatus(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
+
+UNANSWERED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 AROUND_THE_CAUSE = re.compile(
     r"^failed to connect to all addresses; last error: \w+: \S+: |: OK$"  # what gRPC wraps it in
@@ -58,8 +62,13 @@ class Connection:
         channel_options: Mapping[str, int | str],
         call_timeout: float,
     ) -> None:
+        check(address)
+
+        if isinstance(token, str):
+            _check_token(token)
+
         if token is not None and credentials is None and not is_loopback(address):
-            raise ValueError(
+            raise ClearTextToken(
                 f"a token would cross the network to {address} in clear text: "
                 "give TLS credentials too"
             )
@@ -83,7 +92,12 @@ class Connection:
         """Who calls; to be sent with every call."""
         token = self._token() if callable(self._token) else self._token
 
-        return () if token is None else (("authorization", f"Bearer {token}"),)
+        if token is None:
+            return ()
+
+        _check_token(token)
+
+        return (("authorization", f"Bearer {token}"),)
 
     async def ask(
         self,
@@ -99,9 +113,9 @@ class Connection:
             async with asyncio.timeout(seconds + OVERDUE_SECONDS):
                 return await opened(method(request, timeout=seconds, metadata=self.metadata()))
         except aio.AioRpcError as error:
-            raise self.error(status_of(error)) from error
+            raise await self.error(status_of(error)) from error
         except TimeoutError as error:
-            raise self.error(OVERDUE) from error
+            raise await self.error(OVERDUE) from error
         except asyncio.CancelledError:
             self.raise_if_closed()
             raise
@@ -128,12 +142,13 @@ class Connection:
                 run = await self.get_run(error.run_id, timeout=USAGE_SECONDS)
                 error.usage = run.usage if run.HasField("usage") else None
 
-    def error(self, status: CallStatus, run_id: str = "") -> HeadraceError:
-        """The error for a status, naming the server where the status is about reaching it."""
-        if status.code is grpc.StatusCode.UNAVAILABLE and not status.reason:
-            cause = AROUND_THE_CAUSE.sub("", status.message)
+    async def error(self, status: CallStatus, run_id: str = "") -> HeadraceError:
+        """The error for a status, with what stands in the way where it is about reaching the server."""
+        if status.code in UNANSWERED and not status.reason:
+            cause = await self._finding()
+            cause = cause or Finding("", AROUND_THE_CAUSE.sub("", status.message))
 
-            return status.error(run_id, f"no server answers at {self.address}: {cause}")
+            return replace(status, reason=cause.reason).error(run_id, self._silence(cause.text))
 
         if status.code is grpc.StatusCode.UNIMPLEMENTED:
             return status.error(run_id, f"{self.address} does not serve this call of headrace.v1")
@@ -146,10 +161,8 @@ class Connection:
             async with asyncio.timeout(timeout):
                 await self._open().channel_ready()
         except TimeoutError:
-            raise DeadlineExceeded(
-                f"no server answered at {self.address} within {timeout:g} s",
-                code=grpc.StatusCode.DEADLINE_EXCEEDED,
-            ) from None
+            late = CallStatus(grpc.StatusCode.DEADLINE_EXCEEDED, f"not within {timeout:g} s")
+            raise await self.error(late) from None
 
     @property
     def is_inherited(self) -> bool:
@@ -182,6 +195,18 @@ class Connection:
         if self.is_closed and not (task and task.cancelling()):
             raise closed() from None
 
+    async def _finding(self) -> Finding | None:
+        place = host_and_port(self.address)
+
+        return None if place is None else await found_at(*place, tls_of(self._credentials))
+
+    def _silence(self, cause: str) -> str:
+        place = host_and_port(self.address)
+        unnamed = place is not None and not self.address.endswith(f":{place[1]}")
+        port = f" (port {place[1]}, as it names none)" if place and unnamed else ""
+
+        return f"no server answers at {self.address}{port}: {cause}"
+
     def _open(self) -> aio.Channel:
         if self.is_closed:
             raise closed()
@@ -193,6 +218,11 @@ class Connection:
         self.check_place()
 
         return self._channel
+
+
+def _check_token(token: str) -> None:
+    if not token.isascii() or not token.isprintable():
+        raise ValueError("token: it is to be printable ASCII")
 
 
 def closed() -> StreamClosed:

@@ -11,6 +11,7 @@ import errno
 import io
 import os
 import sys
+from typing import TextIO
 
 
 class OutputLost(Exception):
@@ -69,8 +70,17 @@ def set_up() -> None:
     elif isinstance(sys.stdin, io.TextIOWrapper) and not sys.stdin.isatty():
         sys.stdin.reconfigure(encoding="utf-8-sig", errors="strict")
 
-    sys.stdout = _open(Output, os.O_RDONLY) if sys.stdout is None else _as(Output, sys.stdout)
-    sys.stderr = _open(Messages, os.O_WRONLY) if sys.stderr is None else _as(Messages, sys.stderr)
+    sys.stdout = _in_place_of(sys.stdout, Output, os.O_RDONLY)
+    sys.stderr = _in_place_of(sys.stderr, Messages, os.O_WRONLY)
+
+
+def check_output() -> None:
+    """Raises OutputLost where standard output is closed, before anything is done for it."""
+    if isinstance(sys.stdout, Output):
+        try:
+            os.write(sys.stdout.fileno(), b"")
+        except OSError as error:
+            raise OutputLost(error) from error
 
 
 def discard_output() -> None:
@@ -78,14 +88,17 @@ def discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _open(kind: type[io.TextIOWrapper], flags: int) -> io.TextIOWrapper:
-    nothing = io.FileIO(os.open(os.devnull, flags), "w")
+def _in_place_of(
+    stream: TextIO | None, kind: type[io.TextIOWrapper], flags_if_closed: int
+) -> TextIO:
+    if stream is None:
+        nothing = io.FileIO(os.open(os.devnull, flags_if_closed), "w")
 
-    return kind(io.BufferedWriter(nothing), encoding="utf-8", errors="backslashreplace")
+        return kind(io.BufferedWriter(nothing), encoding="utf-8", errors="backslashreplace")
 
+    if not isinstance(stream, io.TextIOWrapper):
+        return stream
 
-def _as(kind: type[io.TextIOWrapper], stream: object) -> io.TextIOWrapper:
-    assert isinstance(stream, io.TextIOWrapper)
     shows = stream.isatty()
 
     return kind(
