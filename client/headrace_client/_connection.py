@@ -145,10 +145,12 @@ class Connection:
     async def error(self, status: CallStatus, run_id: str = "") -> HeadraceError:
         """The error for a status, with what stands in the way where it is about reaching the server."""
         if status.code in UNANSWERED and not status.reason:
-            cause = await self._finding()
-            cause = cause or Finding("", AROUND_THE_CAUSE.sub("", status.message))
+            found = await self._finding() or Finding("", AROUND_THE_CAUSE.sub("", status.message))
+            named = replace(status, reason=found.reason)
+            error = named.error(run_id, self._silence(found.cause))
+            error.advice = found.advice
 
-            return replace(status, reason=cause.reason).error(run_id, self._silence(cause.text))
+            return error
 
         if status.code is grpc.StatusCode.UNIMPLEMENTED:
             return status.error(run_id, f"{self.address} does not serve this call of headrace.v1")

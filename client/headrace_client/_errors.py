@@ -60,7 +60,7 @@ class HeadraceError(Exception):
         self.code = code
         """gRPC status code."""
         self.reason = reason
-        """Stable name of what went wrong, such as LM_RATE_LIMITED; empty when the server gave none."""
+        """Stable name of what went wrong, such as LM_RATE_LIMITED; empty when nobody gave one."""
         self.run_id = run_id
         self.retry_delay = retry_delay
         """Seconds after which trying again makes sense, where the server said so."""
@@ -68,11 +68,13 @@ class HeadraceError(Exception):
         """What is wrong with which field, for a malformed request."""
         self.metadata = dict(metadata or {})
         """Further facts, such as the model or the call that failed."""
+        self.advice = ""
+        """What to change, where the client itself found out why no server answers."""
         self.usage: Usage | None = None
         """LM work done before the run failed, where the server still knew it."""
 
     def __str__(self) -> str:
-        return self.message
+        return f"{self.message}; {self.advice}" if self.advice else self.message
 
 
 # Refused before anything started

@@ -36,10 +36,11 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Why no server could answer: a stable name, and the cause with what to do about it."""
+    """Why no server could answer: a stable name, the cause, and what to do about it."""
 
     reason: str
-    text: str
+    cause: str
+    advice: str = ""
 
 
 class Speech(Enum):
@@ -52,16 +53,25 @@ class Speech(Enum):
     NOTHING = auto()
 
 
-TLS_WANTED = Finding("TLS_WANTED", "TLS is spoken there; give credentials=tls_credentials()")
-TLS_UNWANTED = Finding("TLS_UNWANTED", "plain text is spoken there; leave the TLS credentials out")
+TLS_WANTED = Finding(
+    "TLS_WANTED", "TLS is spoken there, not plain text", "give credentials=tls_credentials()"
+)
+TLS_UNWANTED = Finding(
+    "TLS_UNWANTED", "plain text is spoken there, not TLS", "leave the credentials out"
+)
 CERTIFICATE_WANTED = Finding(
     "CERTIFICATE_WANTED",
-    "it hangs up on a client without a certificate; give certificate_file and key_file",
+    "it hangs up on a client without a certificate",
+    "give tls_credentials your certificate_file and key_file",
 )
 HTTP1_THERE = Finding(
-    "NOT_GRPC", "HTTP/1 is spoken there, not gRPC; a gateway has another port than its server"
+    "NOT_GRPC",
+    "HTTP/1 is spoken there, not gRPC",
+    "give the address of a server; a gateway and a web page have others",
 )
-SOMETHING_THERE = Finding("NOT_GRPC", "what listens there does not speak gRPC")
+SOMETHING_THERE = Finding(
+    "NOT_GRPC", "what listens there does not speak gRPC", "give the address of a server"
+)
 
 
 async def found_at(host: str, port: int, tls: Tls | None) -> Finding | None:
@@ -142,8 +152,8 @@ async def _found_by_handshake(host: str, port: int, tls: Tls) -> Finding | None:
     except ssl.SSLCertVerificationError as error:
         return Finding(
             "CERTIFICATE_UNTRUSTED",
-            f"its certificate is not trusted ({error.verify_message}); ca_file names the "
-            "authority that signed it",
+            f"its certificate is not trusted ({error.verify_message})",
+            "give tls_credentials the ca_file of the authority that signed it",
         )
 
     if peer.protocol != "h2":
@@ -169,10 +179,10 @@ async def _shake_hands(host: str, port: int, context: ssl.SSLContext) -> Peer:
     try:
         async with asyncio.timeout(PROBE_SECONDS):
             first = await reader.read(1)  # of its SETTINGS
-    except OSError:  # an alert, or a reset
-        first = b""
     except TimeoutError:
         first = None
+    except OSError:  # an alert, or a reset
+        first = b""
     finally:
         writer.transport.abort()
 

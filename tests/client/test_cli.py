@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 from client.events import S, composer_run, duration, end, log, prediction, start, token
 from client.scripted_service import Ending, ScriptedService, serving
+from client.test_connection import CERTIFICATES, server_credentials
 from grpc import StatusCode
 from headrace_client._loop_thread import LoopThread
 from headrace_client.cli import commands
@@ -380,6 +381,22 @@ def test_a_failure_is_one_line_and_an_exit_code(
 
     assert result.stderr == line.replace("ADDRESS", service.address) + "\n"
     assert result.exit_code == code
+
+
+def test_a_server_that_wants_tls_is_told_with_the_option(loop: LoopThread) -> None:
+    service = ScriptedService([])
+    server = serving(service, credentials=server_credentials(mutual=False))
+    loop.wait(server.__aenter__)
+    plain = call(service, "programs")
+    other = call(service, "programs", "--ca", str(CERTIFICATES / "client.pem"))
+    loop.wait(server.__aexit__, None, None, None)
+
+    assert plain.stderr == (
+        f"headrace: no server answers at {service.address}: TLS is spoken there, not plain text; "
+        "add --tls, or --ca FILE for an authority of your own\n"
+    )
+    assert other.stderr.endswith("; --ca FILE names the authority that signed it\n")
+    assert (plain.exit_code, other.exit_code) == (3, 3)
 
 
 def test_an_unknown_program_is_named_with_those_there_are(service: ScriptedService) -> None:

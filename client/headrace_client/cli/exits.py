@@ -51,6 +51,15 @@ ADVICE: dict[type[HeadraceError], str] = {
     ServerUnreachable: "`headrace serve` starts one; --address names another",
 }
 
+ADVICE_BY_REASON = {
+    "TLS_WANTED": "add --tls, or --ca FILE for an authority of your own",
+    "TLS_UNWANTED": "leave out --tls and --ca",
+    "CERTIFICATE_UNTRUSTED": "--ca FILE names the authority that signed it",
+    "CERTIFICATE_WANTED": "add --cert FILE and --key FILE",
+    "NOT_GRPC": "--address names another",
+}
+"""Of what the client found instead of a server."""
+
 
 def leave(message: str, code: int) -> NoReturn:
     """Ends the command with a line on standard error."""
@@ -129,8 +138,10 @@ def line_of(error: HeadraceError) -> str:
     if error.retry_delay is not None:
         parts.append(f"try again in {error.retry_delay:g} s")
 
-    if type(error) in ADVICE:
-        parts.append(ADVICE[type(error)])
+    advice = ADVICE_BY_REASON.get(error.reason) or ADVICE.get(type(error))
+
+    if advice is not None:
+        parts.append(advice)
 
     if error.usage is not None:
         parts.append(f"used {usage_line(error.usage)}")
