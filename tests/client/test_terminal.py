@@ -152,7 +152,7 @@ async def test_on_a_terminal_the_board_is_drawn_in_place(service: ScriptedServic
     assert last.rstrip().endswith("answer\nBecause of rain.")
 
 
-def everything(terminal: int) -> str:
+def everything(terminal: int, encoding: str = "utf-8") -> str:
     """All that is written to a terminal until its last writer is gone."""
     parts: list[bytes] = []
 
@@ -164,7 +164,7 @@ def everything(terminal: int) -> str:
     finally:
         os.close(terminal)
 
-    return b"".join(parts).decode()
+    return b"".join(parts).decode(encoding)
 
 
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not on this machine")
