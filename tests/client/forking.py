@@ -22,7 +22,6 @@ from headrace_client import (
     HeadraceError,
     StreamMisused,
     SyncClient,
-    SyncRunStream,
     outputs,
     tls_credentials,
 )
@@ -150,9 +149,6 @@ def freed_in_the_child() -> list[str]:
 
 
 def reading_a_run() -> list[str]:
-    def rest(run: SyncRunStream) -> str:
-        return str(len(list(run)))
-
     with SyncClient(ADDRESS) as client, client.run("composer", question="why?") as run:
         events = iter(run)
         next(events)

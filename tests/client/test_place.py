@@ -42,9 +42,11 @@ async def test_a_client_in_use_on_another_loop_is_told_and_works_on_where_it_was
     assert (await client.server_info()).version == "0.0"
 
 
-@pytest.mark.parametrize(
-    "way", [RunStream.prediction, RunStream.cancel, lambda run: anext(aiter(run))]
-)
+async def first_event(run: RunStream) -> object:
+    return await anext(aiter(run))
+
+
+@pytest.mark.parametrize("way", [RunStream.prediction, RunStream.cancel, first_event])
 async def test_so_is_a_reader_of_a_run(
     client: Client, service: ScriptedService, way: Callable[[RunStream], Awaitable[object]]
 ) -> None:

@@ -241,11 +241,16 @@ def test_a_thread_that_dies_leaves_nobody_waiting() -> None:
 
 async def test_a_token_function_that_uses_its_own_client_is_told(service: ScriptedService) -> None:
     def use() -> None:
-        with (
-            SyncClient(service.address, token=lambda: client.server_info().version) as client,
-            pytest.raises(StreamMisused, match="would wait for itself"),
-        ):
-            client.programs()
+        client: SyncClient
+
+        def token() -> str:
+            return client.server_info().version
+
+        with SyncClient(service.address, token=token) as client:
+            with pytest.raises(StreamMisused, match="would wait for itself"):
+                client.programs()
+
+            assert service.requests == []
 
     await asyncio.to_thread(use)
 

@@ -11,7 +11,7 @@ import errno
 import io
 import os
 import sys
-from typing import TextIO
+from typing import BinaryIO, TextIO, cast
 
 
 class OutputLost(Exception):
@@ -65,10 +65,12 @@ def set_up() -> None:
 
     No socket may get the number of a stream that is closed: other libraries write to it.
     """
-    if sys.stdin is None:
+    stdin: object = sys.stdin
+
+    if stdin is None:
         os.open(os.devnull, os.O_WRONLY)
-    elif isinstance(sys.stdin, io.TextIOWrapper) and not sys.stdin.isatty():
-        sys.stdin.reconfigure(encoding="utf-8-sig", errors="strict")
+    elif isinstance(stdin, io.TextIOWrapper) and not stdin.isatty():
+        stdin.reconfigure(encoding="utf-8-sig", errors="strict")
 
     sys.stdout = _in_place_of(sys.stdout, Output, os.O_RDONLY)
     sys.stderr = _in_place_of(sys.stderr, Messages, os.O_WRONLY)
@@ -100,11 +102,9 @@ def _in_place_of(
         return stream
 
     shows = stream.isatty()
+    encoding = stream.encoding if shows else "utf-8"
+    errors = "replace" if shows else "backslashreplace"
+    line_buffering, write_through = stream.line_buffering, stream.write_through
+    binary = cast("BinaryIO", stream.detach())
 
-    return kind(
-        encoding=stream.encoding if shows else "utf-8",
-        errors="replace" if shows else "backslashreplace",
-        line_buffering=stream.line_buffering,
-        write_through=stream.write_through,
-        buffer=stream.detach(),
-    )
+    return kind(binary, encoding, errors, None, line_buffering, write_through)
