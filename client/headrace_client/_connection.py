@@ -144,13 +144,20 @@ class Connection:
 
     async def error(self, status: CallStatus, run_id: str = "") -> HeadraceError:
         """The error for a status, with what stands in the way where it is about reaching the server."""
-        if status.code in UNANSWERED and not status.reason:
-            found = await self._finding() or Finding("", AROUND_THE_CAUSE.sub("", status.message))
-            named = replace(status, reason=found.reason)
+        is_late = status.code is grpc.StatusCode.DEADLINE_EXCEEDED
+
+        if not status.reason and (status.is_cut or is_late) and (found := await self._finding()):
+            code = status.code if is_late else grpc.StatusCode.UNAVAILABLE
+            named = replace(status, code=code, reason=found.reason)
             error = named.error(run_id, self._silence(found.cause))
             error.advice = found.advice
 
             return error
+
+        if status.code in UNANSWERED and not status.reason:
+            cause = AROUND_THE_CAUSE.sub("", status.message)
+
+            return status.error(run_id, self._silence(cause))
 
         if status.code is grpc.StatusCode.UNIMPLEMENTED:
             return status.error(run_id, f"{self.address} does not serve this call of headrace.v1")

@@ -23,7 +23,7 @@ const (
 func (c *Client) explained(status *callStatus) *callStatus {
 	target, known := dialTarget(c.address)
 
-	if !known || status.Code != codes.Unavailable || status.Reason != "" {
+	if !known || !status.cut() || status.Reason != "" {
 		return status
 	}
 
@@ -40,7 +40,7 @@ func (c *Client) explained(status *callStatus) *callStatus {
 		return status
 	}
 
-	status.Reason = reason
+	status.Code, status.Reason, status.kind = codes.Unavailable, reason, ErrUnreachable
 	status.Message = fmt.Sprintf("no server answers at %s: %s", c.address, finding)
 
 	return status

@@ -15,7 +15,7 @@ import {
 
 import { HeadraceServiceClient } from "./gen/headrace/v1/headrace.js";
 import { foundAt } from "./probe.js";
-import { type CallStatus, errorOf, statusOf } from "./status.js";
+import { type CallStatus, errorOf, isCut, statusOf } from "./status.js";
 
 const SERVICE = "headrace.v1.HeadraceService";
 
@@ -128,14 +128,14 @@ export class Connection {
   async explained(ended: CallStatus): Promise<CallStatus> {
     const place = placeOf(this.address);
 
-    if (!place || ended.code !== status.UNAVAILABLE || ended.reason) {
+    if (!place || !isCut(ended) || ended.reason) {
       return ended;
     }
 
     const found = await foundAt(place.host, place.port, this.isSecure);
     const message = `no server answers at ${this.address}: ${found?.text}`;
 
-    return found ? { ...ended, message, reason: found.reason } : ended;
+    return found ? { ...ended, code: status.UNAVAILABLE, message, reason: found.reason } : ended;
   }
 
   close(): void {
