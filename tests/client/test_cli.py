@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from click.testing import CliRunner, Result
@@ -16,7 +17,7 @@ from client.scripted_service import Ending, ScriptedService, serving
 from client.test_connection import CERTIFICATES, server_credentials
 from grpc import StatusCode
 from headrace_client._loop_thread import LoopThread
-from headrace_client.cli import commands
+from headrace_client.cli import commands, inputs
 from headrace_client.cli.commands import headrace
 from headrace_proto.v1 import headrace_pb2 as pb
 
@@ -448,6 +449,18 @@ def test_wrong_usage_is_exit_code_2_before_anything_runs(
     assert result.exit_code == 2
     assert message in result.stderr
     assert service.requests_of(pb.RunRequest) == []
+
+
+def test_ctrl_c_ends_a_wait_for_standard_input(
+    service: ScriptedService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(name: str) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(inputs, "_standard_input", interrupted)
+
+    assert call(service, "run", "composer", "question=-").exit_code == 130
+    assert service.requests == []
 
 
 def test_a_token_is_not_sent_in_clear_text(monkeypatch: pytest.MonkeyPatch) -> None:
