@@ -170,7 +170,7 @@ class Connection:
             async with asyncio.timeout(timeout):
                 await self._open().channel_ready()
         except TimeoutError:
-            late = CallStatus(grpc.StatusCode.DEADLINE_EXCEEDED, f"not within {timeout:g} s")
+            late = CallStatus(grpc.StatusCode.DEADLINE_EXCEEDED, f"none within {timeout:g} s")
             raise await self.error(late) from None
 
     @property

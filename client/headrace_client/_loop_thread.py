@@ -25,6 +25,10 @@ LONGEST_END = 5.0
 """Seconds to wait for the thread: who holds it up, in a token function, ends it with the process."""
 
 
+async def nothing() -> None:
+    """Nothing."""
+
+
 class Leaving(Exception):
     """A token function wants the program to end; this thread is not the one to end."""
 
@@ -56,6 +60,7 @@ class LoopThread:
         self._thread: threading.Thread | None = None
         self._stop = asyncio.Event()
         self._waited: set[Future[Any]] = set()
+        self._last: Callable[[], Awaitable[None]] = nothing
         self._has_ended = False
 
     @property
@@ -86,15 +91,17 @@ class LoopThread:
 
         return self._result(future)
 
-    def stop(self) -> None:
-        """Ends what is waited for, the loop and its thread. Stopping again does nothing."""
+    def stop(self, last: Callable[[], Awaitable[None]] = nothing) -> None:
+        """Does one last thing on the loop, ends its thread and what is waited for; again it does nothing."""
         if self._loop and self._thread and self._forks == Ancestry.forks:
+            self._last = last
+
             with contextlib.suppress(RuntimeError):  # it was closed just now
                 self._loop.call_soon_threadsafe(self._stop.set)
 
             self._thread.join(LONGEST_END)
 
-        self._has_ended = True
+        self._let_go()
 
     def _running(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
@@ -133,16 +140,22 @@ class LoopThread:
         try:
             with asyncio.Runner(loop_factory=lambda: loop) as runner:
                 try:
-                    runner.run(self._stop.wait())
+                    runner.run(self._until_stopped())
                 finally:
-                    self._has_ended = (
-                        True  # what the runner now cancels was not cancelled by itself
-                    )
+                    self._has_ended = True  # before the runner cancels what is left
         finally:
             ended(loop)
+            self._let_go()
 
-            for future in list(self._waited):
-                future.cancel()
+    async def _until_stopped(self) -> None:
+        await self._stop.wait()
+        await self._last()
+
+    def _let_go(self) -> None:
+        self._has_ended = True
+
+        for future in list(self._waited):
+            future.cancel()
 
     def _result(self, future: Future[T]) -> T:
         self._waited.add(future)

@@ -6,7 +6,6 @@ waits for what that gives.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from types import TracebackType
@@ -15,7 +14,6 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 from headrace_proto.v1.headrace_pb2 import Prediction, Run, StreamEvent
 
 from headrace_client._client import DEFAULT_ADDRESS, Client, ClientOptions
-from headrace_client._errors import StreamClosed
 from headrace_client._loop_thread import LoopThread
 from headrace_client._run import Event, RunStream
 
@@ -158,11 +156,7 @@ class SyncClient:
 
         Closing again does nothing, nor does closing what a parent process has open.
         """
-        if not self.loop.is_idle:
-            with contextlib.suppress(StreamClosed):
-                self.loop.wait(self.client.close)
-
-        self.loop.stop()
+        self.loop.stop(self.client.close)
 
     run = _opening(Client.run)
     attach = _opening(Client.attach)

@@ -239,6 +239,38 @@ def test_a_thread_that_dies_leaves_nobody_waiting() -> None:
     loop.stop()
 
 
+async def test_a_token_function_that_never_returns_holds_up_nobody_who_closes(
+    service: ScriptedService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headrace_client._loop_thread.LONGEST_END", 0.1)
+    asked, released = threading.Event(), threading.Event()
+    ended: list[type] = []
+
+    def token() -> str:
+        asked.set()
+        released.wait()
+
+        return "late"
+
+    def ask(client: SyncClient) -> None:
+        with pytest.raises(StreamClosed) as caught:
+            client.programs()
+
+        ended.append(caught.type)
+
+    def use() -> None:
+        client = SyncClient(service.address, token=token)
+        asking = threading.Thread(target=ask, args=(client,))
+        asking.start()
+        asked.wait()
+        client.close()
+        asking.join()
+        released.set()
+
+    await asyncio.to_thread(use)
+    assert ended == [StreamClosed]
+
+
 async def test_a_token_function_that_uses_its_own_client_is_told(service: ScriptedService) -> None:
     def use() -> None:
         client: SyncClient
