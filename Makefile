@@ -94,6 +94,10 @@ bench: $(VENV)/run.stamp ## Measure every figure of docs/performance.md beside p
 bench-quick: $(VENV)/run.stamp ## The same, small, in five minutes. Fails when text is lost, never on time.
 	@$(BIN)/python -m bench.report --quick
 
+.PHONY: pictures
+pictures: $(VENV)/dev.stamp ## Draw the documentation's pictures anew; those of the page need chromium.
+	@PYTHONPATH=tests $(BIN)/python -m pictures
+
 # The contract
 
 PROTOC := PATH="$(CURDIR)/$(BIN):$$PATH" python -m grpc_tools.protoc -Iheadrace_proto=proto/headrace

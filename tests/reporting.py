@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-LONG = {str: 20_000, bytes: 20_000, list: 1_000, tuple: 1_000}
+LONG: Mapping[type, int] = {str: 20_000, bytes: 20_000, list: 1_000, tuple: 1_000}
 """From this length on pytest's own comparison may take minutes, where CI wants it whole."""
 SHOWN = 200
 

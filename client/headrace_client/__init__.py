@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from headrace_client._channel import tls_credentials
     from headrace_client._client import Client
     from headrace_client._errors import (
+        ClientMisplaced,
         CursorAhead,
         DeadlineExceeded,
         FieldViolation,
@@ -91,6 +92,7 @@ else:
 
 __all__ = [
     "Client",
+    "ClientMisplaced",
     "CursorAhead",
     "DeadlineExceeded",
     "Event",

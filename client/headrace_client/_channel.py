@@ -1,15 +1,17 @@
-"""How a channel is opened: gRPC's options and why they are set, TLS, and what is this machine."""
+"""How a channel is opened: gRPC's options and why they are set, and TLS."""
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import grpc
 from grpc import aio
+
+from headrace_client._probe import Tls
 
 REPEATABLE = (
     "ListPrograms",
@@ -62,6 +64,14 @@ def open_channel(
     return aio.secure_channel(address, credentials, all_options)
 
 
+class ClearTextToken(ValueError):
+    """A token would cross the network without TLS."""
+
+
+_made_of: WeakKeyDictionary[grpc.ChannelCredentials, Tls] = WeakKeyDictionary()
+"""What credentials were made of; gRPC's own object does not tell."""
+
+
 def tls_credentials(
     ca_file: str | Path | None = None,
     *,
@@ -70,27 +80,35 @@ def tls_credentials(
 ) -> grpc.ChannelCredentials:
     """Credentials for TLS, or for mutual TLS with a certificate and its key (PEM files).
 
-    Without `ca_file` the server's certificate is checked against the usual public roots.
+    Without `ca_file` the server's certificate is checked against the usual public roots. Raises
+    ValueError for a file that holds no PEM.
     """
     if (certificate_file is None) != (key_file is None):
         raise ValueError("mutual TLS needs both certificate_file and key_file")
 
-    return grpc.ssl_channel_credentials(
-        root_certificates=Path(ca_file).read_bytes() if ca_file else None,
-        private_key=Path(key_file).read_bytes() if key_file else None,
-        certificate_chain=Path(certificate_file).read_bytes() if certificate_file else None,
+    roots = _pem("ca_file", ca_file)
+    credentials = grpc.ssl_channel_credentials(
+        root_certificates=roots,
+        private_key=_pem("key_file", key_file),
+        certificate_chain=_pem("certificate_file", certificate_file),
     )
+    _made_of[credentials] = Tls(roots, has_certificate=certificate_file is not None)
+
+    return credentials
 
 
-def is_loopback(address: str) -> bool:
-    """Whether an address cannot leave this machine."""
-    if address.startswith(("unix:", "unix-abstract:")):
-        return True
+def tls_of(credentials: grpc.ChannelCredentials | None) -> Tls | None:
+    """What is known of credentials; None without any."""
+    return None if credentials is None else _made_of.get(credentials, Tls(is_known=False))
 
-    target = address.removeprefix("dns:///").removeprefix("ipv4:").removeprefix("ipv6:")
-    host = target.rpartition(":")[0] or target
 
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _pem(name: str, file: str | Path | None) -> bytes | None:
+    if file is None:
+        return None
+
+    pem = Path(file).read_bytes()
+
+    if b"-----BEGIN " not in pem:
+        raise ValueError(f"{name}: there is no PEM in {file}")
+
+    return pem

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import grpc
@@ -17,14 +18,16 @@ from grpc import aio
 from headrace_proto.v1 import headrace_pb2 as pb
 from headrace_proto.v1.headrace_pb2_grpc import HeadraceServiceStub
 
-from headrace_client._channel import is_loopback, open_channel
+from headrace_client._address import check, host_and_port, is_loopback
+from headrace_client._channel import ClearTextToken, open_channel, tls_of
 from headrace_client._errors import (
-    DeadlineExceeded,
     HeadraceError,
     RunFailed,
     RunLost,
     StreamClosed,
 )
+from headrace_client._place import Place, opened
+from headrace_client._probe import Finding, found_at
 from headrace_client._status import CallStatus, status_of
 
 if TYPE_CHECKING:
@@ -35,6 +38,12 @@ Answer = TypeVar("Answer")
 TokenSource: TypeAlias = str | Callable[[], str]
 
 USAGE_SECONDS = 2.0
+OVERDUE_SECONDS = 2.0
+"""After a deadline that gRPC itself should have kept."""
+
+OVERDUE = CallStatus(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
+
+UNANSWERED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 AROUND_THE_CAUSE = re.compile(
     r"^failed to connect to all addresses; last error: \w+: \S+: |: OK$"  # what gRPC wraps it in
@@ -53,8 +62,13 @@ class Connection:
         channel_options: Mapping[str, int | str],
         call_timeout: float,
     ) -> None:
+        check(address)
+
+        if isinstance(token, str):
+            _check_token(token)
+
         if token is not None and credentials is None and not is_loopback(address):
-            raise ValueError(
+            raise ClearTextToken(
                 f"a token would cross the network to {address} in clear text: "
                 "give TLS credentials too"
             )
@@ -66,6 +80,7 @@ class Connection:
         self._credentials = credentials
         self._options = channel_options
         self._channel: aio.Channel | None = None
+        self._place: Place | None = None
         self.is_closed = False
 
     @property
@@ -77,7 +92,12 @@ class Connection:
         """Who calls; to be sent with every call."""
         token = self._token() if callable(self._token) else self._token
 
-        return () if token is None else (("authorization", f"Bearer {token}"),)
+        if token is None:
+            return ()
+
+        _check_token(token)
+
+        return (("authorization", f"Bearer {token}"),)
 
     async def ask(
         self,
@@ -90,9 +110,12 @@ class Connection:
         seconds = self.call_timeout if timeout is None else timeout
 
         try:
-            return await method(request, timeout=seconds, metadata=self.metadata())
+            async with asyncio.timeout(seconds + OVERDUE_SECONDS):
+                return await opened(method(request, timeout=seconds, metadata=self.metadata()))
         except aio.AioRpcError as error:
-            raise self.error(status_of(error)) from error
+            raise await self.error(status_of(error)) from error
+        except TimeoutError as error:
+            raise await self.error(OVERDUE) from error
         except asyncio.CancelledError:
             self.raise_if_closed()
             raise
@@ -119,12 +142,22 @@ class Connection:
                 run = await self.get_run(error.run_id, timeout=USAGE_SECONDS)
                 error.usage = run.usage if run.HasField("usage") else None
 
-    def error(self, status: CallStatus, run_id: str = "") -> HeadraceError:
-        """The error for a status, naming the server where the status is about reaching it."""
-        if status.code is grpc.StatusCode.UNAVAILABLE and not status.reason:
+    async def error(self, status: CallStatus, run_id: str = "") -> HeadraceError:
+        """The error for a status, with what stands in the way where it is about reaching the server."""
+        is_late = status.code is grpc.StatusCode.DEADLINE_EXCEEDED
+
+        if not status.reason and (status.is_cut or is_late) and (found := await self._finding()):
+            code = status.code if is_late else grpc.StatusCode.UNAVAILABLE
+            named = replace(status, code=code, reason=found.reason)
+            error = named.error(run_id, self._silence(found.cause))
+            error.advice = found.advice
+
+            return error
+
+        if status.code in UNANSWERED and not status.reason:
             cause = AROUND_THE_CAUSE.sub("", status.message)
 
-            return status.error(run_id, f"no server answers at {self.address}: {cause}")
+            return status.error(run_id, self._silence(cause))
 
         if status.code is grpc.StatusCode.UNIMPLEMENTED:
             return status.error(run_id, f"{self.address} does not serve this call of headrace.v1")
@@ -137,17 +170,29 @@ class Connection:
             async with asyncio.timeout(timeout):
                 await self._open().channel_ready()
         except TimeoutError:
-            raise DeadlineExceeded(
-                f"no server answered at {self.address} within {timeout:g} s",
-                code=grpc.StatusCode.DEADLINE_EXCEEDED,
-            ) from None
+            late = CallStatus(grpc.StatusCode.DEADLINE_EXCEEDED, f"none within {timeout:g} s")
+            raise await self.error(late) from None
+
+    @property
+    def is_inherited(self) -> bool:
+        """Open in a process that this one was forked from, which alone may touch it."""
+        return self._place is not None and self._place.is_inherited
+
+    def check_place(self) -> None:
+        """Raises ClientMisplaced where this is not the process and the event loop it is open in."""
+        if self._place is not None:
+            self._place.check()
 
     async def close(self) -> None:
-        """Closes the channel; calls under way end. Closing again does nothing."""
-        self.is_closed = True
+        """Closes the channel; calls under way end. Closing again, or one of a parent process, does nothing."""
+        if self._channel is None or self.is_inherited:
+            self.is_closed = True
+            return
 
-        if self._channel is not None:
-            await self._channel.close()
+        self.check_place()
+        self.is_closed = True
+        channel, self._channel = self._channel, None  # gRPC's threads end as the last one is freed
+        await channel.close()
 
     def raise_if_closed(self) -> None:
         """Raises StreamClosed where a call ended because the channel was closed.
@@ -159,14 +204,34 @@ class Connection:
         if self.is_closed and not (task and task.cancelling()):
             raise closed() from None
 
+    async def _finding(self) -> Finding | None:
+        place = host_and_port(self.address)
+
+        return None if place is None else await found_at(*place, tls_of(self._credentials))
+
+    def _silence(self, cause: str) -> str:
+        place = host_and_port(self.address)
+        unnamed = place is not None and not self.address.endswith(f":{place[1]}")
+        port = f" (port {place[1]}, as it names none)" if place and unnamed else ""
+
+        return f"no server answers at {self.address}{port}: {cause}"
+
     def _open(self) -> aio.Channel:
         if self.is_closed:
             raise closed()
 
         if self._channel is None:
-            self._channel = open_channel(self.address, self._credentials, self._options)
+            self._place = Place()
+            self._channel = opened(open_channel(self.address, self._credentials, self._options))
+
+        self.check_place()
 
         return self._channel
+
+
+def _check_token(token: str) -> None:
+    if not token.isascii() or not token.isprintable():
+        raise ValueError("token: it is to be printable ASCII")
 
 
 def closed() -> StreamClosed:

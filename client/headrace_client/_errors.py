@@ -18,6 +18,7 @@
 
     StreamMisused (RuntimeError)  your code uses a stream in a way that cannot work
     +-- StreamNotOpen, StreamConsumed, StreamClosed
+    +-- ClientMisplaced       a client in a forked process, or on a second event loop
 
 `reason` is the stable name to decide by; messages may change.
 """
@@ -60,7 +61,7 @@ class HeadraceError(Exception):
         self.code = code
         """gRPC status code."""
         self.reason = reason
-        """Stable name of what went wrong, such as LM_RATE_LIMITED; empty when the server gave none."""
+        """Stable name of what went wrong, such as LM_RATE_LIMITED; empty when nobody gave one."""
         self.run_id = run_id
         self.retry_delay = retry_delay
         """Seconds after which trying again makes sense, where the server said so."""
@@ -70,11 +71,13 @@ class HeadraceError(Exception):
         """Further facts, such as the model or the call that failed."""
         self.cause = cause
         """What led to it, in lines: exception, model text, provider's words. Only from `serve --dev`."""
+        self.advice = ""
+        """What to change, where the client itself found out why no server answers."""
         self.usage: Usage | None = None
         """LM work done before the run failed, where the server still knew it."""
 
     def __str__(self) -> str:
-        return self.message
+        return f"{self.message}; {self.advice}" if self.advice else self.message
 
 
 # Refused before anything started
@@ -202,6 +205,10 @@ class StreamConsumed(StreamMisused):
 
 class StreamClosed(StreamMisused):
     """A client or a run is used after it was closed."""
+
+
+class ClientMisplaced(StreamMisused):
+    """A client or a run is used in another process, or on another event loop, than the one it is open in."""
 
 
 BY_REASON: dict[str, type[HeadraceError]] = {

@@ -52,12 +52,12 @@ class Resumption:
     async def wait_after(self, status: CallStatus, cause: BaseException) -> None:
         """Returns when the call may be made again; raises what it stands for when it may not."""
         if not status.is_cut:
-            raise self._final(status) from cause
+            raise await self._final(status) from cause
 
         delay = self._patience.next_delay(status.retry_delay)
 
         if delay is None:
-            raise self._given_up(status) from cause
+            raise await self._given_up(status) from cause
 
         seconds_left = self.seconds_left()
 
@@ -66,7 +66,7 @@ class Resumption:
 
         await asyncio.sleep(delay)
 
-    def _final(self, status: CallStatus) -> HeadraceError:
+    async def _final(self, status: CallStatus) -> HeadraceError:
         if status.code is grpc.StatusCode.DEADLINE_EXCEEDED and not status.reason:
             return self._too_late()
 
@@ -78,10 +78,10 @@ class Resumption:
                 run_id=self.run_id,
             )
 
-        return self._connection.error(status, self.run_id)
+        return await self._connection.error(status, self.run_id)
 
-    def _given_up(self, status: CallStatus) -> HeadraceError:
-        error = self._connection.error(status, self.run_id)
+    async def _given_up(self, status: CallStatus) -> HeadraceError:
+        error = await self._connection.error(status, self.run_id)
 
         if self.cursor:
             error.message += f" (run {self.run_id} was read up to event {self.cursor})"

@@ -13,6 +13,7 @@ from headrace_proto.v1.headrace_pb2 import AttachRequest, RunRequest, StreamEven
 
 from headrace_client._connection import Connection
 from headrace_client._errors import StreamClosed
+from headrace_client._place import opened
 from headrace_client._requests import HEARTBEAT_SECONDS
 from headrace_client._resume import Resumption
 from headrace_client._status import CallStatus, status_of
@@ -74,8 +75,10 @@ class EventStream:
         """Ends the stream; whoever still reads gets StreamClosed."""
         call, self._is_closed = self._call, True
 
-        if call is None:
+        if call is None or self._connection.is_inherited:
             return
+
+        self._connection.check_place()
 
         if self._has_prediction:  # its OK follows: a reader who stays for it has not left early
             with contextlib.suppress(aio.AioRpcError, TimeoutError):
@@ -87,6 +90,7 @@ class EventStream:
     async def _persist(self, step: Callable[[EventCall], Awaitable[T]]) -> T:
         """Does a step on the stream, and again on another one while that may help."""
         while not self._is_closed:
+            self._connection.check_place()
             call = self._call = self._call or self._reopened()
 
             try:
@@ -103,7 +107,7 @@ class EventStream:
         raise _closed()
 
     def _reopened(self) -> EventCall:
-        return self._open_call(self.cursor, self._resumption.seconds_left())
+        return opened(self._open_call(self.cursor, self._resumption.seconds_left()))
 
     def _accepts(self, event: StreamEvent) -> bool:
         self._resumption.answered(event.sequence)

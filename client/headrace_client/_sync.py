@@ -6,10 +6,7 @@ waits for what that gives.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import functools
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
@@ -17,46 +14,11 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 from headrace_proto.v1.headrace_pb2 import Prediction, Run, StreamEvent
 
 from headrace_client._client import DEFAULT_ADDRESS, Client, ClientOptions
-from headrace_client._connection import closed
-from headrace_client._errors import StreamClosed
+from headrace_client._loop_thread import LoopThread
 from headrace_client._run import Event, RunStream
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class LoopThread:
-    """An event loop that runs in a thread until it is stopped."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="headrace-client", daemon=True)
-        self._thread.start()
-
-    def wait(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Calls an asynchronous function on the loop; interrupting the wait cancels it there."""
-        if self._loop.is_closed():
-            raise closed()
-
-        async def call() -> T:
-            return await function(*args, **kwargs)
-
-        future = asyncio.run_coroutine_threadsafe(call(), self._loop)
-
-        try:
-            return future.result()
-        finally:
-            future.cancel()  # does nothing to one that is done
-
-    def stop(self) -> None:
-        """Ends the loop and its thread. Stopping again does nothing."""
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-
-    def _run(self) -> None:
-        self._loop.run_forever()
-        self._loop.close()
 
 
 class SyncRunStream:
@@ -88,7 +50,8 @@ class SyncRunStream:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._loop.wait(self._run.__aexit__, exc_type, exc, traceback)
+        if not self._loop.is_idle:
+            self._loop.wait(self._run.__aexit__, exc_type, exc, traceback)
 
     @property
     def last_event(self) -> StreamEvent | None:
@@ -189,11 +152,11 @@ class SyncClient:
         self.close()
 
     def close(self) -> None:
-        """Closes the connection and ends the thread. Closing again does nothing."""
-        with contextlib.suppress(StreamClosed):
-            self.loop.wait(self.client.close)
+        """Closes the connection and ends the thread; waits elsewhere end with StreamClosed.
 
-        self.loop.stop()
+        Closing again does nothing, nor does closing what a parent process has open.
+        """
+        self.loop.stop(self.client.close)
 
     run = _opening(Client.run)
     attach = _opening(Client.attach)

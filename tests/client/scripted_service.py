@@ -154,7 +154,9 @@ class ScriptedService(HeadraceServiceServicer):
         self._keep(request, context)
         await self._maybe_hang(request)
         self.cancelled.set()
-        self.run.state = pb.Run.STATE_CANCELLED
+
+        if self.run.state == pb.Run.STATE_RUNNING:
+            self.run.state = pb.Run.STATE_CANCELLED
 
         return pb.CancelRunResponse(run=self.run)
 

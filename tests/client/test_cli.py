@@ -8,15 +8,16 @@ import re
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from click.testing import CliRunner, Result
 from client.events import S, composer_run, duration, end, log, prediction, start, token
 from client.scripted_service import Ending, ScriptedService, serving
+from client.test_connection import CERTIFICATES, server_credentials
 from grpc import StatusCode
-from headrace_client._sync import LoopThread
-from headrace_client.cli import commands
+from headrace_client._loop_thread import LoopThread
+from headrace_client.cli import commands, inputs
 from headrace_client.cli.commands import headrace
 from headrace_proto.v1 import headrace_pb2 as pb
 
@@ -477,6 +478,22 @@ def test_a_failure_is_one_line_and_an_exit_code(
     assert result.exit_code == code
 
 
+def test_a_server_that_wants_tls_is_told_with_the_option(loop: LoopThread) -> None:
+    service = ScriptedService([])
+    server = serving(service, credentials=server_credentials(mutual=False))
+    loop.wait(server.__aenter__)
+    plain = call(service, "programs")
+    other = call(service, "programs", "--ca", str(CERTIFICATES / "client.pem"))
+    loop.wait(server.__aexit__, None, None, None)
+
+    assert plain.stderr == (
+        f"headrace: no server answers at {service.address}: TLS is spoken there, not plain text; "
+        "add --tls, or --ca FILE for an authority of your own\n"
+    )
+    assert other.stderr.endswith("; --ca FILE names the authority that signed it\n")
+    assert (plain.exit_code, other.exit_code) == (3, 3)
+
+
 def test_an_unknown_program_is_named_with_those_there_are(service: ScriptedService) -> None:
     for command in (["describe", "compser"], ["run", "compser", "question=why?"]):
         result = call(service, *command)
@@ -508,7 +525,10 @@ def test_nobody_listening_is_exit_code_3_and_a_hint(command: list[str]) -> None:
         (["--label", "blue"], "'blue' is no label: write key=value"),
         (["--cert", __file__], "--cert and --key go together"),
         (["count=NaN"], "input 'count' has no JSON form"),
-        (["question=\udcff"], "input 'question' has no JSON form"),
+        (["question=\udcff"], "question: is not UTF-8 text"),
+        (["--inputs-json", "\udcff"], "--inputs-json: is not UTF-8 text"),
+        (["question=-", "tags=-"], "standard input can be given to one input only"),
+        (["--inputs-json", "-", "tags=-"], "standard input can be given to one input only"),
         (["--run-id", "\udcff"], "an argument is no valid text"),
         (["--timeout", "nan"], "timeout: nan s is no length of time"),
         (["--timeout", "soon"], "'soon' is not a valid float"),
@@ -523,6 +543,18 @@ def test_wrong_usage_is_exit_code_2_before_anything_runs(
     assert result.exit_code == 2
     assert message in result.stderr
     assert service.requests_of(pb.RunRequest) == []
+
+
+def test_ctrl_c_ends_a_wait_for_standard_input(
+    service: ScriptedService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(name: str) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(inputs, "_standard_input", interrupted)
+
+    assert call(service, "run", "composer", "question=-").exit_code == 130
+    assert service.requests == []
 
 
 def test_a_token_is_not_sent_in_clear_text(monkeypatch: pytest.MonkeyPatch) -> None:

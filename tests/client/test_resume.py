@@ -381,6 +381,6 @@ async def test_ready_waits_for_the_server_within_a_bound(client: Client) -> None
 
     async with Client("127.0.0.1:1") as nowhere:
         with pytest.raises(
-            DeadlineExceeded, match=r"no server answered at 127\.0\.0\.1:1 within 0\.05"
+            DeadlineExceeded, match=r"no server answers at 127\.0\.0\.1:1: none within 0\.05 s"
         ):
             await nowhere.ready(0.05)

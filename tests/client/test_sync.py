@@ -22,9 +22,11 @@ from headrace_client import (
     ServerUnreachable,
     StreamClosed,
     StreamConsumed,
+    StreamMisused,
     SyncClient,
     outputs,
 )
+from headrace_client._loop_thread import LoopThread
 from headrace_proto.v1 import headrace_pb2 as pb
 
 
@@ -172,6 +174,154 @@ async def test_a_closed_client_says_so_and_leaves_no_thread(service: ScriptedSer
         return [thread.name for thread in threading.enumerate()]
 
     assert "headrace-client" not in await asyncio.to_thread(use)
+
+
+async def test_closing_ends_what_other_threads_wait_for(service: ScriptedService) -> None:
+    """Also a wait between two tries, which no closing of a channel would end."""
+    service.unanswered = pb.PredictRequest
+
+    def wait() -> list[type]:
+        client, unreachable = SyncClient(service.address), SyncClient("127.0.0.1:1", retries=10**9)
+        ended: list[type] = []
+
+        def predict(client: SyncClient) -> None:
+            with pytest.raises(StreamClosed) as caught:
+                client.predict("composer")
+
+            ended.append(caught.type)
+
+        waiting = [
+            threading.Thread(target=predict, args=(client,)),
+            threading.Thread(target=predict, args=(unreachable,)),
+        ]
+
+        for thread in waiting:
+            thread.start()
+
+        asyncio.run_coroutine_threadsafe(service.asked.wait(), loop).result()
+        client.close()
+        unreachable.close()
+
+        for thread in waiting:
+            thread.join()
+
+        return ended
+
+    loop = asyncio.get_running_loop()
+    assert await asyncio.to_thread(wait) == [StreamClosed, StreamClosed]
+
+
+async def test_an_exit_in_a_token_function_is_one_of_the_caller(service: ScriptedService) -> None:
+    def exits() -> str:
+        raise SystemExit(7)
+
+    def use() -> None:
+        with SyncClient(service.address, token=exits) as client:
+            for _ in range(2):
+                with pytest.raises(SystemExit, match="7"):
+                    client.programs()
+
+    await asyncio.to_thread(use)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_dies_leaves_nobody_waiting() -> None:
+    async def die() -> None:
+        asyncio.get_running_loop().call_soon(sys.exit)
+        await asyncio.Event().wait()
+
+    loop = LoopThread()
+
+    for _ in range(2):
+        with pytest.raises(StreamClosed):
+            loop.wait(die)
+
+    loop.stop()
+
+
+async def test_a_token_function_that_never_returns_holds_up_nobody_who_closes(
+    service: ScriptedService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headrace_client._loop_thread.LONGEST_END", 0.1)
+    asked, released = threading.Event(), threading.Event()
+    ended: list[type] = []
+
+    def token() -> str:
+        asked.set()
+        released.wait()
+
+        return "late"
+
+    def ask(client: SyncClient) -> None:
+        with pytest.raises(StreamClosed) as caught:
+            client.programs()
+
+        ended.append(caught.type)
+
+    def use() -> None:
+        client = SyncClient(service.address, token=token)
+        asking = threading.Thread(target=ask, args=(client,))
+        asking.start()
+        asked.wait()
+        client.close()
+        asking.join()
+        released.set()
+
+    await asyncio.to_thread(use)
+    assert ended == [StreamClosed]
+
+
+async def test_a_token_function_that_uses_its_own_client_is_told(service: ScriptedService) -> None:
+    def use() -> None:
+        client: SyncClient
+
+        def token() -> str:
+            return client.server_info().version
+
+        with SyncClient(service.address, token=token) as client:
+            with pytest.raises(StreamMisused, match="would wait for itself"):
+                client.programs()
+
+            assert service.requests == []
+
+    await asyncio.to_thread(use)
+
+
+def test_a_client_that_was_not_used_has_no_thread_to_end() -> None:
+    with SyncClient("127.0.0.1:1"):
+        assert "headrace-client" not in [thread.name for thread in threading.enumerate()]
+
+
+async def test_a_client_used_while_python_ends_does_not_hold_it_up(
+    service: ScriptedService,
+) -> None:
+    """Its thread no longer runs there."""
+    program = await script(
+        f"""
+        from headrace_client import SyncClient
+
+        class Owner:
+            client = SyncClient({service.address!r})
+
+            def __del__(self):
+                self.client.close()
+
+        owner = Owner()
+        print(owner.client.server_info().version)
+        """
+    )
+    output, errors = await asyncio.wait_for(program.communicate(), 10)
+
+    assert (output, errors, program.returncode) == (b"0.0\n", b"", 0)
+
+
+async def test_an_event_loop_waits_for_a_client_used_on_its_thread() -> None:
+    """As in a notebook, whose cells run inside one."""
+    with (
+        SyncClient("127.0.0.1:1", retries=0) as client,
+        pytest.raises(ServerUnreachable, match="no server answers"),
+    ):
+        client.predict("composer")
 
 
 async def test_an_interrupt_stops_the_run_and_ends_the_program(service: ScriptedService) -> None:

@@ -101,6 +101,20 @@ async def test_a_run_that_cannot_be_cancelled_is_not_said_to_be(endless: Scripte
     assert errors.startswith(b"headrace: run r-1 could not be cancelled")
 
 
+async def test_ctrl_c_ends_a_command_that_asks_one_thing(endless: ScriptedService) -> None:
+    endless.unanswered = pb.ListProgramsRequest
+
+    async with (
+        asyncio.timeout(BOUND),
+        process(*COMMAND, "programs", "--address", endless.address) as command,
+    ):
+        await endless.asked.wait()
+        command.send_signal(signal.SIGINT)
+        output, errors = await command.communicate()
+
+    assert (command.returncode, output, errors) == (130, b"", b"")
+
+
 async def test_a_reader_that_closes_the_pipe_ends_the_run_without_a_word(
     endless: ScriptedService,
 ) -> None:
@@ -152,7 +166,7 @@ async def test_on_a_terminal_the_board_is_drawn_in_place(service: ScriptedServic
     assert last.rstrip().endswith("answer\nBecause of rain.")
 
 
-def everything(terminal: int) -> str:
+def everything(terminal: int, encoding: str = "utf-8") -> str:
     """All that is written to a terminal until its last writer is gone."""
     parts: list[bytes] = []
 
@@ -164,7 +178,7 @@ def everything(terminal: int) -> str:
     finally:
         os.close(terminal)
 
-    return b"".join(parts).decode()
+    return b"".join(parts).decode(encoding)
 
 
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not on this machine")

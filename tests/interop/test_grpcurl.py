@@ -20,7 +20,8 @@ from headrace.testing import serve_programs
 
 GRPCURL = shutil.which("grpcurl") or ""
 SERVICE = "headrace.v1.HeadraceService"
-PROTOSET = Path(__file__).parents[2] / "proto/headrace_proto/v1/headrace.binpb"
+ROOT = Path(__file__).parents[2]
+PROTOSET = ROOT / "proto/headrace_proto/v1/headrace.binpb"
 
 pytestmark = pytest.mark.skipif(
     not GRPCURL, reason="grpcurl is not installed; .ci/run shows how to install it"
@@ -150,6 +151,21 @@ async def test_a_run_ends_with_its_one_prediction(address: str) -> None:
     assert ran.code == 0, ran.complained
     assert kinds.count("prediction") == 1
     assert kinds[-1] == "prediction"
+
+
+SCREENFUL = 60
+"""Lines."""
+
+
+async def test_the_first_example_of_the_page_prints_a_screenful(address: str) -> None:
+    page = (ROOT / "docs" / "recipes" / "grpcurl.md").read_text()
+    example = next(part for part in page.split("$ ") if part.partition("\n```")[0].endswith('"...'))
+    request = json.loads(example.partition("-d '")[2].partition("' \\")[0])
+    ran = await run(address, request)
+
+    assert ran.code == 0, ran.complained
+    assert "token" in map(kind_of, ran.messages)
+    assert len(ran.printed.splitlines()) < SCREENFUL
 
 
 async def test_the_branches_of_a_run_interleave(address: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from headrace.server.config import Logs
-from headrace.server.logs import prints_logged, start_logging
+from headrace.server.logs import own_redactor, prints_logged, start_logging
 
 logger = logging.getLogger("headrace.test")
 
@@ -32,7 +32,7 @@ def logged(
     capsys: pytest.CaptureFixture[str], write: Callable[[], object], logs: Logs
 ) -> list[str]:
     """The lines on standard error that `write` leads to."""
-    stop = start_logging(logs)
+    stop = start_logging(logs, own_redactor(""))
 
     with prints_logged(logs):
         write()

@@ -225,7 +225,7 @@ func ask[Request, Response any](
 		return response, nil
 	}
 
-	status := statusOf(err, trailer, c.address, runID)
+	status := c.explained(statusOf(err, trailer, c.address, runID))
 	status.cause = ctx.Err()
 
 	return nil, &status.Error

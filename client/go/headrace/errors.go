@@ -35,7 +35,8 @@ type Error struct {
 	Message string
 
 	// Reason is the stable name of the cause, such as LM_RATE_LIMITED: the one to decide by. The
-	// contract lists them at Failure.reason. Empty when the server gave none.
+	// contract lists them at Failure.reason. Empty when the server gave none. Where something else
+	// than a server answered it is TLS_WANTED, TLS_UNWANTED or NOT_GRPC.
 	Reason string
 
 	// RunID names the run, where there is one.

@@ -85,6 +85,8 @@ func (r *resumption) final(status *callStatus) error {
 }
 
 func (r *resumption) givenUp(status *callStatus) error {
+	status = r.client.explained(status)
+
 	if r.cursor > 0 {
 		status.Message += fmt.Sprintf(" (run %s was read up to event %d)", r.runID, r.cursor)
 	}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 
 from headrace_client.cli.grpc_settings import grpc_settings
@@ -15,14 +14,12 @@ def main() -> None:
     try:
         with grpc_settings():
             from headrace_client.cli.commands import headrace
+            from headrace_client.cli.exits import writing
     except ModuleNotFoundError as missing:
         if missing.name not in EXTRA:
             raise
 
         sys.exit("headrace: the command line is an extra: pip install 'headrace[cli]'")
 
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that lacks a letter gets the rest
-
-    headrace()
+    with writing():
+        headrace()

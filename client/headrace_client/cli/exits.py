@@ -6,12 +6,14 @@ Below that line, indented, stands what led to it, where the server tells: `serve
 1    the run failed
 2    the request is wrong: usage, inputs, names, credentials
 3    no usable answer from the server: unreachable, busy, too late
+4    standard output does not take the answer (141: nobody reads that pipe any more)
 130  stopped with Ctrl-C (143: with SIGTERM)
 """
 
 from __future__ import annotations
 
 import functools
+import sys
 import textwrap
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -29,7 +31,9 @@ from headrace_client import (
     ServerUnreachable,
     Unauthenticated,
 )
+from headrace_client.cli import streams
 from headrace_client.cli.clean import clean, one_line
+from headrace_client.cli.streams import OutputLost
 from headrace_client.cli.wording import usage_line
 
 P = ParamSpec("P")
@@ -38,7 +42,9 @@ T = TypeVar("T")
 FAILED = 1
 REFUSED = 2
 UNREACHABLE = 3
+UNWRITTEN = 4
 INTERRUPTED = 130
+READER_LEFT = 141
 TERMINATED = 143
 
 ADVICE: dict[type[HeadraceError], str] = {
@@ -47,6 +53,15 @@ ADVICE: dict[type[HeadraceError], str] = {
     RunLost: "run it again",
     ServerUnreachable: "`headrace serve` starts one; --address names another",
 }
+
+ADVICE_BY_REASON = {
+    "TLS_WANTED": "add --tls, or --ca FILE for an authority of your own",
+    "TLS_UNWANTED": "leave out --tls and --ca",
+    "CERTIFICATE_UNTRUSTED": "--ca FILE names the authority that signed it",
+    "CERTIFICATE_WANTED": "add --cert FILE and --key FILE",
+    "NOT_GRPC": "--address names another",
+}
+"""Of what the client found instead of a server."""
 
 
 def leave(message: str, code: int, cause: str = "") -> NoReturn:
@@ -57,6 +72,29 @@ def leave(message: str, code: int, cause: str = "") -> NoReturn:
         click.echo(textwrap.indent(clean(cause), "  "), err=True)
 
     raise click.exceptions.Exit(code)
+
+
+@contextmanager
+def writing() -> Generator[None, None, None]:
+    """The standard streams for a command, and its end where they do not take its output."""
+    streams.set_up()
+
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except OutputLost as lost:
+        streams.discard_output()
+
+        if lost.reader_left:
+            sys.exit(READER_LEFT)
+
+        click.echo(
+            f"headrace: standard output: {'; '.join(filter(None, (str(lost), lost.then)))}",
+            err=True,
+        )
+        sys.exit(UNWRITTEN)
 
 
 @contextmanager
@@ -81,6 +119,8 @@ def reporting(command: Callable[P, T]) -> Callable[P, T]:
             leave(line_of(error), exit_code(error), error.cause)
         except UnicodeEncodeError:
             leave("an argument is no valid text", REFUSED)
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(INTERRUPTED) from None
 
     return reported
 
@@ -104,8 +144,10 @@ def line_of(error: HeadraceError) -> str:
     if error.retry_delay is not None:
         parts.append(f"try again in {error.retry_delay:g} s")
 
-    if type(error) in ADVICE:
-        parts.append(ADVICE[type(error)])
+    advice = ADVICE_BY_REASON.get(error.reason) or ADVICE.get(type(error))
+
+    if advice is not None:
+        parts.append(advice)
 
     if error.usage is not None:
         parts.append(f"used {usage_line(error.usage)}")

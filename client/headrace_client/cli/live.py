@@ -17,6 +17,7 @@ from headrace_client import Prediction, StreamEvent, outputs
 from headrace_client.cli.board import Board, Mark
 from headrace_client.cli.clean import one_line
 from headrace_client.cli.frame import ASCII, UNICODE, Frame, Line
+from headrace_client.cli.streams import OutputLost
 from headrace_client.cli.views import cost_line
 from headrace_client.cli.wording import value_text
 
@@ -49,6 +50,7 @@ class LiveView:
         self._tick = 0
         self._newest = time.monotonic()
         self._drawing: asyncio.Task[None] | None = None
+        self._lost: OutputLost | None = None
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -66,7 +68,7 @@ class LiveView:
             self._drawing.cancel()
 
         if self._board.mark is Mark.RUNNING:
-            self._board.end(Mark.DONE if exc is None else Mark.FAILED)
+            self._board.end(_mark_of(exc))
 
         self._draw(whole=True)
         self._live.stop()
@@ -75,19 +77,21 @@ class LiveView:
             self._console.print(prediction_group(self._board.prediction))
 
     def show(self, event: StreamEvent) -> None:
-        """Takes an event onto the board; it is drawn soon."""
+        """Takes an event onto the board; it is drawn soon. Raises OutputLost if it was not lately."""
+        if self._lost is not None:
+            raise self._lost
+
         self._board.update(event)
         self._newest = time.monotonic()
 
-    def stopped(self) -> None:
-        """Marks what was still running."""
-        self._board.end(Mark.STOPPED)
-
     async def _keep_drawing(self) -> None:
-        while True:
-            self._draw()
-            self._tick += 1
-            await asyncio.sleep(REDRAW_SECONDS)
+        try:
+            while True:
+                self._draw()
+                self._tick += 1
+                await asyncio.sleep(REDRAW_SECONDS)
+        except OutputLost as lost:
+            self._lost = lost
 
     def _draw(self, *, whole: bool = False) -> None:
         self._measure()
@@ -111,6 +115,13 @@ class LiveView:
         with contextlib.suppress(OSError, ValueError):
             size = os.get_terminal_size(self._console.file.fileno())
             self._console.size = ConsoleDimensions(size.columns, size.lines)
+
+
+def _mark_of(error: BaseException | None) -> Mark:
+    if isinstance(error, asyncio.CancelledError):
+        return Mark.STOPPED
+
+    return Mark.DONE if error is None else Mark.FAILED
 
 
 def group(lines: list[Line]) -> Group:

@@ -12,11 +12,12 @@ from typing import Any
 import click
 from rich.console import Console
 
-from headrace_client import Client, HeadraceError, Run, RunStream
+from headrace_client import HeadraceError, Run, RunStream
 from headrace_client.cli import inputs as written
 from headrace_client.cli.exits import INTERRUPTED, TERMINATED, reporting, usage_errors
 from headrace_client.cli.live import LiveView
 from headrace_client.cli.programs import complete_program
+from headrace_client.cli.streams import OutputLost, check_output
 from headrace_client.cli.target import Target, with_target
 from headrace_client.cli.views import JsonView, LineView, QuietView, View
 
@@ -75,12 +76,16 @@ def run(
 
     Inputs are KEY=VALUE, KEY=@FILE, or KEY=- for standard input. Ctrl-C stops the run.
     """
+    check_output()
     view = view_of(as_json, quiet, include_data)
+    written.check_standard_input([inputs_json, *(pair.partition("=")[2] for pair in pairs)])
     from_json = written.from_json(inputs_json) if inputs_json is not None else {}
+    texts = written.texts_of(pairs)
 
     async def go() -> None:
         async with target.client() as client:
-            inputs = {**from_json, **await _from_pairs(client, program, pairs)}
+            typed = written.typed(texts, await client.describe(program)) if texts else {}
+            inputs = {**from_json, **typed}
             all_labels = dict(map(_label, labels))
 
             with usage_errors():
@@ -162,21 +167,26 @@ def view_of(as_json: bool, quiet: bool, data: bool) -> View:
 
 
 async def watch(stream: RunStream, view: View, *, stops: bool) -> None:
-    """Shows a run to its end. Interrupted, it stops the run or leaves it to go on, and says so."""
+    """Shows a run to its end. Interrupted, it stops the run or leaves it to go on, and says so.
+
+    Output that cannot be written interrupts it likewise.
+    """
     said = f"did not wait for run {stream.run_id} to begin"
 
     try:
         async with stream as run:
-            with view:
-                try:
+            try:
+                with view:
                     await _show(run, view)
-                except asyncio.CancelledError:
-                    view.stopped()
-                    said = await _stop(run) if stops else f"run {run.run_id} goes on"
-                    run.detach()
-                    raise
+            except (asyncio.CancelledError, OutputLost):
+                said = await _stop(run) if stops else f"run {run.run_id} goes on"
+                run.detach()
+                raise
     except asyncio.CancelledError:
         click.echo(f"headrace: {said}", err=True)
+        raise
+    except OutputLost as lost:
+        lost.then = said if stops else ""
         raise
 
 
@@ -209,15 +219,14 @@ async def _show(run: RunStream, view: View) -> None:
 async def _stop(run: RunStream) -> str:
     try:
         async with asyncio.timeout(STOP_SECONDS):
-            await run.cancel("interrupted")
+            record = await run.cancel("interrupted")
     except (HeadraceError, TimeoutError):
         return f"run {run.run_id} could not be cancelled; without a reader it soon ends by itself"
 
+    if record.state in (Run.STATE_SUCCEEDED, Run.STATE_FAILED):
+        return f"run {run.run_id} has ended: `headrace attach {run.run_id}` shows it"
+
     return f"cancelled run {run.run_id}"
-
-
-async def _from_pairs(client: Client, program: str, pairs: Sequence[str]) -> dict[str, Any]:
-    return written.from_pairs(pairs, await client.describe(program)) if pairs else {}
 
 
 def _label(text: str) -> tuple[str, str]:

@@ -13,6 +13,7 @@ import click
 import grpc
 
 from headrace_client import Client, SyncClient, tls_credentials
+from headrace_client._channel import ClearTextToken
 
 ADDRESS = "HEADRACE_ADDRESS"
 TOKEN = "HEADRACE_TOKEN"
@@ -73,13 +74,15 @@ def with_target(command: Callable[..., Any]) -> Callable[..., Any]:
             raise click.UsageError("--cert and --key go together")
 
         secure = tls or ca or cert
-        credentials = tls_credentials(ca, certificate_file=cert, key_file=key) if secure else None
-        target = Target(address, _token(token_file), credentials)
 
         try:
+            made = tls_credentials(ca, certificate_file=cert, key_file=key) if secure else None
+            target = Target(address, _token(token_file), made)
             target.client()
-        except ValueError as error:
+        except ClearTextToken as error:
             raise click.UsageError(f"{error} (--tls or --ca)") from error
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
 
         return command(target, **arguments)
 
@@ -88,6 +91,6 @@ def with_target(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _token(file: Path | None) -> str | None:
     if file is not None:
-        return file.read_text().strip()
+        return file.read_bytes().decode("utf-8", "replace").strip()
 
     return os.environ.get(TOKEN) or None

@@ -22,9 +22,6 @@ class View(Protocol):
     def show(self, event: StreamEvent) -> None:
         """Shows an event."""
 
-    def stopped(self) -> None:
-        """The reader stopped the run, or stopped reading it."""
-
     def __enter__(self) -> Self: ...
 
     def __exit__(
@@ -48,9 +45,6 @@ class Printed:
         traceback: TracebackType | None,
     ) -> None:
         pass
-
-    def stopped(self) -> None:
-        """Needs no mark: the last line says so."""
 
 
 class JsonView(Printed):

@@ -76,7 +76,7 @@ export class Client {
   async predict(program: string, inputs: Inputs, options: StartOptions = {}): Promise<Prediction> {
     const request = { ...startRequest(program, inputs, options), outputsJson: true };
     const signal = options.signal ?? new AbortController().signal;
-    const resumption = new Resumption(request.runId, this.retries, deadlineOf(options), signal);
+    const resumption = this.resumption(request.runId, deadlineOf(options), signal);
 
     for (;;) {
       try {
@@ -135,11 +135,15 @@ export class Client {
   ): Promise<Run> {
     const closing = new AbortController();
     const either = signal ? AbortSignal.any([signal, closing.signal]) : closing.signal;
-    const resumption = new Resumption(runId, this.retries, deadline, either);
+    const resumption = this.resumption(runId, deadline, either);
     resumption.cursor = afterSequence;
     const stream = new EventStream(this.connection.address, resumption, open);
 
     return new Run(runId, this.connection, stream, closing, stopsOnLeaving).accepted();
+  }
+
+  private resumption(runId: string, deadline: number, signal: AbortSignal): Resumption {
+    return new Resumption(runId, this.retries, deadline, signal, (ended) => this.connection.explained(ended));
   }
 
   private predictOnce(request: PredictRequest, resumption: Resumption): Promise<Prediction> {

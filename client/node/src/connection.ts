@@ -10,10 +10,12 @@ import {
   credentials,
   Metadata,
   type ServiceError,
+  status,
 } from "@grpc/grpc-js";
 
 import { HeadraceServiceClient } from "./gen/headrace/v1/headrace.js";
-import { errorOf, statusOf } from "./status.js";
+import { foundAt } from "./probe.js";
+import { type CallStatus, errorOf, isCut, statusOf } from "./status.js";
 
 const SERVICE = "headrace.v1.HeadraceService";
 
@@ -68,6 +70,7 @@ export class Connection {
   readonly stub: HeadraceServiceClient;
   private readonly token: () => string | undefined;
   private readonly callTimeoutMs: number;
+  private readonly isSecure: boolean;
 
   constructor(
     readonly address: string,
@@ -82,6 +85,7 @@ export class Connection {
     const token = options.token;
     this.token = typeof token === "function" ? token : () => token;
     this.callTimeoutMs = options.callTimeoutMs ?? 10_000;
+    this.isSecure = options.credentials !== undefined;
     this.stub = new HeadraceServiceClient(
       address,
       options.credentials ?? credentials.createInsecure(),
@@ -112,7 +116,7 @@ export class Connection {
     return new Promise((resolve, reject) => {
       method.call(this.stub, request, this.metadata(), { deadline }, (error, response) => {
         if (error) {
-          reject(errorOf(statusOf(error, this.address, runId)));
+          void this.explained(statusOf(error, this.address, runId)).then((ended) => reject(errorOf(ended)));
         } else {
           resolve(response);
         }
@@ -120,9 +124,30 @@ export class Connection {
     });
   }
 
+  /** The status of a call that did not reach the server, with what listens there instead. */
+  async explained(ended: CallStatus): Promise<CallStatus> {
+    const place = placeOf(this.address);
+
+    if (!place || !isCut(ended) || ended.reason) {
+      return ended;
+    }
+
+    const found = await foundAt(place.host, place.port, this.isSecure);
+    const message = `no server answers at ${this.address}: ${found?.text}`;
+
+    return found ? { ...ended, code: status.UNAVAILABLE, message, reason: found.reason } : ended;
+  }
+
   close(): void {
     this.stub.close();
   }
+}
+
+/** Where an address leads that names a host and a port. */
+function placeOf(address: string): { host: string; port: number } | undefined {
+  const [, host, port] = /^(?:dns:\/\/\/|dns:)?\[?([^/]+?)\]?:(\d+)$/.exec(address) ?? [];
+
+  return host ? { host, port: Number(port) } : undefined;
 }
 
 /** Whether an address cannot leave this machine. */

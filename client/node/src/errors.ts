@@ -14,7 +14,8 @@ export interface ErrorFacts {
   code: status;
   /**
    * Stable name of the cause, such as LM_RATE_LIMITED: the one to decide by. The contract lists them
-   * at Failure.reason. Empty when the server gave none.
+   * at Failure.reason. Empty when the server gave none. Where something else than a server answered it
+   * is TLS_WANTED, TLS_UNWANTED or NOT_GRPC.
    */
   reason: string;
   /** The run, where there is one; else empty. */

@@ -19,12 +19,13 @@ export class Resumption {
   cursor = 0;
   private readonly patience: Patience;
 
-  /** `deadline` is in milliseconds of the clock, or Infinity; `signal` ends all waiting. */
+  /** `deadline` is in milliseconds of the clock, or Infinity; `signal` ends all waiting; `explained` looks who answers. */
   constructor(
     readonly runId: string,
     retries: number,
     readonly deadline: number,
     readonly signal: AbortSignal,
+    private readonly explained: (ended: CallStatus) => Promise<CallStatus>,
   ) {
     this.patience = new Patience(retries);
   }
@@ -50,7 +51,7 @@ export class Resumption {
     const delay = this.patience.nextDelay(ended.retryDelayMs);
 
     if (delay === undefined) {
-      throw this.givenUp(ended);
+      throw this.givenUp(await this.explained(ended));
     }
 
     if (Date.now() + delay >= this.deadline) {

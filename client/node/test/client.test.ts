@@ -1,4 +1,8 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
+import { createSecureServer, createServer as createHttp2Server } from "node:http2";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 
 import { Client, credentials, RequestRefused, RunFailed, ServerUnreachable, status } from "../src/index.js";
@@ -73,6 +77,40 @@ test("nobody listening is told within seconds", async () => {
     return true;
   });
   client.close();
+});
+
+test("who answers instead is said, with what to do", async () => {
+  const certificates = "../../tests/client/certificates"; // of the repository
+  const [key, cert] = ["key", "pem"].map((kind) => readFileSync(`${certificates}/server.${kind}`));
+  const encrypted = createSecureServer({ key: key!, cert: cert! });
+  const plain = createHttp2Server();
+  const web = createHttpServer();
+  const secure = { credentials: credentials.createSsl() };
+  const cases = [
+    { server: encrypted, options: {}, reason: "TLS_WANTED", words: /TLS is spoken there, not plain text/ },
+    { server: plain, options: secure, reason: "TLS_UNWANTED", words: /plain text is spoken there, not TLS/ },
+    { server: web, options: {}, reason: "NOT_GRPC", words: /HTTP\/1 is spoken there, not gRPC/ },
+  ];
+
+  for (const { server, options, reason, words } of cases) {
+    await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+    const { port } = server.address() as AddressInfo;
+    const client = new Client(`127.0.0.1:${port}`, options);
+
+    const ways = [() => client.predict("composer", {}), () => client.run("composer", {}), () => client.programs()];
+
+    for (const ask of ways) {
+      await assert.rejects(ask, (error) => {
+        assert(error instanceof ServerUnreachable);
+        assert.equal(error.reason, reason);
+        assert.match(error.message, words);
+        return true;
+      });
+    }
+
+    client.close();
+    server.close();
+  }
 });
 
 test("a token does not cross the network in clear text", () => {

@@ -90,6 +90,13 @@ record CallStatus(
     };
   }
 
+  /** The same call, and why it did not reach a server. */
+  CallStatus unreachable(String reason, String message) {
+    Status.Code code = Status.Code.UNAVAILABLE;
+
+    return new CallStatus(code, message, reason, runId, runState, retryDelay, violations, metadata);
+  }
+
   CallStatus withMessage(String message) {
     return new CallStatus(code, message, reason, runId, runState, retryDelay, violations, metadata);
   }

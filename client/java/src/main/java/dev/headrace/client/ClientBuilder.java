@@ -51,6 +51,7 @@ public final class ClientBuilder {
 
     return new HeadraceClient(
         address,
+        credentials != null,
         Channels.open(address, spoken),
         token == null ? null : Channels.bearer(token),
         retries,

@@ -43,10 +43,17 @@ public final class HeadraceClient implements AutoCloseable {
   private final CallCredentials caller;
   private final int retries;
   private final Patience.Delays delays;
+  private final Probe probe;
 
   HeadraceClient(
-      String address, ManagedChannel channel, CallCredentials caller, int retries, Patience.Delays delays) {
+      String address,
+      boolean isSecure,
+      ManagedChannel channel,
+      CallCredentials caller,
+      int retries,
+      Patience.Delays delays) {
     this.address = address;
+    this.probe = new Probe(address, isSecure);
     this.channel = channel;
     this.caller = caller;
     this.retries = retries;
@@ -229,7 +236,7 @@ public final class HeadraceClient implements AutoCloseable {
     try {
       return call.apply(blocking(after(timeout)));
     } catch (StatusRuntimeException error) {
-      throw CallStatus.of(error, address, runId).exception();
+      throw probe.explained(CallStatus.of(error, address, runId)).exception();
     }
   }
 
@@ -242,7 +249,9 @@ public final class HeadraceClient implements AutoCloseable {
   }
 
   private Resumption resumption(String runId, int cursor, Deadline deadline) {
-    return new Resumption(runId, cursor, new Patience(retries, delays), deadline, channel::isShutdown);
+    Patience patience = new Patience(retries, delays);
+
+    return new Resumption(runId, cursor, patience, deadline, channel::isShutdown, probe);
   }
 
   private HeadraceServiceBlockingStub blocking(Deadline deadline) {

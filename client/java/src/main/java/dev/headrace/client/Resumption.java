@@ -24,15 +24,18 @@ final class Resumption {
 
   private final Patience patience;
   private final BooleanSupplier isClosed;
+  private final Probe probe;
   private int cursor;
 
   /** {@code isClosed}: whether the client is. */
-  Resumption(String runId, int cursor, Patience patience, Deadline deadline, BooleanSupplier isClosed) {
+  Resumption(
+      String runId, int cursor, Patience patience, Deadline deadline, BooleanSupplier isClosed, Probe probe) {
     this.runId = runId;
     this.cursor = cursor;
     this.patience = patience;
     this.deadline = deadline;
     this.isClosed = isClosed;
+    this.probe = probe;
   }
 
   /** The last position seen: what is recorded after it is still to come. */
@@ -63,7 +66,7 @@ final class Resumption {
     Optional<Duration> delay = patience.nextDelay(status.retryDelay());
 
     if (delay.isEmpty()) {
-      throw givenUp(status);
+      throw givenUp(probe.explained(status));
     }
 
     long nanos = delay.get().toNanos();

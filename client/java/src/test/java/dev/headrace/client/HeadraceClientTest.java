@@ -8,15 +8,23 @@ import com.google.protobuf.ListValue;
 import com.google.protobuf.NullValue;
 import com.google.protobuf.Struct;
 import com.google.protobuf.Value;
+import com.sun.net.httpserver.HttpServer;
 import dev.headrace.client.HeadraceException.Violation;
 import dev.headrace.client.Scripted.Ending;
 import dev.headrace.client.Transcript.FieldText;
 import dev.headrace.v1.Prediction;
 import dev.headrace.v1.Program;
 import dev.headrace.v1.Token;
+import io.grpc.ChannelCredentials;
+import io.grpc.Grpc;
+import io.grpc.Server;
+import io.grpc.ServerCredentials;
 import io.grpc.Status.Code;
 import io.grpc.TlsChannelCredentials;
+import io.grpc.TlsServerCredentials;
 import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -24,6 +32,7 @@ import java.util.Optional;
 import java.util.concurrent.CancellationException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.function.Executable;
 
 @Timeout(30)
 class HeadraceClientTest {
@@ -112,6 +121,49 @@ class HeadraceClientTest {
       HeadraceException error =
           assertThrows(ServerUnreachableException.class, () -> client.predict("composer", INPUTS));
       assertTrue(error.getMessage().startsWith("no server answers at 127.0.0.1:1: "), error.getMessage());
+    }
+  }
+
+  @Test
+  void whoAnswersInsteadIsSaidWithWhatToDo() throws IOException {
+    Path certificates = Path.of("../../tests/client/certificates"); // of the repository
+    ServerCredentials tls =
+        TlsServerCredentials.create(
+            certificates.resolve("server.pem").toFile(), certificates.resolve("server.key").toFile());
+    Server encrypted = Grpc.newServerBuilderForPort(0, tls).build().start();
+    HttpServer web = HttpServer.create(new InetSocketAddress("127.0.0.1", 0), 0);
+    web.start();
+
+    try (Scripted plain = new Scripted()) {
+      assertTold("TLS_WANTED", "TLS is spoken there, not plain text", encrypted.getPort(), null);
+      assertTold(
+          "TLS_UNWANTED",
+          "plain text is spoken there, not TLS",
+          plain.port(),
+          TlsChannelCredentials.create());
+      assertTold("NOT_GRPC", "HTTP/1 is spoken there, not gRPC", web.getAddress().getPort(), null);
+    } finally {
+      encrypted.shutdownNow();
+      web.stop(0);
+    }
+  }
+
+  private static void assertTold(String reason, String words, int port, ChannelCredentials credentials) {
+    String address = "127.0.0.1:" + port;
+
+    try (HeadraceClient client = HeadraceClient.to(address).credentials(credentials).build()) {
+      List<Executable> ways =
+          List.of(
+              () -> client.predict("composer", INPUTS),
+              () -> client.run("composer", INPUTS),
+              () -> client.programs());
+
+      for (Executable way : ways) {
+        HeadraceException error = assertThrows(ServerUnreachableException.class, way);
+
+        assertEquals(reason, error.reason());
+        assertTrue(error.getMessage().startsWith("no server answers at " + address + ": " + words));
+      }
     }
   }
 

@@ -98,6 +98,10 @@ final class Scripted extends HeadraceServiceGrpc.HeadraceServiceImplBase impleme
             .start();
   }
 
+  int port() {
+    return server.getPort();
+  }
+
   HeadraceClient client() {
     return client(10);
   }
@@ -107,6 +111,7 @@ final class Scripted extends HeadraceServiceGrpc.HeadraceServiceImplBase impleme
 
     return new HeadraceClient(
         address,
+        false,
         Channels.open(address, InsecureChannelCredentials.create()),
         null,
         retries,
