@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     BaseModel,
     ConfigDict,
     Field,
@@ -75,6 +76,12 @@ def broken(annotation: Any, value: object) -> list[tuple[str, str]]:
     return [(one.path, one.rule) for one in violations(caught.value, adapter)]
 
 
+class Renamed(BaseModel):
+    item_id: int = Field(
+        validation_alias=AliasChoices("item_id", "in_id"), serialization_alias="itemId", ge=1
+    )
+
+
 BROKEN: list[tuple[Any, Any, list[tuple[str, str]]]] = [
     (Annotated[int, Field(le=5)], 7, [("", "Input should be less than or equal to 5")]),
     (Annotated[str, Field(pattern="^a+$")], "secret", [("", "String should match pattern '^a+$'")]),
@@ -82,6 +89,8 @@ BROKEN: list[tuple[Any, Any, list[tuple[str, str]]]] = [
         [("[1].stars", "Input should be greater than or equal to 1"), ("[1].text", "String should have at most 10 characters")]),
     (Review, {"stars": 1}, [(".text", "Field required")]),
     (Pet, {"kind": "dog", "age": 3}, [(".age", OWN_RULE)]),
+    (Renamed, {"item_id": 0}, [(".itemId", "Input should be greater than or equal to 1")]),
+    (list[Renamed], [{"in_id": 1, "itemId": 1}, {"in_id": 0}], [("[1].itemId", "Input should be greater than or equal to 1")]),
     (Pet, {"kind": "secret"}, [("", "'kind' should be one of 'cat', 'dog'")]),
     (Pet, {"kind": "dog", "secret": 1}, [("", "Extra inputs are not permitted")]),
     (Review | int, "secret", [("", f"Input should be a valid dictionary or instance of Review or: {NO_INT}")]),

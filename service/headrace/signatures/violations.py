@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
 
 from headrace.signatures.schemas import JsonSchema, value_schema
+from headrace.values.parts import HOLDERS, nodes_in, parts_of
 
 MOST = 3
 """Violations that are told of one value, and rules that are told of one place: a union has many."""
@@ -41,7 +42,7 @@ def violations(
 
     own_words: whether validators that the program brings are quoted.
     """
-    names = names_in(value_schema(adapter))
+    names = _names_of(adapter)
     rules: dict[str, list[str]] = {}
 
     for one in error.errors(include_url=False, include_input=False):
@@ -59,17 +60,28 @@ def few(found: Sequence[Violation]) -> list[Violation]:
     return [*found[:MOST], *([Violation("", f"and {more} more")] if more > 0 else [])]
 
 
-def path_of(steps: Iterable[int | str], names: frozenset[str]) -> str:
+def path_of(steps: Iterable[int | str], names: Mapping[str, str]) -> str:
     """The path of some steps into a value. Those that are no index and no name of the type's are left out."""
     return "".join(
-        f"[{step}]" if isinstance(step, int) else f".{step}" if step in names else ""
+        f"[{step}]" if isinstance(step, int) else f".{names[step]}" if step in names else ""
         for step in steps
     )
 
 
-def names_in(schema: JsonSchema) -> frozenset[str]:
-    """The names of all properties in a schema, however deep."""
-    return frozenset(_properties(schema))
+def names_in(schema: JsonSchema) -> Mapping[str, str]:
+    """The names of all properties in a schema, however deep, as names to show."""
+    return {name: name for name in _properties(schema)}
+
+
+def _names_of(adapter: TypeAdapter[Any]) -> Mapping[str, str]:
+    """The names that callers know the parts of a type by, for each that pydantic may use for one."""
+    holders = (node for node in nodes_in(adapter.core_schema) if node.get("type") in HOLDERS)
+    parts = (part for node in holders for part in parts_of(node, {}))
+
+    return {
+        **{name: part.outside for part in parts for name in part.names},
+        **names_in(value_schema(adapter)),
+    }
 
 
 def clipped(rule: str) -> str:
