@@ -14,7 +14,7 @@ from server.scripted import soon
 COMMAND = (sys.executable, str(Path(__file__).with_name("as_on_windows.py")))
 SERVERS: dict[str, tuple[list[str], str]] = {
     "serve": (["server.hosted:echo", "--listen", "127.0.0.1:0"], "serving echo on 127.0.0.1"),
-    "mock-lm": ([], "Canned prose only"),
+    "mock-lm": ([], "No model is asked"),
     "gateway": (["--listen", "127.0.0.1:0"], "serving at http://127.0.0.1"),
 }
 

@@ -52,7 +52,7 @@ async def test_it_serves_what_it_is_told_and_says_where() -> None:
 
 async def test_it_says_of_which_programs_nobody_can_know_the_outputs() -> None:
     async with serving(ECHO, "server.hosted:varying") as process:
-        await soon(process.address())
+        await soon(process.says("does not declare its outputs"))
 
     [line] = [line for line in process.said if "does not declare its outputs" in line]
     assert "program varying " in line
