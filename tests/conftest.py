@@ -14,7 +14,7 @@ import pytest
 from headrace import LM
 from headrace.lm import preload
 from hypothesis import HealthCheck, settings
-from reporting import explain_long, number_lines
+from reporting import explain_long, with_lines
 
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
@@ -39,8 +39,7 @@ def pytest_runtest_makereport(
     call: pytest.CallInfo[object],
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     if call.excinfo is not None:
-        number_lines(call.excinfo.value)
-        call.excinfo = pytest.ExceptionInfo.from_exception(call.excinfo.value)
+        call.excinfo = with_lines(call.excinfo.value)
 
     report = yield
     _forbid_skipping(report)

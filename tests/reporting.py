@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
+
+import pytest
 
 LONG: Mapping[type, int] = {str: 20_000, bytes: 20_000, list: 1_000, tuple: 1_000}
 """From this length on pytest's own comparison may take minutes, where CI wants it whole."""
@@ -29,8 +31,8 @@ def explain_long(op: str, left: Any, right: Any) -> Sequence[str] | None:
     ]
 
 
-def number_lines(error: BaseException) -> None:
-    """Gives every frame of an error, and of what it came from, a line number.
+def with_lines(error: BaseException) -> pytest.ExceptionInfo[BaseException]:
+    """The error for a report, with a line number for every frame of it, and of what it came from.
 
     A time-out strikes wherever the code stands, also at an instruction that has no line; pytest
     takes such a frame for a defect of its own and ends the whole run.
@@ -38,12 +40,14 @@ def number_lines(error: BaseException) -> None:
     for one in _chain(error):
         one.__traceback__ = _numbered(one.__traceback__)
 
+    return pytest.ExceptionInfo[BaseException].from_exception(error)
+
 
 def _numbered(traceback: TracebackType | None) -> TracebackType | None:
     if traceback is None:
         return None
 
-    line: int | None = traceback.tb_lineno  # typed int, and None where there is no line
+    line = cast("int | None", traceback.tb_lineno)  # typed int, and None where there is no line
 
     return TracebackType(
         _numbered(traceback.tb_next),
@@ -64,5 +68,5 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         if one is not None and id(one) not in seen:
             seen.add(id(one))
             rest += [one.__cause__, one.__context__]
-            rest += one.exceptions if isinstance(one, BaseExceptionGroup) else ()
+            rest += getattr(one, "exceptions", ())
             yield one

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import sys
-from types import TracebackType
-
 import pytest
-from reporting import LONG, explain_long, number_lines
+from reporting import LONG, explain_long, with_lines
 
 
 def error_at_no_line() -> ValueError:
     """As a time-out leaves it that struck between the lines."""
-    code = compile("import sys\nframe = sys._getframe()", "between.py", "exec")
-    names: dict[str, object] = {}
-    exec(code.replace(co_linetable=b""), names)
-    frame = names["frame"]
-    assert isinstance(frame, type(sys._getframe()))
+    code = compile("raise ValueError('struck')", "between.py", "exec")
 
-    return ValueError("struck").with_traceback(TracebackType(None, frame, 0, -1))
+    with pytest.raises(ValueError, match="struck") as raised:
+        exec(code.replace(co_linetable=b""))
+
+    traceback = raised.value.__traceback__
+    assert traceback is not None
+
+    return raised.value.with_traceback(traceback.tb_next)
 
 
 def lines_of(error: BaseException) -> list[int | None]:
@@ -40,16 +39,17 @@ def struck() -> ValueError:
 
 
 def test_an_error_at_no_line_is_reported_at_the_first_of_its_function(struck: ValueError) -> None:
-    number_lines(struck)
+    report = with_lines(struck).getrepr()
 
     assert lines_of(struck) == [1]
-    assert "struck" in str(pytest.ExceptionInfo.from_exception(struck).getrepr())
+    assert "struck" in str(report)
 
 
 def test_so_is_what_an_error_came_from(struck: ValueError) -> None:
-    outer = RuntimeError("outer")
-    outer.__cause__ = ExceptionGroup("several", [struck])
-    number_lines(outer)
+    with pytest.raises(RuntimeError, match="outer") as raised:
+        raise RuntimeError("outer") from ExceptionGroup("several", [struck])
+
+    with_lines(raised.value)
 
     assert lines_of(struck) == [1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -42,7 +43,7 @@ def found(program: str) -> str:
 def test_kubernetes_accepts_its_recipe(tmp_path: Path) -> None:
     checker = found("kubernetes-validate")
     manifest = tmp_path / "headrace.yaml"
-    manifest.write_text(yaml.safe_dump_all(documents_of("kubernetes.md")))
+    manifest.write_text("\n---\n".join(map(json.dumps, documents_of("kubernetes.md"))))
 
     asyncio.run(succeeds(checker, "--strict", str(manifest)))
 
@@ -93,7 +94,7 @@ async def envoy(server: str, edge: Gateway, folder: Path) -> AsyncGenerator[str,
         endpoint["endpoint"]["address"]["socket_address"] = place(int(target.split(":")[1]))
 
     file = folder / "envoy.yaml"
-    file.write_text(yaml.safe_dump(config))
+    file.write_text(json.dumps(config))
     running = await asyncio.create_subprocess_exec(
         found("envoy"),
         *("-c", str(file), "--use-dynamic-base-id", "--concurrency", "1", "-l", "warning"),
