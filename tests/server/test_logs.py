@@ -8,7 +8,7 @@ import json
 import logging
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,17 +22,7 @@ from headrace.server.refusals import report_refusal
 Lines = Callable[[], list[str]]
 logger = logging.getLogger("headrace.test")
 
-
-@pytest.fixture(autouse=True)
-def _logging_is_put_back() -> Iterator[None]:
-    root, ours = logging.getLogger(), logging.getLogger("headrace")
-    before = root.handlers[:], root.level, ours.level
-
-    yield
-
-    root.handlers[:], level, own = before
-    root.setLevel(level)
-    ours.setLevel(own)
+pytestmark = pytest.mark.usefixtures("logging_put_back")
 
 
 def logged(

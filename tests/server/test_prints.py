@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from headrace.server.config import Logs
@@ -15,17 +15,7 @@ from headrace.server.logs import own_redactor, prints_logged, start_logging
 
 logger = logging.getLogger("headrace.test")
 
-
-@pytest.fixture(autouse=True)
-def _logging_is_put_back() -> Iterator[None]:
-    root, ours = logging.getLogger(), logging.getLogger("headrace")
-    before = root.handlers[:], root.level, ours.level
-
-    yield
-
-    root.handlers[:], level, own = before
-    root.setLevel(level)
-    ours.setLevel(own)
+pytestmark = pytest.mark.usefixtures("logging_put_back")
 
 
 def logged(
