@@ -68,10 +68,13 @@ def translated(
 
 
 def _reported(chain: Sequence[Exception], said: str, model: str, *, begun: bool) -> LMError:
-    """For errors that are told apart by attributes only: `body` as OpenAI's, or a status."""
+    """For errors that are told apart by attributes only: `body` as OpenAI's, or a status.
+
+    litellm's own for its users count only before the answer, and with nothing beneath them.
+    """
     for one in reversed(chain):
-        if begun and _is_of(one, FACE):
-            continue
+        if _is_of(one, FACE) and (begun or one is not chain[-1]):
+            continue  # a made-up number
 
         if body := mapping(getattr(one, "body", None)):
             return said_in_stream(body, model=model)
