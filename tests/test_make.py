@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[1]
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs make without what the make that runs the tests hands down."""
-    bare = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    bare.pop("MFLAGS", None)
+    handed_down = ("MAKE", "MFLAGS", "PYTEST_ARGS", "PYTHON", "UV", "VENV", "VIRTUAL_ENV")
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(handed_down)}
 
     return subprocess.run(
         ["make", "--no-print-directory", *arguments],
@@ -36,8 +36,8 @@ def test_a_make_without_oneshell_is_told_in_one_line_what_it_lacks() -> None:
 
 
 def test_another_python_gets_an_environment_of_its_own() -> None:
-    usual = make("--dry-run", "--always-make", "test")
-    other = make("--dry-run", "--always-make", "test", "PYTHON=python3.13")
+    usual = make("--dry-run", "--always-make", "test", "UV=")
+    other = make("--dry-run", "--always-make", "test", "UV=", "PYTHON=python3.13")
 
     assert usual.stdout.splitlines()[-1] == '.venv/bin/python -m pytest -m "not slow"'
     assert other.stdout.splitlines()[-1] == 'build/python3.13/bin/python -m pytest -m "not slow"'
