@@ -17,7 +17,8 @@ NEXT = """
 Next, in one terminal:
   make serve
 and in another:
-  grpcurl -plaintext -d '{"program":"composer","inputs":{"question":"why?"}}' \\
+  grpcurl -plaintext -d '{"program":"composer","inputs":{"question":"why?"},
+    "options":{"statusDetail":"STATUS_DETAIL_NONE","mergeInterval":"5s"}}' \\
     127.0.0.1:50051 headrace.v1.HeadraceService/Run
 """
 
