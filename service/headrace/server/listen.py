@@ -10,7 +10,6 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Annotated
 
-import grpc
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
@@ -42,19 +41,9 @@ class Connections:
     """What their streams get to end; the only end of a stream whose reader has stalled."""
 
 
-UNPACKS_WITHIN_LIMITS = tuple(map(int, grpc.__version__.split(".")[:2])) >= (1, 84)
-"""Whether gRPC measures a compressed message while it unpacks it: older ones do so afterwards, when a few
-kilobytes have become a gigabyte. There compressed requests are refused, as UNIMPLEMENTED."""
-
-_IDENTITY_ALONE = 1  # a set of bits
-
-
 def channel_options(limits: Limits, connections: Connections) -> Sequence[tuple[str, int]]:
     """The options of the gRPC server."""
-    compression = ("grpc.compression_enabled_algorithms_bitset", _IDENTITY_ALONE)
-
     return [
-        *(() if UNPACKS_WITHIN_LIMITS else (compression,)),
         ("grpc.max_receive_message_length", limits.max_message_bytes),
         ("grpc.keepalive_time_ms", _ms(connections.ping_interval)),
         ("grpc.keepalive_timeout_ms", _ms(connections.ping_timeout)),
