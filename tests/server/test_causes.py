@@ -14,6 +14,7 @@ from headrace.errors import AdapterParseError, LMError, ProgramError
 from headrace.lm.naming import names_in
 from headrace.runs.causes import MAX_TEXT, names_of, origin_of, place_of, told, words_of
 from headrace_proto.v1 import headrace_pb2 as pb
+from pydantic import TypeAdapter, ValidationError
 from server.scripted import soon
 from server.serving import asking, heard, program, refusal, served
 
@@ -55,6 +56,20 @@ def test_the_place_is_the_innermost_line_of_the_program() -> None:
     assert place_of(ours.value).endswith(" in decode")
     assert place_of(raised(theirs.value)).endswith(" in innocent")
     assert place_of(ProgramError("never raised")) == ""
+
+
+def test_a_library_that_we_called_ourselves_is_no_place_of_the_program() -> None:
+    with pytest.raises(ValidationError) as unfit:
+        TypeAdapter(int).validate_python("many")
+
+    traceback = unfit.value.__traceback__
+    assert traceback is not None
+    library = unfit.value.with_traceback(traceback.tb_next)
+    ours, of_an_installed_program = parse_error(), ProgramError("the program raised")
+    ours.__cause__ = of_an_installed_program.__cause__ = library
+
+    assert place_of(ours) == ""
+    assert place_of(of_an_installed_program).endswith(" in validate_python")
 
 
 def test_names_are_kept_apart_from_texts() -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from headrace.errors import AdapterParseError, HeadraceError, LMError
+from headrace.errors import AdapterParseError, HeadraceError, LMError, ProgramError, ToolError
 
 MAX_CAUSES = 8
 MAX_FRAMES = 64
@@ -131,12 +131,17 @@ def _cause(error: BaseException) -> BaseException | None:
 
 
 def _place(failure: BaseException) -> traceback.FrameSummary | None:
-    """The innermost line that is neither ours nor a library's; of an installed program, that is not ours."""
+    """The innermost line that is neither ours nor a library's.
+
+    Where the program raised, and is itself installed as libraries are, the innermost that is not ours.
+    """
     frames = [frame for error in chain(failure) for frame in reversed(_frames(error))]
     theirs = [frame for frame in frames if not _is_ours(frame)]
     own = (frame for frame in theirs if not frame.filename.startswith(LIBRARIES))
 
-    return next(own, theirs[0] if theirs else None)
+    raised = isinstance(failure, ProgramError | ToolError)
+
+    return next(own, theirs[0] if raised and theirs else None)
 
 
 def _frames(error: BaseException) -> Sequence[traceback.FrameSummary]:
