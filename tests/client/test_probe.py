@@ -138,7 +138,7 @@ async def test_who_answers_instead_is_said_with_what_to_do(
             client.server_info,
             lambda: client.predict("composer"),
             lambda: client.run("composer").__aenter__(),
-            lambda: client.ready(0.3),
+            lambda: client.ready(1.0),
         ]
 
         for ask in asking:
