@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from headrace.lm.disk import DiskCache
+from headrace.lm.cache.disk import DiskCache
 from headrace.runs.limits import MIB
 
 from bench.places import CACHE

@@ -18,10 +18,10 @@ from typing import Any
 
 from headrace import Predict, Prediction
 from headrace.events import Token
+from headrace.hosting import Program
+from headrace.hosting.port import StartRequest
 from headrace.log import RunLog
 from headrace.module import Module
-from headrace.program import Program
-from headrace.runs.hosted import Order
 from headrace.runs.limits import MIB, Limits
 from headrace.runs.registry import Registry
 from headrace.runs.run import Run
@@ -148,7 +148,9 @@ async def _kept(registry: Registry, run_id: str) -> bool:
 
 
 async def _run(registry: Registry, program: Program, run_id: str) -> Run:
-    run = await registry.start(Order(program, {"question": "why?"}, run_id=run_id, linger=60.0))
+    run = await registry.start(
+        StartRequest(program, {"question": "why?"}, run_id=run_id, linger=60.0)
+    )
     await run.ended()
     await asyncio.sleep(0)
 

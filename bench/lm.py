@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 import aiohttp
 import orjson
 from headrace.lm import LM, Delta, preload
-from headrace.lm.door import litellm
+from headrace.lm.litellm.loading import litellm
 
 Ask: TypeAlias = Callable[[str, Callable[[], None]], Awaitable[int]]
 """Asks a model; calls back at the first text; gives the characters of the answer."""

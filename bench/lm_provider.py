@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import orjson
-from headrace.mock_lm import MockLM, Reply
+from headrace_mock import MockLM, Reply
 
 WRITE = 64 * 1024
 

@@ -6,7 +6,7 @@
     |   |   +-- InputInvalid      the inputs do not fit the program
     |   +-- ProgramNotFound, RunNotFound
     |   +-- RunIdReused, RevisionMismatch, CursorAhead
-    |   +-- Unauthenticated, PermissionRefused, QuotaExceeded
+    |   +-- Unauthenticated, PermissionDenied, QuotaExceeded
     |   +-- ServerBusy            try again, after `retry_delay`
     +-- RunFailed                 the run is over and has no prediction
     |   +-- RunCancelled, RunTimeout, RunTooLarge
@@ -119,7 +119,7 @@ class Unauthenticated(RequestRefused):
     """The server wants credentials, or refuses those given."""
 
 
-class PermissionRefused(RequestRefused):
+class PermissionDenied(RequestRefused):
     """These credentials do not allow this."""
 
 
@@ -220,7 +220,7 @@ BY_REASON: dict[str, type[HeadraceError]] = {
     "REVISION_MISMATCH": RevisionMismatch,
     "CURSOR_AHEAD": CursorAhead,
     "UNAUTHENTICATED": Unauthenticated,
-    "PERMISSION_DENIED": PermissionRefused,
+    "PERMISSION_DENIED": PermissionDenied,
     "QUOTA_EXCEEDED": QuotaExceeded,
     "SERVER_BUSY": ServerBusy,
     "DRAINING": ServerBusy,
@@ -246,7 +246,7 @@ BY_CODE: dict[grpc.StatusCode, type[HeadraceError]] = {
     grpc.StatusCode.FAILED_PRECONDITION: RequestRefused,
     grpc.StatusCode.OUT_OF_RANGE: RequestRefused,
     grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
-    grpc.StatusCode.PERMISSION_DENIED: PermissionRefused,
+    grpc.StatusCode.PERMISSION_DENIED: PermissionDenied,
     grpc.StatusCode.RESOURCE_EXHAUSTED: QuotaExceeded,
     grpc.StatusCode.UNAVAILABLE: ServerUnreachable,
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,

@@ -11,9 +11,9 @@ import asyncio
 
 import grpc
 
+from headrace_client._backoff import Patience
 from headrace_client._connection import Connection
 from headrace_client._errors import DeadlineExceeded, HeadraceError, RunLost
-from headrace_client._patience import Patience
 from headrace_client._status import CallStatus
 
 

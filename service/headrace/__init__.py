@@ -11,15 +11,16 @@ if find_spec("pydantic") is None:
 from headrace import streaming
 from headrace.adapters import Adapter, ChatAdapter, History, JSONAdapter, XMLAdapter
 from headrace.asyncify import asyncify, syncify
+from headrace.calls import BaseCallback
 from headrace.chain_of_thought import ChainOfThought
-from headrace.context import BaseCallback, configure, context, settings
 from headrace.errors import HeadraceError
+from headrace.hosting import Program
 from headrace.lm import LM, BaseLM, configure_cache, inspect_history
 from headrace.module import Module
 from headrace.parallel import Parallel
 from headrace.predict import Predict
-from headrace.program import Program
 from headrace.react import ReAct
+from headrace.settings import configure, context, settings
 from headrace.signatures import (
     InputField,
     OutputField,

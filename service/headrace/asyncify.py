@@ -13,9 +13,10 @@ from contextvars import ContextVar
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from headrace.context import portal, settings
 from headrace.errors import UsageError
 from headrace.module import Module
+from headrace.settings import settings
+from headrace.threads import portal
 
 _limits: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, asyncio.Semaphore]] = (
     WeakKeyDictionary()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from headrace.context import BaseCallback
+from headrace.calls import BaseCallback
 from headrace.module import PredictingModule
 from headrace.predict import Predict
 from headrace.signatures import OutputField, Signature, ensure_signature

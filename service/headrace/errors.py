@@ -8,7 +8,7 @@
     |   +-- RequestInvalid              another part of the request is malformed
     |   +-- ProgramNotFound, RunNotFound
     |   +-- RunIdReused, RevisionMismatch, CursorAhead
-    |   +-- PermissionRefused, QuotaExceeded
+    |   +-- PermissionDenied, QuotaExceeded
     |   +-- ServerBusy, ServerDraining  try again, after retry_delay
     +-- RunError                        the run is over
         +-- RunCancelled, RunTimeout, RunTooLarge
@@ -124,7 +124,7 @@ class CursorAhead(RequestRefused):
     reason = "CURSOR_AHEAD"
 
 
-class PermissionRefused(RequestRefused):
+class PermissionDenied(RequestRefused):
     """The principal may not do this."""
 
     reason = "PERMISSION_DENIED"

@@ -198,7 +198,7 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class PredictionEvent:
     """What the program returned; the last event of a run that succeeded."""
 
     value: object
@@ -210,4 +210,4 @@ class Result:
     """Seconds since the run began."""
 
 
-Event: TypeAlias = Status | Token | Result
+Event: TypeAlias = Status | Token | PredictionEvent

@@ -12,10 +12,11 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
-from headrace.context import BaseCallback, Call, current_run, open_call, portal, track_usage
-from headrace.context.callbacks import checked
+from headrace.calls import BaseCallback, Call, current_run, open_call, track_usage
+from headrace.calls.callbacks import checked
 from headrace.errors import UsageError
 from headrace.events import Kind
+from headrace.threads import portal
 from headrace.values import Prediction
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from headrace.context import portal, settings
 from headrace.errors import UsageError
 from headrace.module import Module
+from headrace.settings import settings
+from headrace.threads import portal
 from headrace.values import Example
 
 Pair: TypeAlias = tuple[Module, Mapping[str, Any] | Example]

@@ -10,11 +10,12 @@ from typing import Any, ClassVar, cast
 from pydantic import ValidationError
 
 from headrace.adapters import Adapter, adapter_in_use
-from headrace.adapters.reading import Write
-from headrace.context import BaseCallback, current_call, current_run, settings
+from headrace.adapters.answer import Write
+from headrace.calls import BaseCallback, current_call, current_run
 from headrace.errors import LMNotConfiguredError, UsageError
 from headrace.lm.base import BaseLM
 from headrace.module import PredictingModule
+from headrace.settings import settings
 from headrace.signatures import Field, Signature, ensure_signature
 from headrace.values import Example, Prediction
 

@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import WrapValidator
 
 from headrace.adapters import adapter_in_use
-from headrace.adapters.wording import shown_value
+from headrace.adapters.prompt_text import shown_value
+from headrace.calls import BaseCallback
 from headrace.chain_of_thought import ChainOfThought
-from headrace.context import BaseCallback
 from headrace.errors import AdapterParseError, ContextWindowExceededError, UsageError
 from headrace.module import PredictingModule
 from headrace.predict import Predict, refuse_positional

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from headrace.hosting import Program
 from headrace.module import Module
-from headrace.program import Program
 from headrace.server.app import Server
 from headrace.server.config import Config
 

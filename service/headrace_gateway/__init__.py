@@ -4,6 +4,6 @@ It is a client of the gRPC service like any other, and knows nothing of the runt
 """
 
 from headrace_gateway.app import create_app
-from headrace_gateway.setup import Setup
+from headrace_gateway.config import Setup
 
 __all__ = ["Setup", "create_app"]

@@ -13,13 +13,13 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Mount, Route
 
 from headrace_gateway import openapi
-from headrace_gateway.faults import on_exception, on_headrace_error, on_http_exception
+from headrace_gateway.config import Setup
+from headrace_gateway.disconnect import OpenRequests
+from headrace_gateway.errors import on_exception, on_headrace_error, on_http_exception
 from headrace_gateway.guard import Guard
 from headrace_gateway.logs import RequestLog
 from headrace_gateway.page import Page
-from headrace_gateway.presence import OpenRequests
 from headrace_gateway.routes import Calls
-from headrace_gateway.setup import Setup
 from headrace_gateway.upstream import Upstream
 
 

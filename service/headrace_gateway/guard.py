@@ -13,8 +13,8 @@ from headrace_client import HeadraceError
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from headrace_gateway.faults import error_response, refusal
-from headrace_gateway.setup import ANYWHERE, Setup, is_loopback
+from headrace_gateway.config import ANYWHERE, Setup, is_loopback
+from headrace_gateway.errors import error_response, refusal
 from headrace_gateway.upstream import caller_token
 
 GUARDED = "/v1/"

@@ -42,7 +42,7 @@ def start_logging(form: Form, level: Level) -> Callable[[], None]:
     writer = logging.handlers.QueueListener(waiting, output)
     root, ours = logging.getLogger(), logging.getLogger("headrace")
     before = root.handlers[:], root.level, ours.level
-    root.handlers[:] = [_Entrance(waiting)]
+    root.handlers[:] = [QueueEntrance(waiting)]
     root.setLevel(logging.WARNING)
     ours.setLevel(level.upper())
     writer.start()
@@ -56,7 +56,7 @@ def start_logging(form: Form, level: Level) -> Callable[[], None]:
     return stop
 
 
-class _Entrance(logging.handlers.QueueHandler):
+class QueueEntrance(logging.handlers.QueueHandler):
     """Takes records as they are, and drops them where too many wait already."""
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:

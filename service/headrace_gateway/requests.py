@@ -16,7 +16,7 @@ from headrace_client import FieldViolation, RequestInvalid
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
-from headrace_gateway.faults import refusal
+from headrace_gateway.errors import refusal
 
 END = "end"
 """In place of a sequence: the reader has seen the last event there will be."""

@@ -12,6 +12,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from headrace_gateway import requests, sse
+from headrace_gateway.config import Setup
+from headrace_gateway.disconnect import OpenRequests, left
 from headrace_gateway.payloads import (
     prediction_object,
     program_object,
@@ -19,8 +21,6 @@ from headrace_gateway.payloads import (
     run_payload,
     server_object,
 )
-from headrace_gateway.presence import OpenRequests, left
-from headrace_gateway.setup import Setup
 from headrace_gateway.stream import ENDING, RunResponse
 from headrace_gateway.upstream import Upstream
 

@@ -15,8 +15,8 @@ import uvicorn
 from headrace_client.cli.signals import ending, listening
 
 from headrace_gateway.app import create_app
-from headrace_gateway.presence import OpenRequests
-from headrace_gateway.setup import Setup
+from headrace_gateway.config import Setup
+from headrace_gateway.disconnect import OpenRequests
 
 STALL_SECONDS = 120
 """A peer that takes nothing for this long is given up, by the kernel."""

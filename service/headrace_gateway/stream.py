@@ -13,9 +13,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from headrace_gateway import sse
-from headrace_gateway.faults import error_object, error_response, refusal
+from headrace_gateway.disconnect import OpenRequests
+from headrace_gateway.errors import error_object, error_response, refusal
 from headrace_gateway.payloads import Payload, prediction_payload, status_payload, token_payload
-from headrace_gateway.presence import OpenRequests
 from headrace_gateway.requests import END, Detail
 
 PATIENCE = 1.0

@@ -9,8 +9,8 @@ from contextvars import ContextVar
 
 from headrace_client import Client
 
-from headrace_gateway.faults import refusal
-from headrace_gateway.setup import Setup, is_loopback, split_address
+from headrace_gateway.config import Setup, is_loopback, split_address
+from headrace_gateway.errors import refusal
 
 caller_token: ContextVar[str] = ContextVar("caller_token", default="")
 """The bearer token of the request being answered; empty when it goes no further."""

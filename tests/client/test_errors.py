@@ -101,7 +101,7 @@ async def test_a_rate_limit_carries_its_delay_even_in_plain_trailers(
         ("NOT_FOUND", "RUN_NOT_FOUND", "", "RunNotFound"),
         ("NOT_FOUND", "", "", "RequestRefused"),
         ("UNAUTHENTICATED", "", "", "Unauthenticated"),
-        ("PERMISSION_DENIED", "", "", "PermissionRefused"),
+        ("PERMISSION_DENIED", "", "", "PermissionDenied"),
         ("UNAVAILABLE", "DRAINING", "", "ServerBusy"),
         ("UNAVAILABLE", "", "", "ServerUnreachable"),
         ("DEADLINE_EXCEEDED", "", "", "DeadlineExceeded"),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from headrace_client import _patience
-from headrace_client._patience import Patience
+from headrace_client import _backoff
+from headrace_client._backoff import Patience
 
 
 @pytest.fixture(autouse=True)
 def usual_delays(short_delays: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_patience, "FIRST_DELAY", 0.1)
-    monkeypatch.setattr(_patience, "LONGEST_DELAY", 5.0)
+    monkeypatch.setattr(_backoff, "FIRST_DELAY", 0.1)
+    monkeypatch.setattr(_backoff, "LONGEST_DELAY", 5.0)
 
 
 def delays(patience: Patience) -> list[float | None]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import random
 
-from headrace.context import current_call, current_run, open_call
+from headrace.calls import current_call, current_run, open_call
 from headrace.errors import ToolError
 from headrace.events import Kind
+from headrace.hosting import Program
 from headrace.module import Module
-from headrace.program import Program
 from headrace.values import Prediction
 
 ALPHABET = "abcdefgh \n\tжéß漢字😀\u200d\u0301"

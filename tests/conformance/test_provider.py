@@ -7,13 +7,13 @@ import asyncio
 import grpc
 import pytest
 from headrace.chain_of_thought import ChainOfThought
+from headrace.hosting import Program
 from headrace.lm import LM
-from headrace.mock_lm import MockLM
 from headrace.module import Module
-from headrace.program import Program
 from headrace.server.app import Server
 from headrace.server.config import Config
 from headrace.values import Prediction
+from headrace_mock import MockLM
 from headrace_proto.v1 import headrace_pb2 as pb
 from server.scripted import soon
 

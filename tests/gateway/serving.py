@@ -17,7 +17,7 @@ from headrace.lm.base import BaseLM
 from headrace.server.config import Config
 from headrace.testing import serve_programs
 from headrace_gateway import Setup, create_app
-from headrace_gateway.presence import OpenRequests
+from headrace_gateway.disconnect import OpenRequests
 from headrace_gateway.serving import listen
 
 BOUND = 20.0

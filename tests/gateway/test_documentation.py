@@ -11,7 +11,7 @@ from gateway.cutting import cutting
 from gateway.faucet import Faucet
 from gateway.programs import ANSWER, EVIDENCE, IDEAS
 from gateway.serving import Gateway
-from headrace_gateway.faults import BY_REASON
+from headrace_gateway.errors import BY_REASON
 from pages.blocks import blocks_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "gateway.md"

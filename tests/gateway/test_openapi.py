@@ -9,7 +9,7 @@ from gateway.faucet import Faucet
 from gateway.programs import QUESTION
 from gateway.serving import Gateway
 from headrace_gateway import create_app
-from headrace_gateway.faults import BY_REASON
+from headrace_gateway.errors import BY_REASON
 from headrace_gateway.openapi import document
 from headrace_gateway.requests import READ, START
 from jsonschema import Draft202012Validator, ValidationError

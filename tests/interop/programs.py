@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from headrace.context import current_call, current_run, open_call
+from headrace.calls import current_call, current_run, open_call
 from headrace.errors import LMRateLimitError
 from headrace.events import Kind
+from headrace.hosting import Program
 from headrace.module import Module
-from headrace.program import Program
 from headrace.values import Prediction
 
 LINE = "the quick brown föx jumps over ninety 漢字\n"

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from headrace.context import context
 from headrace.demo import composer, qa
 from headrace.lm import LM
-from headrace.mock_lm import MockLM
+from headrace.settings import context
 from headrace.testing import serve_programs
+from headrace_mock import MockLM
 
 GRPCURL = shutil.which("grpcurl") or ""
 SERVICE = "headrace.v1.HeadraceService"

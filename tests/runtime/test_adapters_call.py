@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from headrace.adapters import Adapter, ChatAdapter, JSONAdapter, XMLAdapter
 from headrace.adapters.strict_schema import strict_schema
-from headrace.context import BaseCallback, context
+from headrace.calls import BaseCallback
 from headrace.errors import AdapterParseError, ContentRefusedError, LMServerError
 from headrace.events import LmCall
 from headrace.lm.base import BaseLM, Choice, Completion, Delta, Receive, Request
 from headrace.parsing import FieldDelta, FieldParser
+from headrace.settings import context
 from headrace.signatures import Reasoning, Signature, ensure_signature
 from hypothesis import given
 from hypothesis import strategies as st

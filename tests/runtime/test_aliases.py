@@ -9,9 +9,9 @@ from typing import Annotated, Any, Generic, Literal, NotRequired, TypeAlias, Typ
 import pytest
 from headrace.adapters import ChatAdapter, History, JSONAdapter, XMLAdapter
 from headrace.errors import InputInvalid
+from headrace.hosting import Program
 from headrace.module import Module
-from headrace.program import Program
-from headrace.runs.content import shown
+from headrace.runs.previews import shown
 from headrace.signatures import InputField, OutputField, make_signature
 from headrace.tools import Tool
 from headrace.values import Prediction, to_jsonable

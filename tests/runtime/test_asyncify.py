@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from headrace.asyncify import asyncify, syncify
-from headrace.context import context
 from headrace.predict import Predict
+from headrace.settings import context
 from scripted_lm import ScriptedLM, chat
 
 

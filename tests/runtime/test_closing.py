@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from headrace import LM, Module, Predict, Prediction, context, streamify, streaming_response
-from headrace.mock_lm import MockLM, Reply
+from headrace_mock import MockLM, Reply
 
 BOUND = 20.0
 """Seconds after which a test gives up waiting."""

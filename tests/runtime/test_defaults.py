@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 import pytest
 from headrace.errors import InputInvalid
+from headrace.hosting import Program
 from headrace.module import Module
 from headrace.predict import Predict
-from headrace.program import Program
 from headrace.server.wire.records import program_message
 from headrace.signatures import InputField, OutputField, Signature, make_signature
 from headrace.tools import Tool

@@ -8,7 +8,8 @@ import threading
 from collections.abc import Awaitable, Callable
 
 import pytest
-from headrace.context import current_run, open_call, portal
+from headrace import execution as executions
+from headrace.calls import current_run, open_call
 from headrace.errors import (
     HeadraceError,
     LMRateLimitError,
@@ -17,9 +18,19 @@ from headrace.errors import (
     RunTimeout,
     RunTooLarge,
 )
-from headrace.events import Event, Kind, LmCall, Outcome, Phase, Result, Status, Token, Usage
-from headrace.runs import execution as executions
-from headrace.runs.execution import Execution, Work
+from headrace.events import (
+    Event,
+    Kind,
+    LmCall,
+    Outcome,
+    Phase,
+    PredictionEvent,
+    Status,
+    Token,
+    Usage,
+)
+from headrace.execution import Execution, Work
+from headrace.threads import portal
 from scripted_lm import ScriptedLM
 
 
@@ -43,7 +54,7 @@ def in_short(event: Event) -> object:
             return event.name, moment, event.call_id, event.parent_call_id
         case Token():
             return event.field, event.chunk, event.is_last
-        case Result(value=value):
+        case PredictionEvent(value=value):
             return value
 
 

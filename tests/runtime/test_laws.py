@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from headrace.context import context
-from headrace.events import Event, Outcome, Phase, Result, Status, Token
+from headrace.events import Event, Outcome, Phase, PredictionEvent, Status, Token
+from headrace.execution import Execution, Work
 from headrace.module import Module
 from headrace.predict import Predict
-from headrace.runs.execution import Execution, Work
+from headrace.settings import context
 from hypothesis import given
 from hypothesis import strategies as st
 from scripted_lm import Script, ScriptedLM, chat, cut
@@ -140,7 +140,7 @@ def check(log: list[Event]) -> None:
     last_status = final if isinstance(final, Status) else log[-2]
     assert isinstance(last_status, Status)
     assert last_status.call_id == 1
-    assert (last_status.outcome is Outcome.OK) == isinstance(final, Result)
+    assert (last_status.outcome is Outcome.OK) == isinstance(final, PredictionEvent)
 
     for call, field in fields:
         check_text([one for one in tokens if (one.call_id, one.field) == (call, field)], log)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from headrace.calls import BaseCallback
 from headrace.chain_of_thought import ChainOfThought
-from headrace.context import BaseCallback, context
 from headrace.module import Module
 from headrace.predict import Predict
+from headrace.settings import context
 from headrace.values import Prediction
 from scripted_lm import ScriptedLM, chat
 

@@ -8,13 +8,14 @@ from dataclasses import replace
 
 import pytest
 from headrace.chain_of_thought import ChainOfThought
-from headrace.context import context, portal
-from headrace.events import Event, Result, Status
+from headrace.events import Event, PredictionEvent, Status
+from headrace.execution import Execution, Work
 from headrace.module import Module
 from headrace.parallel import Parallel
 from headrace.predict import Predict
 from headrace.react import ReAct
-from headrace.runs.execution import Execution, Work
+from headrace.settings import context
+from headrace.threads import portal
 from headrace.values import Prediction
 from scripted_lm import Script, ScriptedLM, chat, cut
 
@@ -83,7 +84,7 @@ async def events_of(module: Module, call: Callable[[], Awaitable[object]]) -> li
 
 
 def without_time(event: Event) -> Event:
-    return replace(event, elapsed=0.0) if isinstance(event, Status | Result) else event
+    return replace(event, elapsed=0.0) if isinstance(event, Status | PredictionEvent) else event
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 
 import pytest
-from headrace.context import portal
+from headrace.threads import portal
 
 colour: ContextVar[str] = ContextVar("colour", default="none")
 
@@ -79,7 +79,7 @@ async def test_threads_that_a_blocking_coroutine_starts_can_call_the_core() -> N
 
 FORKS = """
 import asyncio, os, signal
-from headrace.context import portal
+from headrace.threads import portal
 
 async def double(number):
     await asyncio.sleep(0)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from headrace.adapters import JSONAdapter
 from headrace.chain_of_thought import ChainOfThought
-from headrace.context import context
 from headrace.errors import AdapterParseError, LMNotConfiguredError, UsageError
 from headrace.predict import Predict
+from headrace.settings import context
 from headrace.signatures import Signature
 from scripted_lm import ScriptedLM, chat, prompt_of
 

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import pytest
 from headrace.adapters import JSONAdapter
 from headrace.chain_of_thought import ChainOfThought
-from headrace.context import context
 from headrace.errors import (
     FieldViolation,
     InputInvalid,
@@ -19,11 +18,12 @@ from headrace.errors import (
     SignatureError,
     UsageError,
 )
+from headrace.execution import Execution
+from headrace.hosting import Program
 from headrace.module import Module
 from headrace.predict import Predict
-from headrace.program import Program
 from headrace.react import ReAct
-from headrace.runs.execution import Execution
+from headrace.settings import context
 from headrace.signatures import InputField, OutputField, Signature
 from headrace.streaming import StatusMessageProvider
 from headrace.values import Prediction
@@ -275,8 +275,8 @@ def test_the_revision_changes_with_what_the_program_does() -> None:
 
 def test_the_revision_is_the_same_in_another_process() -> None:
     code = (
-        "from headrace.program import Program; from headrace.react import ReAct\n"
-        "from headrace.context import context\n"
+        "from headrace.hosting import Program; from headrace.react import ReAct\n"
+        "from headrace.settings import context\n"
         "print(Program(ReAct('question -> answer', tools=[])).revision)"
     )
     seeds = [{**os.environ, "PYTHONHASHSEED": seed} for seed in ("1", "2")]

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from headrace.context import BaseCallback, context
+from headrace.calls import BaseCallback
 from headrace.errors import ContextWindowExceededError, LMServerError, UsageError
 from headrace.react import ReAct
+from headrace.settings import context
 from headrace.streaming import StatusMessage, StreamListener, StreamResponse, streamify
 from scripted_lm import ScriptedLM, chat, prompt_of, section
 

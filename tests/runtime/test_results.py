@@ -10,11 +10,11 @@ from typing import Any, NotRequired, Protocol, TypedDict
 import headrace as dspy
 import pytest
 from headrace.chain_of_thought import ChainOfThought
-from headrace.context import context
+from headrace.hosting import Program
 from headrace.module import Module
 from headrace.predict import Predict
-from headrace.program import Program
 from headrace.react import ReAct
+from headrace.settings import context
 from headrace.signatures import InputField, OutputField, Signature
 from headrace.values import Prediction
 from jsonschema import Draft202012Validator

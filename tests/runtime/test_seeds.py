@@ -22,9 +22,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
-from headrace.mock_lm import MockLM
-from headrace.mock_lm.deltas import cut
-from headrace.mock_lm.prose import answer_to
+from headrace_mock import MockLM
+from headrace_mock.deltas import cut
+from headrace_mock.prose import answer_to
 from pydantic import BaseModel
 from seed_blocks import Block, Reader, blocks
 

@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from headrace.context import BaseCallback, captured_context, configure, context, settings
+from headrace.calls import BaseCallback
 from headrace.errors import UsageError
 from headrace.module import Module
+from headrace.settings import captured_context, configure, context, settings
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,6 @@ import pytest
 from headrace.adapters import ChatAdapter, JSONAdapter, XMLAdapter
 from headrace.asyncify import asyncify
 from headrace.chain_of_thought import ChainOfThought
-from headrace.context import configure, context, portal, settings
 from headrace.errors import (
     AdapterParseError,
     LMStreamBrokenError,
@@ -25,6 +24,7 @@ from headrace.errors import (
 from headrace.module import Module
 from headrace.parallel import Parallel
 from headrace.predict import Predict
+from headrace.settings import configure, context, settings
 from headrace.streaming import (
     StatusMessage,
     StatusMessageProvider,
@@ -32,6 +32,7 @@ from headrace.streaming import (
     StreamResponse,
     streamify,
 )
+from headrace.threads import portal
 from headrace.tools import Tool
 from headrace.values import Prediction
 from scripted_lm import ScriptedLM, chat, cut, echo

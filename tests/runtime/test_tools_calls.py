@@ -13,17 +13,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from headrace.context import (
-    BaseCallback,
-    RunScope,
-    context,
-    current_call,
-    enter_run,
-    open_call,
-    portal,
-)
+from headrace.calls import BaseCallback, RunScope, current_call, enter_run, open_call
 from headrace.errors import ToolError, UsageError
 from headrace.events import Event, Kind, Outcome, Phase, Status
+from headrace.settings import context
+from headrace.threads import portal
 from headrace.tools import Tool
 from pydantic import BaseModel
 

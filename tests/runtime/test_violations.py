@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from headrace.adapters import JSONAdapter
 from headrace.errors import AdapterParseError, FieldViolation, InputInvalid, ToolError
-from headrace.program.inputs import check_inputs
+from headrace.hosting.inputs import check_inputs
 from headrace.signatures import InputField, OutputField, Signature
 from headrace.signatures.violations import OWN_RULE, Violation, violations
 from headrace.tools import Tool

@@ -6,10 +6,10 @@ import asyncio
 import time
 from pathlib import Path
 
+from headrace.hosting import Program
 from headrace.lm import LM
 from headrace.module import Module
 from headrace.predict import Predict
-from headrace.program import Program
 from headrace.signatures import InputField, OutputField, Signature
 from headrace.values import Prediction
 from server.scripted import write

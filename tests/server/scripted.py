@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
-from headrace.context import current_call, current_run, open_call
+from headrace.calls import current_call, current_run, open_call
 from headrace.events import Kind, Token
-from headrace.runs.execution import Work
-from headrace.runs.hosted import Order
+from headrace.execution import Work
+from headrace.hosting.port import StartRequest
 from headrace.runs.registry import Registry
 from headrace.runs.run import Run
 
@@ -90,7 +90,7 @@ class Gate:
         return question
 
 
-async def started(registry: Registry, order: Order) -> Run:
+async def started(registry: Registry, order: StartRequest) -> Run:
     """Starts an order, and gives its program the chance to run."""
     run = await registry.start(order)
     await asyncio.sleep(0)

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 
 import grpc
 from grpc.aio import AioRpcError, Channel
+from headrace.hosting import Program
 from headrace.module import Module
-from headrace.program import Program
 from headrace.server.app import Server
 from headrace.server.config import Config
 from headrace_proto.v1 import headrace_pb2 as pb

@@ -11,7 +11,7 @@ import pytest
 from grpc import StatusCode
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 from headrace.errors import UsageError
-from headrace.server.access import Directory
+from headrace.server.auth import Principals
 from headrace.server.config import Config, Principal
 from headrace_proto.v1 import headrace_pb2 as pb
 from server.scripted import soon
@@ -155,7 +155,7 @@ async def test_tokens_may_come_from_the_environment_plain_or_hashed() -> None:
 @pytest.mark.parametrize("tokens", ["secret", "ann=", "a b=c", "ann=sha256:12"])
 def test_malformed_tokens_are_refused_without_showing_them(tokens: str) -> None:
     with pytest.raises(UsageError) as refused:
-        Directory(Config.model_validate({"tokens": tokens}))
+        Principals(Config.model_validate({"tokens": tokens}))
 
     assert "HEADRACE_TOKENS" in refused.value.message
     assert "secret" not in refused.value.message
@@ -165,4 +165,4 @@ def test_two_principals_cannot_share_a_token() -> None:
     twice = [Principal(name=name, tokens=(hashed("x"),)) for name in ("ann", "bob")]
 
     with pytest.raises(UsageError, match="'ann' and 'bob' share a token"):
-        Directory(Config(principals=tuple(twice)))
+        Principals(Config(principals=tuple(twice)))

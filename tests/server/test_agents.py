@@ -11,8 +11,8 @@ import grpc.aio
 import pytest
 from google.protobuf.json_format import MessageToDict
 from headrace import LM, Program, ReAct, StatusMessageProvider
-from headrace.mock_lm import MockLM
 from headrace.testing import serve_programs
+from headrace_mock import MockLM
 from headrace_proto.v1 import headrace_pb2 as pb
 from headrace_proto.v1 import headrace_pb2_grpc as rpc
 from scripted_lm import chat, cut

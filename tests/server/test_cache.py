@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator, Iterator
 
 import pytest
 from headrace import LM, Predict, Program, configure_cache
-from headrace.mock_lm import MockLM
-from headrace.runs.hosted import Order
+from headrace.hosting.port import StartRequest
 from headrace.runs.registry import Registry
+from headrace_mock import MockLM
 
 BOUND = 20.0
 
@@ -34,7 +34,9 @@ async def asked(mock: MockLM, *principals: str) -> int:
 
     async with asyncio.timeout(BOUND):
         for principal in principals:
-            run = await registry.start(Order(program, {"question": "why?"}, principal=principal))
+            run = await registry.start(
+                StartRequest(program, {"question": "why?"}, principal=principal)
+            )
             await run.ended()
             assert run.failure is None
 

@@ -12,8 +12,8 @@ import grpc.aio
 import pytest
 from headrace import LM, context
 from headrace.demo import composer
-from headrace.mock_lm import MockLM, Reply
 from headrace.testing import serve_programs
+from headrace_mock import MockLM, Reply
 from headrace_proto.v1 import headrace_pb2 as pb
 from headrace_proto.v1 import headrace_pb2_grpc as rpc
 from scripted_lm import chat, cut, section

@@ -8,9 +8,9 @@ from typing import Any
 from headrace.errors import AdapterParseError
 from headrace.events import Kind, Phase, Status
 from headrace.log import RunLog
-from headrace.runs.content import CUT, MAX_SIZE
-from headrace.runs.content import shown as shown_content
-from headrace.runs.recording import bare, with_content, without_content
+from headrace.runs.previews import CUT, MAX_SIZE
+from headrace.runs.previews import shown as shown_content
+from headrace.runs.sanitize import bare, with_content, without_content
 from headrace.values import Prediction
 from hypothesis import given
 from hypothesis import strategies as st

@@ -10,11 +10,11 @@ from typing import Any, Self
 
 import pytest
 from grpc import StatusCode
-from headrace.context import current_run, open_call
+from headrace.calls import current_run, open_call
 from headrace.errors import ProgramError, RunCancelled, ToolError
 from headrace.events import Kind, Token
-from headrace.runs.execution import Execution, Work
-from headrace.runs.hosted import Order
+from headrace.execution import Execution, Work
+from headrace.hosting.port import StartRequest
 from headrace.runs.limits import Limits
 from headrace.runs.registry import Registry
 from headrace.runs.run import Run, RunKey, RunState
@@ -49,8 +49,8 @@ class Broken(MemoryStore):
             raise ConnectionError("the store is away")
 
 
-def order(hosted: Scripted | None = None, **asked: Any) -> Order:
-    return Order(hosted or Scripted(echo), {"question": "why?"}, **asked)
+def order(hosted: Scripted | None = None, **asked: Any) -> StartRequest:
+    return StartRequest(hosted or Scripted(echo), {"question": "why?"}, **asked)
 
 
 async def all_settled(registry: Registry) -> None:

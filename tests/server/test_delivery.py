@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 
-from headrace.events import Event, Kind, Phase, Result, Status
+from headrace.events import Event, Kind, Phase, PredictionEvent, Status
 from headrace.log import Entry, RunLog
 from headrace.server.wire.delivery import Delivery
 from headrace.server.wire.options import ReaderOptions
@@ -49,7 +49,9 @@ def wire_texts(recorded: Sequence[Event]) -> dict[tuple[int, str], str]:
 
 
 def test_tokens_that_pend_together_become_one_message() -> None:
-    recorded = entries(status(), token("a", 0), token("b", 1), Result("ab", {"answer": "ab"}))
+    recorded = entries(
+        status(), token("a", 0), token("b", 1), PredictionEvent("ab", {"answer": "ab"})
+    )
 
     assert outline(sent(recorded)) == [
         (1, 1, "status"),
@@ -65,7 +67,7 @@ def test_only_the_end_of_a_merged_group_is_a_position() -> None:
 
 
 def test_what_a_reader_does_not_want_is_counted_by_what_it_gets_next() -> None:
-    recorded = entries(status(), token("a", 0), token("b", 1), status(), Result("ab"))
+    recorded = entries(status(), token("a", 0), token("b", 1), status(), PredictionEvent("ab"))
     quiet = ReaderOptions(no_tokens=True)
 
     assert outline(sent(recorded, quiet)) == [

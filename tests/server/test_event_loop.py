@@ -6,8 +6,8 @@ import asyncio
 
 import grpc
 import pytest
+from headrace.hosting import Program
 from headrace.module import Module
-from headrace.program import Program
 from headrace_proto.v1 import headrace_pb2 as pb
 from server.process import serving
 from server.scripted import soon

@@ -21,7 +21,7 @@ from grpc.aio import AbortError
 from headrace.runs.limits import Limits
 from headrace.runs.registry import Registry
 from headrace.server.config import Principal
-from headrace.server.rpc import Gate
+from headrace.server.rpc import RpcBoundary
 from headrace.server.servicer import Servicer
 from headrace_proto.v1 import headrace_pb2 as pb
 from server.mutations import METHODS, Mutator
@@ -71,7 +71,7 @@ class FakeContext:
 def methods_by_name() -> tuple[Registry, Mapping[str, Any]]:
     """The methods as a server has them, by name."""
     registry = Registry(FORGETFUL)
-    gate = Gate(lambda context: Principal.model_construct(name=""))
+    gate = RpcBoundary(lambda context: Principal.model_construct(name=""))
     generic: Any = Servicer([program()], registry).methods(gate)
     found: dict[str, Any] = {}
 

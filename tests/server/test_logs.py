@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from headrace.errors import FieldViolation, InputInvalid, LMAuthError, ServerBusy
-from headrace.runs.about import about
+from headrace.log_context import log_context
 from headrace.server.config import Logs
 from headrace.server.logs import start_logging
 from headrace.server.logs.redaction import HIDDEN, Redactor, own_redactor, secrets_of
@@ -38,7 +38,7 @@ def logged(
 
 def test_a_json_line_says_what_it_is_about(capsys: pytest.CaptureFixture[str]) -> None:
     def write() -> None:
-        about.set({"run_id": "r1", "program": "qa", "attempt": "1", "principal": ""})
+        log_context.set({"run_id": "r1", "program": "qa", "attempt": "1", "principal": ""})
         logger.info("run %s\nended", "well")
 
     [line] = logged(capsys, write, format="json")
@@ -56,7 +56,7 @@ def test_a_json_line_says_what_it_is_about(capsys: pytest.CaptureFixture[str]) -
 
 def test_a_console_line_ends_with_it(capsys: pytest.CaptureFixture[str]) -> None:
     def write() -> None:
-        about.set({"run_id": "r1"})
+        log_context.set({"run_id": "r1"})
         logger.info("run ended")
 
     [line] = logged(capsys, write, format="console")
@@ -151,7 +151,7 @@ ESCAPES = "a\x1b]52;c;x\x07\x9b2J\u202e b\u2028c\n12:00:00 ERROR forged"
 
 def test_callers_write_no_escapes_onto_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     def write() -> None:
-        about.set({"principal": "x y=1"})
+        log_context.set({"principal": "x y=1"})
         logger.info("%s", ESCAPES, extra={"facts": {"program": ESCAPES, "tokens": 0}})
 
     [line] = logged(capsys, write, format="console")
@@ -283,7 +283,7 @@ def test_a_flood_of_refusals_leaves_few_lines(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 100.0
-    monkeypatch.setattr("headrace.server.logs.seldom.time.monotonic", lambda: now)
+    monkeypatch.setattr("headrace.server.logs.rate_limit.time.monotonic", lambda: now)
 
     def write() -> None:
         nonlocal now

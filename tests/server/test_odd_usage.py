@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from headrace.events import LmCall, Usage
+from headrace.hosting import Program
 from headrace.lm import LM, BaseLM, Choice, Completion, Receive, Request
-from headrace.mock_lm import MockLM, Reply
 from headrace.predict import Predict
-from headrace.program import Program
+from headrace_mock import MockLM, Reply
 from headrace_proto.v1 import headrace_pb2 as pb
 from server.scripted import soon
 from server.serving import asking, heard, served

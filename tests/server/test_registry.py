@@ -21,9 +21,9 @@ from headrace.errors import (
     ServerBusy,
     ServerDraining,
 )
-from headrace.events import Outcome, Result, Status
+from headrace.events import Outcome, PredictionEvent, Status
+from headrace.hosting.port import StartRequest
 from headrace.runs.admission import Admission
-from headrace.runs.hosted import Order
 from headrace.runs.limits import Limits
 from headrace.runs.registry import Registry
 from headrace.runs.run import Run, RunState
@@ -45,10 +45,10 @@ async def opened(limits: Limits | None = None) -> AsyncIterator[Registry]:
         await registry.close()
 
 
-def order(play: Callable[..., Awaitable[object]] = echo, **asked: Any) -> Order:
+def order(play: Callable[..., Awaitable[object]] = echo, **asked: Any) -> StartRequest:
     inputs = asked.pop("inputs", {"question": "why?"})
 
-    return Order(Scripted(play), inputs, **asked)
+    return StartRequest(Scripted(play), inputs, **asked)
 
 
 async def timer(seconds: float) -> None:
@@ -82,7 +82,7 @@ async def test_a_run_ends_with_its_result_and_keeps_its_record(registry: Registr
         "scripted",
         {"team": "blue"},
     )
-    assert isinstance(run.log.read()[-1].event, Result)
+    assert isinstance(run.log.read()[-1].event, PredictionEvent)
     assert await registry.find("", "r1") is run
 
 

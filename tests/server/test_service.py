@@ -13,14 +13,14 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct
 from grpc import StatusCode
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
+from headrace.calls import open_call
 from headrace.chain_of_thought import ChainOfThought
-from headrace.context import open_call
 from headrace.events import Kind
-from headrace.program import Program
+from headrace.hosting import Program
 from headrace.runs.limits import Limits
 from headrace.runs.registry import Registry
 from headrace.server.config import Principal
-from headrace.server.rpc import Call
+from headrace.server.rpc import RpcCall
 from headrace.server.servicer import Servicer
 from headrace_proto.v1 import headrace_pb2 as pb
 from server.scripted import BOUND, Gate, soon, write, write_token
@@ -583,7 +583,7 @@ async def test_a_caller_who_leaves_at_any_moment_leaves_no_run_behind() -> None:
 
     for turns in range(12):
         context: Any = Context()
-        call = asyncio.create_task(servicer.run(Call(request, context, Principal(name="ann"))))
+        call = asyncio.create_task(servicer.run(RpcCall(request, context, Principal(name="ann"))))
 
         for _ in range(turns):
             await asyncio.sleep(0)

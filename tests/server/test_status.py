@@ -12,18 +12,17 @@ from google.rpc import (  # type: ignore[import-untyped]  # has no py.typed
 )
 from grpc import StatusCode
 from headrace import errors
-from headrace.server import faults
-from headrace.server.wire.status import CODES, Status, failure_of, status_of
+from headrace.server.wire.status import CODES, RpcStatus, failure_of, status_of
 from headrace.server.wire.text import line, sound, status_message
 from hypothesis import given
 from hypothesis import strategies as st
 
 
-def trailers(status: Status) -> dict[str, str | bytes]:
+def trailers(status: RpcStatus) -> dict[str, str | bytes]:
     return dict(status.trailers)
 
 
-def details(status: Status) -> dict[str, object]:
+def details(status: RpcStatus) -> dict[str, object]:
     packed = trailers(status)["grpc-status-details-bin"]
     assert isinstance(packed, bytes)
     found: dict[str, object] = {}
@@ -37,7 +36,7 @@ def details(status: Status) -> dict[str, object]:
     return found
 
 
-def info(status: Status) -> error_details_pb2.ErrorInfo:
+def info(status: RpcStatus) -> error_details_pb2.ErrorInfo:
     found = details(status)["ErrorInfo"]
     assert isinstance(found, error_details_pb2.ErrorInfo)
 
@@ -45,7 +44,7 @@ def info(status: Status) -> error_details_pb2.ErrorInfo:
 
 
 def all_reasons() -> set[str]:
-    classes = [*vars(errors).values(), *vars(faults).values()]
+    classes = [*vars(errors).values(), *vars(errors).values()]
 
     return {
         one.reason

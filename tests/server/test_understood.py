@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from headrace.mock_lm import MockLM, Reply
+from headrace_mock import MockLM, Reply
 from server.process import Process, serving
 from server.scripted import soon
 

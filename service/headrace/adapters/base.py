@@ -12,16 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from headrace.adapters.answer import AnswerReader, Write
 from headrace.adapters.conversion import convert
 from headrace.adapters.prompt import PromptWriter
-from headrace.adapters.question import Question
-from headrace.adapters.reading import Reader, Write
-from headrace.context import BaseCallback, current_call, settings
-from headrace.context.callbacks import checked, tell
+from headrace.adapters.reasoning import Question
+from headrace.calls import BaseCallback, current_call
+from headrace.calls.callbacks import checked, tell
 from headrace.errors import AdapterParseError, ContentRefusedError
 from headrace.lm.base import BaseLM, Choice, Completion
 from headrace.parsing import FieldParser, read_whole
 from headrace.parsing.reasoning import Marks, after_draft, marks_of
+from headrace.settings import settings
 from headrace.signatures import Signature
 
 T = TypeVar("T")
@@ -92,7 +93,7 @@ class Adapter(PromptWriter):
         shown = question.shown
         subject = {"signature": shown, "demos": demos, "inputs": inputs}
         messages = self._told("format", subject, lambda: self.format(shown, demos, inputs))
-        reader = Reader(self.parser(shown), write, question.reasoning)
+        reader = AnswerReader(self.parser(shown), write, question.reasoning)
         asked = {**self.lm_options(lm, shown), **options}
         marks = marks_of(asked.get("reasoning_tags", lm.reasoning_tags))
         completion = await lm.complete(messages, reader.receive, **asked)
@@ -111,7 +112,7 @@ class Adapter(PromptWriter):
         return await other.acall(lm, options, signature, demos, inputs, write)
 
     def _read(
-        self, question: Question, completion: Completion, reader: Reader, marks: Marks | None
+        self, question: Question, completion: Completion, reader: AnswerReader, marks: Marks | None
     ) -> list[dict[str, Any]]:
         """The output values of each answer."""
         if not completion.choices:

@@ -10,7 +10,7 @@ from typing import Any
 
 from headrace.adapters.fallback import FallbackAdapter
 from headrace.adapters.prompt import STRUCTURE, outputs_present
-from headrace.adapters.wording import asked_type, type_note, value_text
+from headrace.adapters.prompt_text import asked_type, type_note, value_text
 from headrace.parsing import ChatParser, FieldParser
 from headrace.signatures import Signature
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from headrace.adapters.base import Adapter
 from headrace.adapters.json import JSONAdapter
-from headrace.context import BaseCallback
+from headrace.calls import BaseCallback
 
 
 class FallbackAdapter(Adapter):

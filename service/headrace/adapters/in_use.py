@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from headrace.adapters.base import Adapter
 from headrace.adapters.chat import ChatAdapter
-from headrace.context import settings
 from headrace.errors import UsageError
+from headrace.settings import settings
 
 
 def adapter_in_use() -> Adapter:

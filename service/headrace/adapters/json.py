@@ -13,9 +13,9 @@ from typing import Any, cast
 
 from headrace.adapters.base import Adapter
 from headrace.adapters.prompt import outputs_present
+from headrace.adapters.prompt_text import asked_type, json_text, shown_value, type_note
 from headrace.adapters.repair import mended
 from headrace.adapters.strict_schema import strict_schema
-from headrace.adapters.wording import asked_type, json_text, shown_value, type_note
 from headrace.lm.base import BaseLM
 from headrace.parsing import FieldParser, JSONParser
 from headrace.signatures import Field, Signature

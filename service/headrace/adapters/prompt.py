@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from headrace.adapters.history import history_field, turns_of
-from headrace.adapters.wording import INCOMPLETE, NOT_SUPPLIED, field_list, value_text
+from headrace.adapters.prompt_text import INCOMPLETE, NOT_SUPPLIED, field_list, value_text
 from headrace.lm.base import Message
 from headrace.signatures import Field, Signature
 

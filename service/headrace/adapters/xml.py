@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 
 from headrace.adapters.fallback import FallbackAdapter
 from headrace.adapters.prompt import STRUCTURE, outputs_present
-from headrace.adapters.wording import asked_type, type_note, value_text
+from headrace.adapters.prompt_text import asked_type, type_note, value_text
 from headrace.lm.base import BaseLM
 from headrace.parsing import FieldParser, XMLParser
 from headrace.signatures import Signature

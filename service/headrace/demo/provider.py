@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from headrace.mock_lm import MockLM
+from headrace_mock import MockLM
 
 PACE = 0.02
 """Seconds between the mock's chunks: about as fast as a model writes."""

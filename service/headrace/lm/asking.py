@@ -8,15 +8,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
-from headrace.context import current_run
+from headrace.calls import current_run
 from headrace.errors import LMError
 from headrace.events import LmCall, Usage
-from headrace.lm.assembly import Assembly
+from headrace.lm.answer.assembly import Assembly
 from headrace.lm.base import Completion, Message, Receive
-from headrace.lm.costs import usage_of
 from headrace.lm.deadlines import Deadlines, Total
+from headrace.lm.litellm.costs import usage_of
+from headrace.lm.litellm.routes import Route
 from headrace.lm.retries import Retries
-from headrace.lm.routes import Route
 
 logger = logging.getLogger("headrace.lm")
 
@@ -101,10 +101,8 @@ def _report(error: LMError, lm: LmCall, pause: float | None) -> None:
 def _engine(name: str) -> Ask:
     """The engine of that name. Imported when first used: their HTTP libraries take their time."""
     if name == "direct":
-        from headrace.lm import direct
+        from headrace.lm.openai.engine import ask
+    else:
+        from headrace.lm.litellm.engine import ask
 
-        return direct.ask
-
-    from headrace.lm import via_litellm
-
-    return via_litellm.ask
+    return ask

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias
 
-from headrace.context import open_call, portal
+from headrace.calls import open_call
 from headrace.errors import UsageError
 from headrace.events import Kind, LmCall, Usage
 from headrace.lm.history import remember
@@ -26,6 +26,7 @@ from headrace.parsing.reasoning import (
     ReasoningTags,
     marks_of,
 )
+from headrace.threads import portal
 
 Message: TypeAlias = dict[str, Any]
 """A chat message as OpenAI's API writes it: role, content, and what goes with them."""

@@ -8,19 +8,19 @@ from typing import Any, Literal, Self, TypeAlias
 
 import orjson
 
-from headrace.context import Call, current_call
+from headrace.calls import Call, current_call
 from headrace.errors import LMUnsupportedError, UsageError
-from headrace.lm import door
 from headrace.lm.asking import Question, Records
 from headrace.lm.base import BaseLM, Completion, Receive, Request
-from headrace.lm.cache import answer_cache, key_of
+from headrace.lm.cache.answers import answer_cache, key_of
+from headrace.lm.cache.single_flight import share
 from headrace.lm.deadlines import Deadlines
-from headrace.lm.features import supports, takes
-from headrace.lm.providers import Access
+from headrace.lm.litellm import loading
+from headrace.lm.litellm.features import supports, takes
+from headrace.lm.litellm.providers import Access
+from headrace.lm.litellm.routes import Route, find_route
 from headrace.lm.recording import Recorder
 from headrace.lm.retries import Retries
-from headrace.lm.routes import Route, find_route
-from headrace.lm.sharing import share
 from headrace.parsing.reasoning import REASONING_TAGS, ReasoningTags
 
 Engine: TypeAlias = Literal["auto", "direct", "litellm"]
@@ -109,7 +109,7 @@ class LM(BaseLM):
 
     async def check(self) -> None:
         """See BaseLM.check: a model of no known provider, no key for the provider's own address."""
-        await door.opened()
+        await loading.opened()
         self._route(self._sent(self.kwargs))
 
     def supports(self, feature: str) -> bool:
@@ -118,7 +118,7 @@ class LM(BaseLM):
 
     async def takes(self, **options: Any) -> bool:
         """See BaseLM.takes."""
-        await door.opened()
+        await loading.opened()
 
         return takes(self._access, self._sent({**self.kwargs, **options}))
 
@@ -167,7 +167,7 @@ class LM(BaseLM):
         return await share(key, work, receive, records)
 
     async def _ask(self, request: Request, receive: Receive, records: Records) -> Completion:
-        await door.opened()
+        await loading.opened()
         route = self._route(self._sent(request.options))
         deadlines = self._deadlines_of(request.options)
 

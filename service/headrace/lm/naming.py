@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypedDict
 
-from headrace.lm.shapes import mapping, sequence
+from headrace.lm.loose_json import mapping, sequence
 
 TYPES = ("type", "error_type", "__type", "status")
 CODES = ("code", "error_code")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from contextvars import copy_context
 
-from headrace.context import Call
+from headrace.calls import Call
 from headrace.errors import LMError
 from headrace.events import LmCall, Usage
-from headrace.lm.costs import per_model
+from headrace.lm.litellm.costs import per_model
 
 
 class Recorder:

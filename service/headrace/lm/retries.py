@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 from headrace.errors import LMError, UsageError
-from headrace.lm.failures import may_retry
+from headrace.lm.errors import may_retry
 
 LONGEST_PAUSE = 30.0
 """Seconds; a provider that asks for more ends the call, with its wish in `retry_after`."""

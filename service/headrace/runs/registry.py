@@ -12,6 +12,7 @@ import re
 import uuid
 from collections.abc import Callable
 
+from headrace.defects import contained
 from headrace.errors import (
     FieldViolation,
     HeadraceError,
@@ -20,11 +21,10 @@ from headrace.errors import (
     RunIdReused,
     RunNotFound,
 )
+from headrace.hosting.port import StartRequest
 from headrace.lm import set_cache_scope
-from headrace.runs.about import about
+from headrace.log_context import log_context
 from headrace.runs.admission import Admission
-from headrace.runs.defects import contained
-from headrace.runs.hosted import Order
 from headrace.runs.limits import Limits
 from headrace.runs.reporting import report
 from headrace.runs.run import Run, RunKey
@@ -65,7 +65,7 @@ class Registry:
         """Runs that are queued or running."""
         return len(self._live)
 
-    async def start(self, order: Order) -> Run:
+    async def start(self, order: StartRequest) -> Run:
         """The run of an order: the one that has its id, or a new one.
 
         Raises RunIdReused, RunNotFound for an order that only joins, and what Admission raises.
@@ -175,7 +175,7 @@ class Registry:
         await asyncio.gather(*farewells, return_exceptions=True)
         await self.store.close()
 
-    def _joined(self, run: Run, order: Order) -> Run:
+    def _joined(self, run: Run, order: StartRequest) -> Run:
         if run.digest != order.digest:
             raise RunIdReused(
                 f"run {run.run_id!r} was started with another program or other inputs"
@@ -188,7 +188,7 @@ class Registry:
 
     def _begin(self, run: Run) -> None:
         context = self._context.copy()
-        context.run(about.set, run.about)
+        context.run(log_context.set, run.about)
         context.run(set_cache_scope, run.key.principal)
         run.begin(context)
 
@@ -198,7 +198,7 @@ class Registry:
         farewell.add_done_callback(self._farewells.discard)
 
     async def _settle(self, run: Run) -> None:
-        about.set(run.about)
+        log_context.set(run.about)
 
         with contained("reporting how a run ended"):
             report(run)

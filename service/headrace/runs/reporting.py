@@ -6,9 +6,9 @@ import logging
 import time
 from collections.abc import Mapping
 
-from headrace.context.portal import zombie_threads
 from headrace.runs.causes import origin_of
 from headrace.runs.run import Run, RunState
+from headrace.threads.portal import zombie_threads
 
 logger = logging.getLogger("headrace.runs")
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from headrace.errors import HeadraceError, RunCancelled, RunTimeout, RunTooLarge
-from headrace.events import Result, Usage
+from headrace.events import PredictionEvent, Usage
+from headrace.execution import Execution, Work
+from headrace.hosting.port import StartRequest
 from headrace.log import Cursor, RunLog
-from headrace.runs.execution import Execution, Work
-from headrace.runs.hosted import Order
 from headrace.runs.json_limits import check_outputs
 from headrace.runs.limits import Limits
-from headrace.runs.recording import bare, with_content, without_content
+from headrace.runs.sanitize import bare, with_content, without_content
 
 RECORD_BYTES = 4096
 """What a record costs in memory besides its log, about."""
@@ -45,7 +45,7 @@ class Ending:
     """What remains of a run that is over."""
 
     failure: HeadraceError | None = None
-    result: Result | None = None
+    result: PredictionEvent | None = None
     usage: Usage = field(default_factory=Usage)
     cause: str = ""
 
@@ -56,7 +56,7 @@ class Run:
     def __init__(
         self,
         key: RunKey,
-        order: Order,
+        order: StartRequest,
         limits: Limits,
         *,
         keeps_content: bool = False,
@@ -143,7 +143,7 @@ class Run:
         return self._outcome().cause if self.over else ""
 
     @property
-    def result(self) -> Result | None:
+    def result(self) -> PredictionEvent | None:
         """What it gave, once it has succeeded."""
         return self._outcome().result if self.over else None
 
@@ -227,7 +227,7 @@ class Run:
 
         return Ending(failure, execution.result, execution.usage, cause)
 
-    def _work(self, order: Order) -> Work:
+    def _work(self, order: StartRequest) -> Work:
         """What the program has to do, with outputs that will surely reach a reader."""
         work = order.program.work(order.inputs)
 

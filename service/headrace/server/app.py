@@ -9,16 +9,16 @@ from collections.abc import Iterable
 import grpc
 
 from headrace.errors import UsageError
-from headrace.program import Program
+from headrace.hosting import Program
 from headrace.runs.causes import told
 from headrace.runs.registry import Registry
-from headrace.server.access import Directory, Refusal
+from headrace.server.auth import AuthInterceptor, Principals
 from headrace.server.config import Config
+from headrace.server.health import HEALTH, Health, enable_reflection
 from headrace.server.listen import channel_options, join_address, split_address
 from headrace.server.logs import own_redactor
-from headrace.server.rpc import Gate
+from headrace.server.rpc import RpcBoundary
 from headrace.server.servicer import SERVICE, Servicer
-from headrace.server.standard import HEALTH, Health, enable_reflection
 from headrace.server.tls import server_credentials
 
 logger = logging.getLogger("headrace.server")
@@ -32,18 +32,18 @@ class Server:
 
     def __init__(self, programs: Iterable[Program], config: Config | None = None) -> None:
         self.config = config or Config()
-        self.directory = Directory(self.config)
+        self.directory = Principals(self.config)
         redact = own_redactor(self.config.tokens.get_secret_value())
         self.registry = Registry(
             self.config.limits,
             keeps_content=self.directory.anyone_sees_content,
             tell_cause=lambda failure: redact(told(failure)) if self.config.dev else "",
         )
-        self._gate = Gate(self.directory.identify)
+        self._gate = RpcBoundary(self.directory.identify)
         self._host, self._port = split_address(self.config.listen)
         self._server = grpc.aio.server(
             options=channel_options(self.config.limits, self.config.connections),
-            interceptors=[Refusal(self.directory, open_services=[HEALTH])],
+            interceptors=[AuthInterceptor(self.directory, open_services=[HEALTH])],
         )
         servicer = Servicer(programs, self.registry, max_stream_age=self.config.connections.max_age)
         self._server.add_generic_rpc_handlers((servicer.methods(self._gate),))

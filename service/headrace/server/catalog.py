@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 
 from headrace.errors import FieldViolation, ProgramNotFound, RequestInvalid
-from headrace.program import Program
+from headrace.hosting import Program
 from headrace.server.config import Principal
 
 

@@ -17,9 +17,8 @@ import click
 from headrace_client.cli.signals import ending, listening, on_loop
 
 from headrace import lm as lms
-from headrace.context import configure
 from headrace.errors import HeadraceError, UsageError
-from headrace.program import Program
+from headrace.hosting import Program
 from headrace.server.app import Server
 from headrace.server.config import Config
 from headrace.server.config.flags import config_options
@@ -27,6 +26,7 @@ from headrace.server.config.sources import Loaded
 from headrace.server.loading import check_lms, load_programs, say_undeclared
 from headrace.server.logs import own_redactor, prints_logged, start_logging
 from headrace.server.starting import Steps
+from headrace.settings import configure
 
 logger = logging.getLogger("headrace.server")
 

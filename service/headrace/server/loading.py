@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from headrace.errors import LMError, UsageError
+from headrace.hosting import Program
 from headrace.module import Module
-from headrace.program import Program
 
 logger = logging.getLogger("headrace.server")
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from headrace_proto.v1 import headrace_pb2 as pb
 
 from headrace.log import Cursor, RunLog
-from headrace.server.faults import StreamAged
+from headrace.server.errors import StreamAged
 from headrace.server.wire.delivery import Delivery
 from headrace.server.wire.options import ReaderOptions
 

@@ -18,11 +18,11 @@ from google.protobuf.message import Message
 from grpc.aio import AbortError, ServicerContext
 
 from headrace.errors import HeadraceError, RequestRefused, ServerFault
-from headrace.runs.about import about
+from headrace.log_context import log_context
 from headrace.server.config import Principal
 from headrace.server.refusals import peer_of, report_refusal
 from headrace.server.wire.requests import parse
-from headrace.server.wire.status import Status, status_of
+from headrace.server.wire.status import RpcStatus, status_of
 
 logger = logging.getLogger("headrace.server")
 
@@ -32,7 +32,7 @@ Req = TypeVar("Req", bound=Message)
 
 
 @dataclass(slots=True)
-class Call(Generic[Req]):
+class RpcCall(Generic[Req]):
     """One RPC, as methods see it."""
 
     request: Req
@@ -68,8 +68,8 @@ class RunOver(Exception):
         """What the caller may be told of what led to it."""
 
 
-Unary: TypeAlias = Callable[[Call[Any]], Awaitable[Message]]
-Streaming: TypeAlias = Callable[[Call[Any]], Awaitable[None]]
+Unary: TypeAlias = Callable[[RpcCall[Any]], Awaitable[Message]]
+Streaming: TypeAlias = Callable[[RpcCall[Any]], Awaitable[None]]
 Identify: TypeAlias = Callable[[Context], Principal]
 """Who calls. Raises Unauthenticated."""
 
@@ -77,7 +77,7 @@ Identify: TypeAlias = Callable[[Context], Principal]
 T = TypeVar("T")
 
 
-class Gate:
+class RpcBoundary:
     """Where RPCs come in and errors go out. Knows who calls, and how many calls are inside."""
 
     def __init__(self, identify: Identify) -> None:
@@ -93,7 +93,7 @@ class Gate:
     def unary(self, kind: type[Message], method: Unary) -> Method:
         """A method that gives one message."""
 
-        async def answer(call: Call[Any]) -> bytes:
+        async def answer(call: RpcCall[Any]) -> bytes:
             message = await method(call)
             call.send_trailers()
 
@@ -107,7 +107,7 @@ class Gate:
     def streaming(self, kind: type[Message], method: Streaming) -> Method:
         """A method that writes a stream of messages."""
 
-        async def answer(call: Call[Any]) -> None:
+        async def answer(call: RpcCall[Any]) -> None:
             await method(call)
             call.send_trailers()
 
@@ -121,7 +121,7 @@ class Gate:
         kind: type[Message],
         payload: bytes,
         context: Context,
-        answer: Callable[[Call[Any]], Awaitable[T]],
+        answer: Callable[[RpcCall[Any]], Awaitable[T]],
     ) -> T:
         self._inside += 1
         self._emptied.clear()
@@ -141,18 +141,18 @@ class Gate:
         kind: type[Message],
         payload: bytes,
         context: Context,
-        answer: Callable[[Call[Any]], Awaitable[T]],
+        answer: Callable[[RpcCall[Any]], Awaitable[T]],
     ) -> T:
         facts: dict[str, str] = {}
         trailers: dict[str, str] = {}
         peer, request = peer_of(context), None
-        about.set(facts)
+        log_context.set(facts)
 
         try:
             principal = self._identify(context)
-            about.set(ChainMap(facts, {"principal": principal.name}))
+            log_context.set(ChainMap(facts, {"principal": principal.name}))
             request = parse(kind, payload)
-            return await answer(Call(request, context, principal, peer, facts, trailers))
+            return await answer(RpcCall(request, context, principal, peer, facts, trailers))
         except (AbortError, grpc.aio.InternalError):
             raise
         except Exception as error:  # noqa: BLE001 - no text of it may reach the client
@@ -163,13 +163,13 @@ class Gate:
             await _abort(context, _status(error, kind, facts, trailers))
 
 
-async def _abort(context: Context, status: Status) -> NoReturn:
+async def _abort(context: Context, status: RpcStatus) -> NoReturn:
     await context.abort(status.code, status.message, status.trailers)
 
 
 def _status(
     error: Exception, kind: type[Message], facts: Mapping[str, str], trailers: Mapping[str, str]
-) -> Status:
+) -> RpcStatus:
     """How an RPC ends in which `error` was raised; what is not ours, or malformed, is a defect."""
     over = error if isinstance(error, RunOver) else None
     failure = error if over is None else over.failure

@@ -1,6 +1,6 @@
 """The methods of HeadraceService.
 
-Order of a start: decode, check, join or admit; only then headers, which therefore mean "accepted",
+A start: decode, check, join or admit; only then headers, which therefore mean "accepted",
 and then the run's events. The run is never touched by how its readers end, but for its linger.
 """
 
@@ -16,18 +16,18 @@ from headrace_proto.v1 import headrace_pb2 as pb
 from headrace.errors import (
     FieldViolation,
     InputInvalid,
-    PermissionRefused,
+    PermissionDenied,
     RequestInvalid,
     RevisionMismatch,
 )
-from headrace.program import Program
-from headrace.runs.hosted import Order
+from headrace.hosting import Program
+from headrace.hosting.port import StartRequest
 from headrace.runs.registry import Registry
 from headrace.runs.run import Run
 from headrace.server.catalog import Catalog
-from headrace.server.faults import StreamAged
+from headrace.server.errors import StreamAged
 from headrace.server.reader import Reader
-from headrace.server.rpc import Call, Gate, RunOver
+from headrace.server.rpc import RpcBoundary, RpcCall, RunOver
 from headrace.server.wire import records, requests
 from headrace.server.wire.delivery import Delivery
 from headrace.server.wire.events import prediction_message
@@ -59,7 +59,7 @@ class Servicer:
         self._limits = registry.limits
         self._max_stream_age = max_stream_age
 
-    def methods(self, gate: Gate) -> grpc.GenericRpcHandler:
+    def methods(self, gate: RpcBoundary) -> grpc.GenericRpcHandler:
         """The methods, for a grpc.aio server."""
         return grpc.method_handlers_generic_handler(
             SERVICE,
@@ -76,7 +76,7 @@ class Servicer:
             },
         )
 
-    async def run(self, call: Call[pb.RunRequest]) -> None:
+    async def run(self, call: RpcCall[pb.RunRequest]) -> None:
         """Starts or joins a run and streams it."""
         request = call.request
         options = self._options(call, request.options)
@@ -87,7 +87,7 @@ class Servicer:
         run = await self._registry.start(self._order(call, program, resumes=resumes))
         await self._stream(call, run, request.after_sequence, options)
 
-    async def attach(self, call: Call[pb.AttachRequest]) -> None:
+    async def attach(self, call: RpcCall[pb.AttachRequest]) -> None:
         """Streams a run that exists."""
         request = call.request
         options = self._options(call, request.options)
@@ -96,7 +96,7 @@ class Servicer:
         _check_fields(options, self._catalog.find(call.principal, run.program))
         await self._stream(call, run, request.after_sequence, options)
 
-    async def predict(self, call: Call[pb.PredictRequest]) -> pb.PredictResponse:
+    async def predict(self, call: RpcCall[pb.PredictRequest]) -> pb.PredictResponse:
         """Runs a program, or joins its run, and gives the prediction."""
         program = self._catalog.find(call.principal, call.request.program)
         run = await self._registry.start(self._order(call, program))
@@ -117,13 +117,13 @@ class Servicer:
             prediction=prediction_message(run.result, run.revision, outputs_json=text),
         )
 
-    async def get_run(self, call: Call[pb.GetRunRequest]) -> pb.GetRunResponse:
+    async def get_run(self, call: RpcCall[pb.GetRunRequest]) -> pb.GetRunResponse:
         """The record of a run."""
         run = await self._find(call, call.request.run_id)
 
         return pb.GetRunResponse(run=records.full_run_message(run))
 
-    async def list_runs(self, call: Call[pb.ListRunsRequest]) -> pb.ListRunsResponse:
+    async def list_runs(self, call: RpcCall[pb.ListRunsRequest]) -> pb.ListRunsResponse:
         """A page of the caller's runs."""
         request = call.request
         runs, token = await self._registry.page(
@@ -137,7 +137,7 @@ class Servicer:
             runs=[records.run_message(run) for run in runs], next_page_token=token
         )
 
-    async def cancel_run(self, call: Call[pb.CancelRunRequest]) -> pb.CancelRunResponse:
+    async def cancel_run(self, call: RpcCall[pb.CancelRunRequest]) -> pb.CancelRunResponse:
         """Stops a run."""
         _require_run_id(call.request.run_id)
         run = await self._registry.cancel(
@@ -146,7 +146,7 @@ class Servicer:
 
         return pb.CancelRunResponse(run=records.full_run_message(run))
 
-    async def list_programs(self, call: Call[pb.ListProgramsRequest]) -> pb.ListProgramsResponse:
+    async def list_programs(self, call: RpcCall[pb.ListProgramsRequest]) -> pb.ListProgramsResponse:
         """A page of the programs."""
         request = call.request
         size = requests.page_size(request.page_size)
@@ -157,25 +157,25 @@ class Servicer:
             next_page_token=token,
         )
 
-    async def get_program(self, call: Call[pb.GetProgramRequest]) -> pb.GetProgramResponse:
+    async def get_program(self, call: RpcCall[pb.GetProgramRequest]) -> pb.GetProgramResponse:
         """One program."""
         program = self._catalog.find(call.principal, call.request.name, field="name")
 
         return pb.GetProgramResponse(program=records.program_message(program))
 
     async def get_server_info(
-        self, call: Call[pb.GetServerInfoRequest]
+        self, call: RpcCall[pb.GetServerInfoRequest]
     ) -> pb.GetServerInfoResponse:
         """Version, features and limits."""
         return records.server_message(self._limits, shows_data=call.principal.include_data)
 
     def _order(
         self,
-        call: Call[pb.RunRequest] | Call[pb.PredictRequest],
+        call: RpcCall[pb.RunRequest] | RpcCall[pb.PredictRequest],
         program: Program,
         *,
         resumes: bool = False,
-    ) -> Order:
+    ) -> StartRequest:
         request = call.request
         call.facts["program"] = program.name
 
@@ -185,7 +185,7 @@ class Servicer:
                 metadata={"revision": program.revision},
             )
 
-        return Order(
+        return StartRequest(
             program,
             self._inputs(request, program),
             principal=call.principal.name,
@@ -197,7 +197,7 @@ class Servicer:
             resumes=resumes,
         )
 
-    def _inputs(self, request: requests.StartRequest, program: Program) -> Mapping[str, object]:
+    def _inputs(self, request: requests.StartMessage, program: Program) -> Mapping[str, object]:
         inputs = requests.decode_inputs(request, self._limits)
 
         try:
@@ -205,14 +205,14 @@ class Servicer:
         except InputInvalid as error:
             raise requests.explain_empty(request, error) from None
 
-    def _options(self, call: Call[Any], options: pb.StreamOptions) -> ReaderOptions:
+    def _options(self, call: RpcCall[Any], options: pb.StreamOptions) -> ReaderOptions:
         if options.include_data and not call.principal.include_data:
-            raise PermissionRefused(NO_DATA)
+            raise PermissionDenied(NO_DATA)
 
         return reader_options(options, self._limits)
 
     async def _find(
-        self, call: Call[pb.AttachRequest] | Call[pb.GetRunRequest], run_id: str
+        self, call: RpcCall[pb.AttachRequest] | RpcCall[pb.GetRunRequest], run_id: str
     ) -> Run:
         _require_run_id(run_id)
 
@@ -220,7 +220,7 @@ class Servicer:
 
     async def _stream(
         self,
-        call: Call[pb.RunRequest] | Call[pb.AttachRequest],
+        call: RpcCall[pb.RunRequest] | RpcCall[pb.AttachRequest],
         run: Run,
         after: int,
         options: ReaderOptions,
@@ -263,13 +263,13 @@ def _require_run_id(run_id: str) -> None:
         raise RequestInvalid([FieldViolation("run_id", "is required")])
 
 
-def _name(call: Call[Any], run: Run) -> None:
+def _name(call: RpcCall[Any], run: Run) -> None:
     """From here on everything the caller gets names the run."""
     call.facts.update(run_id=run.run_id, program=run.program)
     call.trailers["headrace-run-id"] = run.run_id
 
 
-def _conclude(call: Call[Any], run: Run) -> None:
+def _conclude(call: RpcCall[Any], run: Run) -> None:
     """Tells how a run that is over ended. Raises RunOver unless it succeeded."""
     call.trailers["headrace-run-state"] = run.state.name
     call.trailers["headrace-last-sequence"] = str(run.log.last_sequence)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from headrace.context import Call
+from headrace.calls import Call
 from headrace.errors import UsageError
 from headrace.events import Kind, Phase
 

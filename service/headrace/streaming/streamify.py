@@ -14,16 +14,17 @@ from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from typing import Any, Literal, overload
 
 from headrace.asyncify import demand_callable
-from headrace.context import captured_context, portal
 from headrace.errors import HeadraceError, ProgramError, ProgramResultInvalid
-from headrace.events import Event, Result, Status, Token
+from headrace.events import Event, PredictionEvent, Status, Token
+from headrace.execution import Execution, Work
 from headrace.module import Module
-from headrace.runs.execution import Execution, Work
+from headrace.settings import captured_context
 from headrace.streaming.binding import resolve
 from headrace.streaming.items import StatusMessage
 from headrace.streaming.listeners import Chooser, StreamListener
 from headrace.streaming.status import ProviderMessages, StatusMessageProvider
 from headrace.streaming.sync import apply_sync_streaming
+from headrace.threads import portal
 
 Items = AsyncGenerator[Any, None]
 
@@ -150,7 +151,7 @@ class _View:
                 return response
             case Status(message=message):
                 return StatusMessage(message, event.call_id) if message else None
-            case Result(value=value):
+            case PredictionEvent(value=value):
                 return value if self._include_prediction or not self._streamed else None
 
 

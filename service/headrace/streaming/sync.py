@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator, Generator
 from types import TracebackType
 from typing import NoReturn, TypeVar
 
-from headrace.context import portal
 from headrace.errors import UsageError
+from headrace.threads import portal
 
 T = TypeVar("T")
 

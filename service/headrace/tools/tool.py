@@ -8,10 +8,12 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, cast
 
-from headrace.context import BaseCallback, open_call, portal, settings
+from headrace.calls import BaseCallback, open_call
 from headrace.errors import ToolError, UsageError
 from headrace.events import Kind
+from headrace.settings import settings
 from headrace.signatures.schemas import JsonSchema
+from headrace.threads import portal
 from headrace.tools.arguments import check_arguments
 from headrace.tools.parameters import parameters_schema, read_parameters
 

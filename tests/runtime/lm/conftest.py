@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from headrace.lm import configure_cache, configure_history, preload
-from headrace.mock_lm import MockLM
+from headrace_mock import MockLM
 
 
 @pytest.fixture(scope="session", autouse=True)

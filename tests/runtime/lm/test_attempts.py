@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from headrace.context import RunScope, enter_run
+from headrace.calls import RunScope, enter_run
 from headrace.errors import (
     LMError,
     LMNotConfiguredError,
@@ -21,9 +21,9 @@ from headrace.errors import (
 )
 from headrace.events import Event, LmCall, Outcome, Phase, Status
 from headrace.lm import LM, Delta
-from headrace.lm.failures import retry_after, said_in_stream
+from headrace.lm.errors import retry_after, said_in_stream
 from headrace.lm.retries import Retries
-from headrace.mock_lm import MockLM, Reply
+from headrace_mock import MockLM, Reply
 from runtime.lm.test_cancellation import unconnectable
 
 ENGINES = ["direct", "litellm"]

@@ -12,13 +12,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from headrace.context import RunScope, enter_run
+from headrace.calls import RunScope, enter_run
 from headrace.errors import LMServerError, UsageError
 from headrace.events import Event, LmCall, Phase, Status, Usage
 from headrace.lm import LM, Completion, Delta, cache_scope, configure_cache
-from headrace.lm.disk import MOST, DiskCache
-from headrace.lm.memory import OVERHEAD, MemoryCache
-from headrace.mock_lm import MockLM, Reply
+from headrace.lm.cache.disk import MOST, DiskCache
+from headrace.lm.cache.memory import OVERHEAD, MemoryCache
+from headrace_mock import MockLM, Reply
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

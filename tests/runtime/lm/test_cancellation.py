@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from headrace.context import portal
 from headrace.lm import LM, Delta
-from headrace.mock_lm import MockLM
+from headrace.threads import portal
+from headrace_mock import MockLM
 
 BOUND = 10.0
 PHASES = {

@@ -8,7 +8,7 @@ import pytest
 from headrace.errors import LMStreamBrokenError
 from headrace.events import LmCall
 from headrace.lm import LM, Completion, Delta
-from headrace.mock_lm import MockLM, Reply
+from headrace_mock import MockLM, Reply
 from pydantic import BaseModel
 from runtime.lm.wire_shapes import SHAPES, Shape
 

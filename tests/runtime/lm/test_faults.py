@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from headrace.errors import LMError, LMTimeoutError
 from headrace.lm import LM
-from headrace.mock_lm import MockLM
-from headrace.mock_lm.faults import FAULTS as MOCK_FAULTS
+from headrace_mock import MockLM
+from headrace_mock.faults import FAULTS as MOCK_FAULTS
 from runtime.lm.faults import FAULTS, TRIES, Error, Fault, Right
 
 PAGE = Path(__file__).parents[3] / "docs/lm.md"

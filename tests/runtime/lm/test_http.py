@@ -16,7 +16,7 @@ from headrace.lm.http.connection import HEAD_LIMIT, Connection
 from headrace.lm.http.request import connect_bytes, request_bytes, target_of
 from headrace.lm.http.response import Take
 from headrace.lm.http.unpacking import FREE, RATIO, STEP
-from headrace.mock_lm import MockLM, Reply
+from headrace_mock import MockLM, Reply
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -11,10 +11,10 @@ from typing import Any
 import aiohttp
 import pytest
 from click.testing import CliRunner
-from headrace.mock_lm import MockLM, Reply
-from headrace.mock_lm.command import mock_lm
-from headrace.mock_lm.faults import FAULTS, described
-from headrace.mock_lm.prose import answer_to
+from headrace_mock import MockLM, Reply
+from headrace_mock.command import mock_lm
+from headrace_mock.faults import FAULTS, described
+from headrace_mock.prose import answer_to
 
 PAGE = Path(__file__).parents[3] / "docs/mock-lm.md"
 

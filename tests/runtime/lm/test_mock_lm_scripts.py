@@ -21,9 +21,9 @@ from headrace.errors import (
     LMServerError,
     UsageError,
 )
-from headrace.mock_lm import MockLM, Script
-from headrace.mock_lm.command import mock_lm
-from headrace.mock_lm.script_files import read_script
+from headrace_mock import MockLM, Script
+from headrace_mock.command import mock_lm
+from headrace_mock.script_files import read_script
 
 
 def asking(base_url: str, model: str = "any", **options: Any) -> LM:

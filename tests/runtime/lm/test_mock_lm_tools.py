@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from headrace import LM, ChatAdapter, JSONAdapter, ReAct, Tool, XMLAdapter, context
 from headrace.adapters import Adapter
-from headrace.mock_lm import MockLM
+from headrace_mock import MockLM
 from pydantic import BaseModel, Field
 
 

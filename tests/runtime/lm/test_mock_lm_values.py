@@ -21,10 +21,10 @@ from headrace import (
 )
 from headrace.adapters import Adapter
 from headrace.adapters.strict_schema import strict_schema
-from headrace.mock_lm import MockLM
-from headrace.mock_lm.patterns import matching
-from headrace.mock_lm.prose import answer_to
-from headrace.mock_lm.schemas import example
+from headrace_mock import MockLM
+from headrace_mock.patterns import matching
+from headrace_mock.prose import answer_to
+from headrace_mock.schemas import example
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator

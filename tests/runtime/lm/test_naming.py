@@ -8,7 +8,7 @@ import pytest
 from headrace.errors import LMError
 from headrace.lm import LM
 from headrace.lm.naming import names_in
-from headrace.mock_lm import MockLM, Reply
+from headrace_mock import MockLM, Reply
 from hypothesis import given
 from hypothesis import strategies as st
 

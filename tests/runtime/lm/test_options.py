@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from headrace.errors import LMUnsupportedError
 from headrace.lm import LM
-from headrace.mock_lm import MockLM
 from headrace.predict import Predict
+from headrace_mock import MockLM
 
 ENGINES = ["direct", "litellm"]
 SEVERAL = {"n": 3}

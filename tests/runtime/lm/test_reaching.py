@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from headrace.errors import LMNotConfiguredError, LMTransportError
 from headrace.lm import LM
-from headrace.lm.http import Broken, Pool, http_pool, reaching
-from headrace.mock_lm import MockLM
+from headrace.lm.http import Broken, Pool, connect, http_pool
+from headrace_mock import MockLM
 
 CERTIFICATES = Path(__file__).parents[2] / "client" / "certificates"
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -122,7 +122,7 @@ def certified(name: str = "server") -> ssl.SSLContext:
 def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests' own authority is trusted, as one that SSL_CERT_FILE names."""
     context = ssl.create_default_context(cafile=CERTIFICATES / "authority.pem")
-    monkeypatch.setattr(reaching, "TLS", context)
+    monkeypatch.setattr(connect, "TLS", context)
 
 
 @pytest.mark.usefixtures("trusting")

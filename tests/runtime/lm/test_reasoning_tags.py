@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from headrace.errors import UsageError
+from headrace.hosting.revision import revision_of
 from headrace.lm import LM, BaseLM, Choice, Completion, Delta, Receive, Request, inspect_history
-from headrace.mock_lm import MockLM
 from headrace.predict import Predict
-from headrace.program.revision import revision_of
+from headrace_mock import MockLM
 
 PIECES = ["<th", "ink>\nSo", " it is.", "\n</think", ">\n\n", "Yes", ", <think>."]
 QUESTION = [{"role": "user", "content": "Is it?"}]

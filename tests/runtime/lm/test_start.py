@@ -10,7 +10,7 @@ import warnings
 import pytest
 from headrace.lm import LM, Delta, configure_history, inspect_history
 from headrace.lm.history import exchanges
-from headrace.mock_lm import MockLM
+from headrace_mock import MockLM
 
 NO_NETWORK = """
 import socket
@@ -52,7 +52,7 @@ def test_a_script_ends_without_warnings_about_connections() -> None:
     script = """
 import asyncio
 from headrace.lm import LM
-from headrace.mock_lm import MockLM
+from headrace_mock import MockLM
 
 async def main():
     async with MockLM() as mock:
@@ -71,7 +71,7 @@ def test_warnings_about_litellms_code_are_neither_shown_nor_errors(action: str) 
     script = """
 import asyncio, warnings
 from headrace.lm import LM
-from headrace.mock_lm import MockLM
+from headrace_mock import MockLM
 
 async def main():
     async with MockLM({"mistral-x": "Oui"}) as mock:

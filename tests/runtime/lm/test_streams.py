@@ -19,7 +19,7 @@ from headrace.errors import (
     LMTimeoutError,
 )
 from headrace.lm import LM
-from headrace.mock_lm import MockLM, Reply
+from headrace_mock import MockLM, Reply
 from runtime.lm.wire_shapes import chunk, events, usage
 
 BOUND = 20.0

@@ -6,10 +6,10 @@ from typing import Any, TypeAlias
 
 import pytest
 from headrace.lm import LM
-from headrace.lm.assembly import Assembly
+from headrace.lm.answer.assembly import Assembly
+from headrace.lm.answer.tool_calls import ToolCalls
 from headrace.lm.base import ignore
-from headrace.lm.tool_calls import ToolCalls
-from headrace.mock_lm import MockLM, Reply
+from headrace_mock import MockLM, Reply
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from headrace.errors import UsageError
 from headrace.events import LmCall, Usage, count_of, price_of
-from headrace.lm import LM, BaseLM, Choice, Completion, Receive, Request, configure_cache, door
-from headrace.lm.costs import MAX_COUNT, usage_of
-from headrace.lm.providers import Provider
-from headrace.mock_lm import MockLM, Reply
+from headrace.lm import LM, BaseLM, Choice, Completion, Receive, Request, configure_cache
+from headrace.lm.litellm import loading
+from headrace.lm.litellm.costs import MAX_COUNT, usage_of
+from headrace.lm.litellm.providers import Provider
 from headrace.server.wire.events import MAX_INT32, usage_message
+from headrace_mock import MockLM, Reply
 from headrace_proto.v1 import headrace_pb2 as pb
 from hypothesis import given
 from hypothesis import strategies as st
@@ -123,7 +124,7 @@ def test_an_estimate_that_is_no_price_is_none(
     def estimate(**asked: object) -> object:
         return prices
 
-    monkeypatch.setattr(door.litellm(), "cost_per_token", estimate)
+    monkeypatch.setattr(loading.litellm(), "cost_per_token", estimate)
 
     assert used({"prompt_tokens": 5}, PRICED).cost_usd is None
 
@@ -132,7 +133,7 @@ def test_an_estimate_that_fails_is_no_price(monkeypatch: pytest.MonkeyPatch) -> 
     def fail(**asked: object) -> object:
         raise RuntimeError("no such model")
 
-    monkeypatch.setattr(door.litellm(), "cost_per_token", fail)
+    monkeypatch.setattr(loading.litellm(), "cost_per_token", fail)
 
     assert used({"prompt_tokens": 5}, PRICED) == Usage(5, lm_calls=1)
 

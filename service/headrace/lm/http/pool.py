@@ -11,8 +11,8 @@ import atexit
 from collections.abc import AsyncGenerator, Mapping
 from functools import partial
 
+from headrace.lm.http.connect import Reach
 from headrace.lm.http.connection import Connection
-from headrace.lm.http.reaching import Reach
 from headrace.lm.http.request import Place, request_bytes, target_of
 from headrace.lm.http.response import Broken, Response
 

@@ -42,13 +42,13 @@ def _token_hash(text: str) -> str:
 TokenHash = Annotated[str, AfterValidator(_token_hash)]
 
 
-class Part(BaseModel):
+class Section(BaseModel):
     """A table of the configuration."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-class Tls(Part):
+class Tls(Section):
     """Transport security. The files are read again when they change."""
 
     certificate: Path | None = None
@@ -69,7 +69,7 @@ class Tls(Part):
         return self
 
 
-class Logs(Part):
+class Logs(Section):
     """What is logged, and how."""
 
     format: Literal["auto", "console", "json"] = "auto"
@@ -79,7 +79,7 @@ class Logs(Part):
     """Also the texts of exceptions, models and providers: prompts, completions, perhaps keys."""
 
 
-class Cache(Part):
+class Cache(Section):
     """Whether answers of LMs are kept, and who sees them."""
 
     enabled: bool = False
@@ -91,7 +91,7 @@ class Cache(Part):
     disk_bytes: Annotated[int, Field(gt=0)] = 1024 * 1024 * 1024
 
 
-class Principal(Part):
+class Principal(Section):
     """Someone who may call."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9@._/:+-]{1,128}$")]
@@ -109,7 +109,7 @@ class Principal(Part):
         return "*" in self.programs or program in self.programs
 
 
-class Config(Part):
+class Config(Section):
     """A server's configuration. Times in seconds."""
 
     programs: Annotated[tuple[str, ...], NoDecode] = ()

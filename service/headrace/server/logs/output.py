@@ -11,12 +11,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO, TypeAlias
 
-from headrace.runs.about import about
+from headrace.log_context import log_context
 from headrace.server.config import Logs
 from headrace.server.logs.formats import ConsoleForm, JsonForm
 from headrace.server.logs.prints import is_json
+from headrace.server.logs.rate_limit import RateLimitFilter
 from headrace.server.logs.redaction import Redactor
-from headrace.server.logs.seldom import Seldom
 from headrace.server.logs.strays import catch_strays
 
 Waiting: TypeAlias = "queue.SimpleQueue[logging.LogRecord]"
@@ -35,14 +35,14 @@ def start_logging(logs: Logs, redact: Redactor) -> Callable[[], None]:
     form = JsonForm if is_json(logs) else ConsoleForm
     output.setFormatter(form(redact, content=logs.content))
     waiting: Waiting = queue.SimpleQueue()
-    entrance = _Entrance(waiting, output)
+    entrance = ContextQueueHandler(waiting, output)
     writer = logging.handlers.QueueListener(waiting, output)
 
     root = logging.getLogger()
     root.handlers[:] = [entrance]
     root.setLevel(logging.WARNING)
     logging.getLogger("headrace").setLevel(logs.level.upper())
-    seldom = {logging.getLogger(name): Seldom(rate) for name, rate in RATES.items()}
+    seldom = {logging.getLogger(name): RateLimitFilter(rate) for name, rate in RATES.items()}
 
     for logger, rate in seldom.items():
         logger.addFilter(rate)
@@ -72,8 +72,8 @@ class _Output(logging.StreamHandler[TextIO]):
             self.stream.write(f'{{"level":"error","message":"a line was lost: {kind}"}}\n')
 
 
-class _Entrance(logging.handlers.QueueHandler):
-    """Takes lines in: what they are about is known only where they are logged."""
+class ContextQueueHandler(logging.handlers.QueueHandler):
+    """Queues records with the context of where they are logged, which the writing thread does not know."""
 
     dropped = 0
 
@@ -85,7 +85,7 @@ class _Entrance(logging.handlers.QueueHandler):
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
         """Keeps the record as it is: no other process reads the queue."""
-        record.about = dict(about.get() or {})
+        record.about = dict(log_context.get() or {})
 
         return record
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from headrace_proto.v1 import headrace_pb2 as pb
 
-from headrace.events import Event, Result, Status, Token
+from headrace.events import Event, PredictionEvent, Status, Token
 from headrace.log import Entry, merge
 from headrace.server.wire.durations import fill_timestamp, timestamp
 from headrace.server.wire.events import fill_token, prediction_message, split, status_message
@@ -89,7 +89,7 @@ class Delivery:
             case Status():
                 data = self._options.include_data
                 message.status.CopyFrom(status_message(event, include_data=data))
-            case Result():
+            case PredictionEvent():
                 text = self._options.outputs_json
                 message.prediction.CopyFrom(
                     prediction_message(event, self._revision, outputs_json=text)

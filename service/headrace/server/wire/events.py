@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from headrace_proto.v1 import headrace_pb2 as pb
 
-from headrace.events import Kind, LmCall, Result, Status, Token, Usage
+from headrace.events import Kind, LmCall, PredictionEvent, Status, Token, Usage
 from headrace.server.wire.durations import duration
 from headrace.server.wire.options import wire_name
 from headrace.server.wire.status import failure_of
@@ -79,7 +79,9 @@ def status_message(status: Status, *, include_data: bool) -> pb.StatusUpdate:
     return message
 
 
-def prediction_message(result: Result, revision: str, *, outputs_json: bool) -> pb.Prediction:
+def prediction_message(
+    result: PredictionEvent, revision: str, *, outputs_json: bool
+) -> pb.Prediction:
     """The result; its outputs were checked when the run ended."""
     return pb.Prediction(
         outputs=to_struct(result.outputs),

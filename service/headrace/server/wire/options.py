@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from headrace_proto.v1 import headrace_pb2 as pb
 
 from headrace.errors import FieldViolation, RequestInvalid
-from headrace.events import Event, Result, Status, Token
+from headrace.events import Event, PredictionEvent, Status, Token
 from headrace.runs.limits import Limits
 from headrace.server.wire.durations import seconds
 
@@ -105,7 +105,7 @@ class Selection:
                 return known
             case Status():
                 return self._speaks(event)
-            case Result():
+            case PredictionEvent():
                 return True
 
     def _streams(self, token: Token) -> bool:

@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from headrace_proto.v1 import headrace_pb2 as pb
 
-from headrace.program import Predictor, Program
+from headrace.hosting import Predictor, Program
 from headrace.runs.limits import Limits
 from headrace.runs.run import Run
 from headrace.server.wire.durations import duration, timestamp

@@ -19,7 +19,7 @@ from headrace.runs.limits import Limits
 from headrace.server.wire.durations import seconds
 from headrace.server.wire.values import from_json, from_struct
 
-StartRequest: TypeAlias = pb.RunRequest | pb.PredictRequest
+StartMessage: TypeAlias = pb.RunRequest | pb.PredictRequest
 M = TypeVar("M", bound=Message)
 
 PAGE_SIZE = 100
@@ -39,7 +39,7 @@ def parse(kind: type[M], payload: bytes) -> M:
         raise RequestInvalid([violation]) from None
 
 
-def decode_inputs(request: StartRequest, limits: Limits) -> dict[str, object]:
+def decode_inputs(request: StartMessage, limits: Limits) -> dict[str, object]:
     """The inputs of a request, in bounds. Raises InputInvalid."""
     inputs = _inputs(request, limits)
 
@@ -54,7 +54,7 @@ def decode_inputs(request: StartRequest, limits: Limits) -> dict[str, object]:
     return inputs
 
 
-def explain_empty(request: StartRequest, error: InputInvalid) -> InputInvalid:
+def explain_empty(request: StartMessage, error: InputInvalid) -> InputInvalid:
     """The error, with a hint where inputs were sent as an empty Struct, as some clients do unawares."""
     if request.WhichOneof("input") != "inputs" or request.inputs.fields:
         return error
@@ -62,7 +62,7 @@ def explain_empty(request: StartRequest, error: InputInvalid) -> InputInvalid:
     return InputInvalid([*error.violations, FieldViolation("inputs", PROTO_LOADER_HINT)])
 
 
-def start_timeout(request: StartRequest, limits: Limits) -> float | None:
+def start_timeout(request: StartMessage, limits: Limits) -> float | None:
     """Seconds the run may take; None where the caller leaves it to the server."""
     if not request.HasField("timeout"):
         return None
@@ -70,7 +70,7 @@ def start_timeout(request: StartRequest, limits: Limits) -> float | None:
     return seconds(request.timeout, "timeout", limits.max_timeout) or None
 
 
-def start_linger(request: StartRequest, limits: Limits) -> float | None:
+def start_linger(request: StartMessage, limits: Limits) -> float | None:
     """Seconds the run outlives its last reader; None where the caller leaves it to the server."""
     if not request.HasField("linger"):
         return None
@@ -103,7 +103,7 @@ def check_not_ahead(after: int, last_sequence: int) -> None:
         raise CursorAhead(f"after_sequence is {after}, and the run's last event is {last_sequence}")
 
 
-def _inputs(request: StartRequest, limits: Limits) -> dict[str, object]:
+def _inputs(request: StartMessage, limits: Limits) -> dict[str, object]:
     match request.WhichOneof("input"):
         case "inputs":
             return _from_struct(request.inputs, limits)

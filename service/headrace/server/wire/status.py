@@ -24,7 +24,7 @@ from headrace.errors import (
     RequestInvalid,
     RequestRefused,
 )
-from headrace.server.faults import StreamAged
+from headrace.server.errors import StreamAged
 from headrace.server.wire.text import ascii_value, line, sized, status_message
 
 DOMAIN = "headrace.dev"
@@ -85,7 +85,7 @@ CODES: Mapping[str, StatusCode] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class RpcStatus:
     """How an RPC ends."""
 
     code: StatusCode
@@ -100,7 +100,7 @@ def code_of(error: HeadraceError) -> StatusCode:
 
 def status_of(
     error: HeadraceError, facts: Mapping[str, str], trailers: Mapping[str, str], cause: str = ""
-) -> Status:
+) -> RpcStatus:
     """The status of an error.
 
     `facts` (run_id, program) join its metadata; `trailers` (headrace-run-id and kin) go beside the
@@ -117,7 +117,7 @@ def status_of(
 
     details = _details(code, message, error, facts, cause)
 
-    return Status(
+    return RpcStatus(
         code,
         message,
         (

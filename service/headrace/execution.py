@@ -1,0 +1,226 @@
+"""Execution: one program, called once, in a task of its own that writes a log.
+
+The log begins with the START of the run and ends, when the program succeeds, with its prediction. Who
+reads the log, and whether anyone does, is of no concern here (law 1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from headrace.calls import CallMessages, RunScope, enter_run, open_call, told_of
+from headrace.defects import contained
+from headrace.errors import HeadraceError, ProgramError, RunCancelled, RunTimeout, ServerFault
+from headrace.events import Kind, PredictionEvent, Usage
+from headrace.log import RunLog
+from headrace.threads import portal
+
+logger = logging.getLogger("headrace.runs")
+
+GRACE = portal.GRACE + 1.0
+"""Seconds a cancelled program gets to unwind before its run is closed without it.
+
+A second more than its sync code gets, whose thread is left behind in good order first.
+"""
+
+
+def no_outputs(value: object) -> Mapping[str, object]:
+    """For runs in process: the value itself is all that is wanted."""
+    return {}
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """What to run."""
+
+    call: Callable[[], Awaitable[object]]
+    """Calls the program with its inputs."""
+    name: str = ""
+    """Of the program, in the run's own statuses."""
+    instance: object = None
+    inputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    addresses: Mapping[int, str] = field(default_factory=dict[int, str])
+    """Module path by id(module)."""
+    messages: CallMessages | None = None
+    outputs_of: Callable[[object], Mapping[str, object]] = no_outputs
+    """JSON-safe outputs of what the program returned; raises a RunError where there are none."""
+
+
+class Execution:
+    """A run in progress. `start` it on the loop it shall live on.
+
+    tells_content: whether its statuses carry the inputs and outputs of calls.
+    when_over: called once, when the log has been closed.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        *,
+        log: RunLog | None = None,
+        timeout: float | None = None,
+        tells_content: bool = True,
+        when_over: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.log = log or RunLog()
+        self.timeout = timeout
+        """Seconds the program may take; None = no limit."""
+        self.error: HeadraceError | None = None
+        """Why it failed or was cancelled; a program's own exception is its `__cause__`."""
+        self.result: PredictionEvent | None = None
+        self._work = work
+        self._when_over = when_over
+        self._scope = RunScope(
+            self.log.append,
+            work.addresses,
+            work.messages,
+            joins_text=self.log.merges,
+            tells_content=tells_content,
+        )
+        self._task: asyncio.Task[None] | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+        self._ended: asyncio.Event = asyncio.Event()
+        self._started = time.monotonic()
+
+    @property
+    def usage(self) -> Usage:
+        """Of the LM calls that have ended so far."""
+        return self._scope.usage
+
+    @property
+    def over(self) -> bool:
+        """Whether the log is closed."""
+        return self.log.closed
+
+    def start(self, context: contextvars.Context | None = None) -> None:
+        """Begins the run in a task of the running loop, in `context` or a copy of the current one."""
+        loop = asyncio.get_running_loop()
+        self._started = time.monotonic()
+        self._task = loop.create_task(self._run(), context=context)
+        self._task.add_done_callback(self._done)
+
+        if self.timeout is not None:
+            self._timers.append(loop.call_later(self.timeout, self.stop, RunTimeout(self.timeout)))
+
+    def cancel(self, by: str, detail: str = "") -> None:
+        """Stops the program at once, on someone's behalf."""
+        self.stop(RunCancelled(by, detail))
+
+    def stop(self, error: HeadraceError) -> None:
+        """Stops the program at once, for a reason outside it. The first reason stands."""
+        if self.over or self.error is not None:
+            return
+
+        self.error = error
+
+        if self._task is None:  # it never began
+            self._close()
+            return
+
+        self._task.cancel()
+        self._timers.append(self._task.get_loop().call_later(GRACE, self.abandon))
+
+    async def ended(self) -> None:
+        """Waits until the run is over."""
+        await self._ended.wait()
+
+    def abandon(self) -> None:
+        """Closes the run without a program that did not stop when it was told to."""
+        if not self.over:
+            logger.warning("a program did not stop when its run was stopped")
+            self._close()
+
+    async def _run(self) -> None:
+        try:
+            with enter_run(self._scope):
+                self.result = await self._call_program()
+        except (asyncio.CancelledError, GeneratorExit):
+            self.error = self.error or RunCancelled("caller")
+        except BaseException as error:  # noqa: BLE001 - the run's error, whatever the program raised
+            self.error = self.error or told_of(error)
+
+            with contained("noting a program's other errors"):
+                _note_others(error)
+
+    async def _call_program(self) -> PredictionEvent:
+        work = self._work
+
+        with open_call(Kind.RUN, work.name, work.instance, work.inputs):
+            try:
+                value = await self._value()
+                outputs = work.outputs_of(value)
+            finally:
+                self._scope.end_left_behind()
+
+        return PredictionEvent(value, outputs, self.usage, time.monotonic() - self._started)
+
+    async def _value(self) -> object:
+        """What the program returned; raises why it was stopped, even if it swallowed that."""
+        try:
+            value = await self._work.call()
+        except asyncio.CancelledError:
+            raise self.error or ProgramError("the program was cancelled from inside") from None
+
+        if self.error is not None:
+            raise self.error
+
+        return value
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        if self.result is None and self.error is None:  # cancelled before its first step
+            self.error = RunCancelled("caller")
+
+        self._close()
+
+    def _close(self) -> None:
+        """Ends the run, whatever goes wrong in that: its readers, its place and a drain wait for it."""
+        if self.over:
+            return
+
+        for timer in self._timers:
+            timer.cancel()
+
+        with contained("ending what a run had open"):
+            self._scope.close(self.error)
+
+        if self.result is not None and not self._recorded(self.result):
+            self.result, self.error = None, ServerFault()
+
+        with contained("closing a run's log"):
+            self.log.close()
+
+        self._ended.set()
+
+        with contained("taking leave of a run"):
+            self._when_over()
+
+    def _recorded(self, result: PredictionEvent) -> bool:
+        sequence = 0
+
+        with contained("recording a result"):
+            sequence = self.log.append(result)
+
+        return sequence > 0
+
+
+def _note_others(error: BaseException) -> None:
+    """Writes what else a group holds on its first error, which stands for it."""
+    first, *others = _leaves(error)
+
+    for other in others:
+        first.add_note(f"also raised: {type(other).__name__}: {other}")
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+
+    group = cast("BaseExceptionGroup[BaseException]", error)
+
+    return [leaf for one in group.exceptions for leaf in _leaves(one)]

@@ -1,0 +1,1 @@
+"""An answer while it comes: text deltas in, a completion out."""

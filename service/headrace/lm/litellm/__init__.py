@@ -1,0 +1,1 @@
+"""All of litellm: nothing outside this folder imports it."""

@@ -1,0 +1,1 @@
+"""The engine for OpenAI's dialect, which is read here without litellm."""

@@ -1,5 +1,0 @@
-"""Programs: modules made ready for hosting, with what their callers may know of them."""
-
-from headrace.program.program import Predictor, Program
-
-__all__ = ["Predictor", "Program"]

@@ -1,0 +1,6 @@
+"""Who may call, and what: principals by bearer token or client certificate."""
+
+from headrace.server.auth.interceptor import AuthInterceptor
+from headrace.server.auth.principals import Principals
+
+__all__ = ["AuthInterceptor", "Principals"]

@@ -1,0 +1,1 @@
+"""Threads for sync code, and the event loops they come back to."""
