@@ -25,9 +25,9 @@ from headrace.module import Module
 from headrace.runs.limits import MIB, Limits
 from headrace.runs.registry import Registry
 from headrace.runs.run import Run
-from headrace.server.wire.delivery import Delivery
-from headrace.server.wire.options import ReaderOptions
-from headrace.server.wire.records import program_message
+from headrace.server.v1.delivery import Delivery
+from headrace.server.v1.options import ReaderOptions
+from headrace.server.v1.records import program_message
 
 from bench.places import CACHE
 from bench.table import number, write

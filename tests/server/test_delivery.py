@@ -8,8 +8,8 @@ from itertools import islice
 
 from headrace.events import Event, Kind, Phase, PredictionEvent, Status
 from headrace.log import Entry, RunLog
-from headrace.server.wire.delivery import Delivery
-from headrace.server.wire.options import ReaderOptions
+from headrace.server.v1.delivery import Delivery
+from headrace.server.v1.options import ReaderOptions
 from headrace_proto.v1 import headrace_pb2 as pb
 from hypothesis import given
 from hypothesis import strategies as st

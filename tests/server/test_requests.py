@@ -11,9 +11,9 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct
 from headrace.errors import CursorAhead, FieldViolation, InputInvalid, RequestInvalid
 from headrace.runs.limits import Limits
-from headrace.server.wire import requests
-from headrace.server.wire.options import check_selectors, reader_options
-from headrace.server.wire.values import from_struct, to_struct
+from headrace.server.v1 import requests
+from headrace.server.v1.options import check_selectors, reader_options
+from headrace.server.v1.values import from_struct, to_struct
 from headrace_proto.v1 import headrace_pb2 as pb
 from hypothesis import given
 from hypothesis import strategies as st

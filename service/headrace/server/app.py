@@ -18,8 +18,8 @@ from headrace.server.health import HEALTH, Health, enable_reflection
 from headrace.server.listen import channel_options, join_address, split_address
 from headrace.server.logs import own_redactor
 from headrace.server.rpc import RpcBoundary
-from headrace.server.servicer import SERVICE, Servicer
 from headrace.server.tls import server_credentials
+from headrace.server.v1.servicer import SERVICE, Servicer
 
 logger = logging.getLogger("headrace.server")
 

@@ -13,8 +13,8 @@ from headrace_proto.v1 import headrace_pb2 as pb
 
 from headrace.log import Cursor, RunLog
 from headrace.server.errors import StreamAged
-from headrace.server.wire.delivery import Delivery
-from headrace.server.wire.options import ReaderOptions
+from headrace.server.v1.delivery import Delivery
+from headrace.server.v1.options import ReaderOptions
 
 Write = Callable[[pb.StreamEvent], Awaitable[None]]
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from grpc.aio import ServicerContext
 
 from headrace.errors import InputInvalid, RequestRefused
-from headrace.server.wire.text import status_message
+from headrace.server.v1.text import status_message
 
 logger = logging.getLogger("headrace.refusals")
 

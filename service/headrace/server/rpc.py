@@ -21,8 +21,8 @@ from headrace.errors import HeadraceError, RequestRefused, ServerFault
 from headrace.log_context import log_context
 from headrace.server.config import Principal
 from headrace.server.refusals import peer_of, report_refusal
-from headrace.server.wire.requests import parse
-from headrace.server.wire.status import RpcStatus, status_of
+from headrace.server.v1.requests import parse
+from headrace.server.v1.status import RpcStatus, status_of
 
 logger = logging.getLogger("headrace.server")
 

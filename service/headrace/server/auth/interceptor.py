@@ -11,7 +11,7 @@ from grpc.aio import ServerInterceptor, ServicerContext
 from headrace.server.auth.principals import UNKNOWN, Principals
 from headrace.server.errors import Unauthenticated
 from headrace.server.refusals import peer_of, report_refusal
-from headrace.server.wire.status import status_of
+from headrace.server.v1.status import status_of
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 

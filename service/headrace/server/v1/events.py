@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from headrace_proto.v1 import headrace_pb2 as pb
 
 from headrace.events import Kind, LmCall, PredictionEvent, Status, Token, Usage
-from headrace.server.wire.durations import duration
-from headrace.server.wire.options import wire_name
-from headrace.server.wire.status import failure_of
-from headrace.server.wire.text import line, sound
-from headrace.server.wire.values import to_struct
+from headrace.server.v1.durations import duration
+from headrace.server.v1.options import wire_name
+from headrace.server.v1.status import failure_of
+from headrace.server.v1.text import line, sound
+from headrace.server.v1.values import to_struct
 
 MAX_NAME = 200
 """Characters of a name: models and tools come from programs."""

@@ -10,12 +10,12 @@ from headrace_proto.v1 import headrace_pb2 as pb
 from headrace.hosting import Predictor, Program
 from headrace.runs.limits import Limits
 from headrace.runs.run import Run
-from headrace.server.wire.durations import duration, timestamp
-from headrace.server.wire.events import prediction_message, usage_message
-from headrace.server.wire.options import wire_name
-from headrace.server.wire.status import failure_of
-from headrace.server.wire.text import sound
-from headrace.server.wire.values import to_struct, to_value
+from headrace.server.v1.durations import duration, timestamp
+from headrace.server.v1.events import prediction_message, usage_message
+from headrace.server.v1.options import wire_name
+from headrace.server.v1.status import failure_of
+from headrace.server.v1.text import sound
+from headrace.server.v1.values import to_struct, to_value
 from headrace.signatures import Field
 from headrace.tools import Tool
 

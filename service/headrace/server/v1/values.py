@@ -12,7 +12,7 @@ from typing import cast
 
 from google.protobuf.struct_pb2 import NULL_VALUE, Struct, Value
 
-from headrace.server.wire.text import sound
+from headrace.server.v1.text import sound
 
 MAX_DEPTH = 30
 """Objects and lists inside each other, the outermost included."""

@@ -13,9 +13,9 @@ from headrace_proto.v1 import headrace_pb2 as pb
 
 from headrace.events import Event, PredictionEvent, Status, Token
 from headrace.log import Entry, merge
-from headrace.server.wire.durations import fill_timestamp, timestamp
-from headrace.server.wire.events import fill_token, prediction_message, split, status_message
-from headrace.server.wire.options import ReaderOptions, Selection
+from headrace.server.v1.durations import fill_timestamp, timestamp
+from headrace.server.v1.events import fill_token, prediction_message, split, status_message
+from headrace.server.v1.options import ReaderOptions, Selection
 
 
 class Delivery:

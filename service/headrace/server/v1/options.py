@@ -11,7 +11,7 @@ from headrace_proto.v1 import headrace_pb2 as pb
 from headrace.errors import FieldViolation, RequestInvalid
 from headrace.events import Event, PredictionEvent, Status, Token
 from headrace.runs.limits import Limits
-from headrace.server.wire.durations import seconds
+from headrace.server.v1.durations import seconds
 
 MAX_MERGE_INTERVAL = 60.0
 MIN_HEARTBEAT_INTERVAL = 0.05

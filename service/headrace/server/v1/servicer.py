@@ -28,10 +28,10 @@ from headrace.server.catalog import Catalog
 from headrace.server.errors import StreamAged
 from headrace.server.reader import Reader
 from headrace.server.rpc import RpcBoundary, RpcCall, RunOver
-from headrace.server.wire import records, requests
-from headrace.server.wire.delivery import Delivery
-from headrace.server.wire.events import prediction_message
-from headrace.server.wire.options import ReaderOptions, check_selectors, reader_options
+from headrace.server.v1 import records, requests
+from headrace.server.v1.delivery import Delivery
+from headrace.server.v1.events import prediction_message
+from headrace.server.v1.options import ReaderOptions, check_selectors, reader_options
 
 SERVICE = pb.DESCRIPTOR.services_by_name["HeadraceService"].full_name
 
