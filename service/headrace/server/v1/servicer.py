@@ -1,113 +1,73 @@
-"""The methods of HeadraceService.
+"""HeadraceService: the methods of the contract. Each decodes, asks the core, and encodes.
 
-A start: decode, check, join or admit; only then headers, which therefore mean "accepted",
-and then the run's events. The run is never touched by how its readers end, but for its linger.
+Headers mean "accepted": they are sent once a run has been started or joined, and then its events. The
+run is never touched by how its readers end, but for its linger.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 import grpc
 from headrace_proto.v1 import headrace_pb2 as pb
 
-from headrace.errors import (
-    FieldViolation,
-    InputInvalid,
-    PermissionDenied,
-    RequestInvalid,
-    RevisionMismatch,
-)
-from headrace.hosting import Program
-from headrace.hosting.port import StartRequest
-from headrace.runs.registry import Registry
 from headrace.runs.run import Run
-from headrace.server.catalog import Catalog
-from headrace.server.errors import StreamAged
-from headrace.server.reader import Reader
-from headrace.server.rpc import RpcBoundary, RpcCall, RunOver
+from headrace.server.core import Core, Start
+from headrace.server.errors import RunOver
+from headrace.server.reader import Delivery
+from headrace.server.rpc import RpcBoundary, RpcCall
+from headrace.server.selection import ReaderOptions
 from headrace.server.v1 import records, requests
-from headrace.server.v1.delivery import Delivery
-from headrace.server.v1.events import prediction_message
-from headrace.server.v1.options import ReaderOptions, check_selectors, reader_options
+from headrace.server.v1.events import EventEncoder, prediction_message
 
 SERVICE = pb.DESCRIPTOR.services_by_name["HeadraceService"].full_name
 
-MAX_STREAM_AGE = 1800.0
-"""Seconds after which a stream is ended so that its reader may be moved."""
-
-NO_DATA = (
-    "options.include_data: this server does not show call data to you; serve --dev shows it on "
-    "loopback, include_data = true to a principal"
-)
-
 
 class Servicer:
-    """Serves programs from a registry."""
+    """Serves what a core has."""
 
-    def __init__(
-        self,
-        programs: Iterable[Program],
-        registry: Registry,
-        *,
-        max_stream_age: float = MAX_STREAM_AGE,
-    ) -> None:
-        self._catalog = Catalog(programs)
-        self._registry = registry
-        self._limits = registry.limits
-        self._max_stream_age = max_stream_age
+    def __init__(self, core: Core) -> None:
+        self._core = core
 
-    def methods(self, gate: RpcBoundary) -> grpc.GenericRpcHandler:
+    def methods(self, boundary: RpcBoundary) -> grpc.GenericRpcHandler:
         """The methods, for a grpc.aio server."""
         return grpc.method_handlers_generic_handler(
             SERVICE,
             {
-                "Run": gate.streaming(pb.RunRequest, self.run),
-                "Attach": gate.streaming(pb.AttachRequest, self.attach),
-                "Predict": gate.unary(pb.PredictRequest, self.predict),
-                "GetRun": gate.unary(pb.GetRunRequest, self.get_run),
-                "CancelRun": gate.unary(pb.CancelRunRequest, self.cancel_run),
-                "ListRuns": gate.unary(pb.ListRunsRequest, self.list_runs),
-                "ListPrograms": gate.unary(pb.ListProgramsRequest, self.list_programs),
-                "GetProgram": gate.unary(pb.GetProgramRequest, self.get_program),
-                "GetServerInfo": gate.unary(pb.GetServerInfoRequest, self.get_server_info),
+                "Run": boundary.streaming(pb.RunRequest, self.run),
+                "Attach": boundary.streaming(pb.AttachRequest, self.attach),
+                "Predict": boundary.unary(pb.PredictRequest, self.predict),
+                "GetRun": boundary.unary(pb.GetRunRequest, self.get_run),
+                "CancelRun": boundary.unary(pb.CancelRunRequest, self.cancel_run),
+                "ListRuns": boundary.unary(pb.ListRunsRequest, self.list_runs),
+                "ListPrograms": boundary.unary(pb.ListProgramsRequest, self.list_programs),
+                "GetProgram": boundary.unary(pb.GetProgramRequest, self.get_program),
+                "GetServerInfo": boundary.unary(pb.GetServerInfoRequest, self.get_server_info),
             },
         )
 
     async def run(self, call: RpcCall[pb.RunRequest]) -> None:
         """Starts or joins a run and streams it."""
-        request = call.request
-        options = self._options(call, request.options)
-        program = self._catalog.find(call.principal, request.program)
-        _check_fields(options, program)
-        requests.check_not_negative(request.after_sequence)
-        resumes = request.after_sequence > 0
-        run = await self._registry.start(self._order(call, program, resumes=resumes))
-        await self._stream(call, run, request.after_sequence, options)
+        start, options = self._decode(call)
+        program = self._core.authorise(call.caller, start.program, options)
+        run = await self._core.start(call.caller, program, start)
+        await self._stream(call, run, options)
 
     async def attach(self, call: RpcCall[pb.AttachRequest]) -> None:
         """Streams a run that exists."""
-        request = call.request
-        options = self._options(call, request.options)
-        requests.check_not_negative(request.after_sequence)
-        run = await self._find(call, request.run_id)
-        _check_fields(options, self._catalog.find(call.principal, run.program))
-        await self._stream(call, run, request.after_sequence, options)
+        options = requests.decode_reader(call.request, self._core.limits)
+        run = await self._core.find(call.caller, call.request.run_id)
+        self._core.authorise(call.caller, run.program, options)
+        await self._stream(call, run, options)
 
     async def predict(self, call: RpcCall[pb.PredictRequest]) -> pb.PredictResponse:
         """Runs a program, or joins its run, and gives the prediction."""
-        program = self._catalog.find(call.principal, call.request.program)
-        run = await self._registry.start(self._order(call, program))
+        start, _ = self._decode(call)
+        program = self._core.authorise(call.caller, start.program)
+        run = await self._core.start(call.caller, program, start)
         _name(call, run)
-        cursor = run.join()
-
-        try:
-            await run.ended()
-        finally:
-            run.leave(cursor)
-
+        await self._core.wait(run)
         _conclude(call, run)
         assert run.result is not None  # or _conclude had raised
         text = call.request.outputs_json
@@ -119,15 +79,15 @@ class Servicer:
 
     async def get_run(self, call: RpcCall[pb.GetRunRequest]) -> pb.GetRunResponse:
         """The record of a run."""
-        run = await self._find(call, call.request.run_id)
+        run = await self._core.find(call.caller, call.request.run_id)
 
         return pb.GetRunResponse(run=records.full_run_message(run))
 
     async def list_runs(self, call: RpcCall[pb.ListRunsRequest]) -> pb.ListRunsResponse:
         """A page of the caller's runs."""
         request = call.request
-        runs, token = await self._registry.page(
-            call.principal.name,
+        runs, token = await self._core.page(
+            call.caller,
             request.program,
             size=requests.page_size(request.page_size),
             token=request.page_token,
@@ -139,10 +99,7 @@ class Servicer:
 
     async def cancel_run(self, call: RpcCall[pb.CancelRunRequest]) -> pb.CancelRunResponse:
         """Stops a run."""
-        _require_run_id(call.request.run_id)
-        run = await self._registry.cancel(
-            call.principal.name, call.request.run_id, call.request.reason[:200]
-        )
+        run = await self._core.cancel(call.caller, call.request.run_id, call.request.reason)
 
         return pb.CancelRunResponse(run=records.full_run_message(run))
 
@@ -150,7 +107,7 @@ class Servicer:
         """A page of the programs."""
         request = call.request
         size = requests.page_size(request.page_size)
-        programs, token = self._catalog.page(call.principal, size, request.page_token)
+        programs, token = self._core.catalog.page(call.caller.principal, size, request.page_token)
 
         return pb.ListProgramsResponse(
             programs=[records.program_message(program) for program in programs],
@@ -159,7 +116,8 @@ class Servicer:
 
     async def get_program(self, call: RpcCall[pb.GetProgramRequest]) -> pb.GetProgramResponse:
         """One program."""
-        program = self._catalog.find(call.principal, call.request.name, field="name")
+        principal = call.caller.principal
+        program = self._core.catalog.find(principal, call.request.name, field="name")
 
         return pb.GetProgramResponse(program=records.program_message(program))
 
@@ -167,100 +125,42 @@ class Servicer:
         self, call: RpcCall[pb.GetServerInfoRequest]
     ) -> pb.GetServerInfoResponse:
         """Version, features and limits."""
-        return records.server_message(self._limits, shows_data=call.principal.include_data)
+        shows_data = call.caller.principal.include_data
 
-    def _order(
-        self,
-        call: RpcCall[pb.RunRequest] | RpcCall[pb.PredictRequest],
-        program: Program,
-        *,
-        resumes: bool = False,
-    ) -> StartRequest:
-        request = call.request
-        call.facts["program"] = program.name
+        return records.server_message(self._core.limits, shows_data=shows_data)
 
-        if request.revision and request.revision != program.revision:
-            raise RevisionMismatch(
-                f"program {program.name!r} is at revision {program.revision}",
-                metadata={"revision": program.revision},
-            )
+    def _decode(
+        self, call: RpcCall[pb.RunRequest] | RpcCall[pb.PredictRequest]
+    ) -> tuple[Start, ReaderOptions]:
+        if call.request.program:
+            call.facts["program"] = call.request.program
 
-        return StartRequest(
-            program,
-            self._inputs(request, program),
-            principal=call.principal.name,
-            peer=call.peer,
-            run_id=request.run_id,
-            timeout=requests.start_timeout(request, self._limits),
-            linger=requests.start_linger(request, self._limits),
-            labels=requests.check_labels(request.labels, self._limits),
-            resumes=resumes,
-        )
-
-    def _inputs(self, request: requests.StartMessage, program: Program) -> Mapping[str, object]:
-        inputs = requests.decode_inputs(request, self._limits)
-
-        try:
-            return program.check(inputs)
-        except InputInvalid as error:
-            raise requests.explain_empty(request, error) from None
-
-    def _options(self, call: RpcCall[Any], options: pb.StreamOptions) -> ReaderOptions:
-        if options.include_data and not call.principal.include_data:
-            raise PermissionDenied(NO_DATA)
-
-        return reader_options(options, self._limits)
-
-    async def _find(
-        self, call: RpcCall[pb.AttachRequest] | RpcCall[pb.GetRunRequest], run_id: str
-    ) -> Run:
-        _require_run_id(run_id)
-
-        return await self._registry.find(call.principal.name, run_id)
+        return requests.decode_start(call.request, self._core.limits)
 
     async def _stream(
         self,
         call: RpcCall[pb.RunRequest] | RpcCall[pb.AttachRequest],
         run: Run,
-        after: int,
         options: ReaderOptions,
     ) -> None:
-        requests.check_not_ahead(after, run.log.last_sequence)
-        _name(call, run)
-        cursor = run.join(after)
-        delivery = Delivery(
-            run.run_id,
-            run.revision,
-            options,
-            position=after,
-            attempt=run.attempt,
-            max_token_bytes=self._limits.max_token_bytes,
-        )
-        reader = Reader(run.log, cursor, delivery, options, max_age=self._max_stream_age)
-        counts = True
+        encoder = EventEncoder(run.run_id, run.revision, options)
+        context = call.context
 
-        try:
-            await asyncio.sleep(0)  # a run that has just started asks its LM before this is sent
-            await call.context.send_initial_metadata((("headrace-run-id", run.run_id),))
-            await reader.stream(call.write)
-        except StreamAged:
-            counts = False
-            raise
-        finally:
-            run.leave(cursor, counts=counts)
-            call.trailers["headrace-last-sequence"] = str(delivery.position)
+        async def write(delivery: Delivery) -> None:
+            # only this task of the RPC may, and never inside a timeout
+            await context.write(encoder.message(delivery).SerializeToString())
+
+        with self._core.follow(run, options) as reader:
+            _name(call, run)
+
+            try:
+                await asyncio.sleep(0)  # a run that just started asks its LM before this is sent
+                await context.send_initial_metadata((("headrace-run-id", run.run_id),))
+                await reader.stream(write)
+            finally:
+                call.trailers["headrace-last-sequence"] = str(reader.position)
 
         _conclude(call, run)
-
-
-def _check_fields(options: ReaderOptions, program: Program) -> None:
-    if options.fields:
-        check_selectors(options, records.streamable_fields(program))
-
-
-def _require_run_id(run_id: str) -> None:
-    if not run_id:
-        raise RequestInvalid([FieldViolation("run_id", "is required")])
 
 
 def _name(call: RpcCall[Any], run: Run) -> None:
