@@ -25,9 +25,10 @@ from headrace.module import Module
 from headrace.runs.limits import MIB, Limits
 from headrace.runs.registry import Registry
 from headrace.runs.run import Run
-from headrace.server.wire.delivery import Delivery
-from headrace.server.wire.options import ReaderOptions
-from headrace.server.wire.records import program_message
+from headrace.server.reader import Deliveries
+from headrace.server.selection import ReaderOptions
+from headrace.server.v1.events import EventEncoder
+from headrace.server.v1.records import program_message
 
 from bench.places import CACHE
 from bench.table import number, write
@@ -72,13 +73,15 @@ def log_growth(events: int) -> dict[str, float]:
 
 
 def _deliver(log: RunLog) -> int:
-    delivery = Delivery("run", "revision", ReaderOptions(), max_token_bytes=65_536)
+    options = ReaderOptions()
+    deliveries = Deliveries(options, max_token_bytes=65_536)
+    encoder = EventEncoder("run", "revision", options)
     cursor = log.cursor()
     sent = 0
 
     while entries := cursor.read(256):
-        for message in delivery.messages(entries):
-            sent += len(message.SerializeToString()) > 0
+        for delivery in deliveries.of(entries):
+            sent += len(encoder.message(delivery).SerializeToString()) > 0
 
     cursor.close()
 

@@ -20,7 +20,7 @@
 
 Each carries `reason`, the stable name that clients see, and a message that is safe to show: no
 prompts, provider bodies, keys or tracebacks. What must stay inside is chained as `__cause__` or kept
-in attributes documented as internal. `server/wire` turns classes into status codes, nobody else does.
+in attributes documented as internal. `server/v1` turns classes into status codes, nobody else does.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What happens in a run, as immutable values: statuses, tokens, and one result.
 
-A run's log holds these and nothing else. They know no wire format; `server/wire` is the one place
+A run's log holds these and nothing else. They know no wire format; `server/v1` is the one place
 that turns them into messages. Enum numbers equal those of the contract.
 """
 

@@ -12,7 +12,7 @@ from headrace.errors import InputInvalid
 from headrace.hosting import Program
 from headrace.module import Module
 from headrace.predict import Predict
-from headrace.server.wire.records import program_message
+from headrace.server.v1.records import program_message
 from headrace.signatures import InputField, OutputField, Signature, make_signature
 from headrace.tools import Tool
 from headrace.values import Prediction

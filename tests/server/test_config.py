@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from headrace.errors import UsageError
 from headrace.server.config import Config, Logs, load_config
-from headrace.server.config.command import config, described
+from headrace.server.config.cli import config, described
 
 HASH = "sha256:" + "a" * 64
 

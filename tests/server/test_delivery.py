@@ -8,33 +8,40 @@ from itertools import islice
 
 from headrace.events import Event, Kind, Phase, PredictionEvent, Status
 from headrace.log import Entry, RunLog
-from headrace.server.wire.delivery import Delivery
-from headrace.server.wire.options import ReaderOptions
+from headrace.server.reader import Deliveries, Delivery
+from headrace.server.selection import ReaderOptions, StatusDetail
+from headrace.server.v1.events import EventEncoder
 from headrace_proto.v1 import headrace_pb2 as pb
 from hypothesis import given
 from hypothesis import strategies as st
 from server.recordings import entries, recordings, status, texts_of, token
 
 
-def delivery(options: ReaderOptions | None = None, after: int = 0, size: int = 65_536) -> Delivery:
-    return Delivery("r1", "rev", options or ReaderOptions(), position=after, max_token_bytes=size)
+def deliveries(
+    options: ReaderOptions | None = None, after: int = 0, size: int = 65_536
+) -> Deliveries:
+    return Deliveries(replace(options or ReaderOptions(), after=after), max_token_bytes=size)
+
+
+def message(delivery: Delivery, options: ReaderOptions | None = None) -> pb.StreamEvent:
+    return EventEncoder("r1", "rev", options or ReaderOptions()).message(delivery)
 
 
 def sent(
     recorded: Sequence[Entry], options: ReaderOptions | None = None, size: int = 65_536
 ) -> list[pb.StreamEvent]:
-    return list(delivery(options, size=size).messages(recorded))
+    return [message(one, options) for one in deliveries(options, size=size).of(recorded)]
 
 
 def outline(messages: Sequence[pb.StreamEvent]) -> list[tuple[int, int, str]]:
     return [(one.sequence, one.event_count, shown(one)) for one in messages]
 
 
-def shown(message: pb.StreamEvent) -> str:
-    if message.WhichOneof("event") == "token":
-        return f"{message.token.field}@{message.token.offset}:{message.token.chunk}"
+def shown(event: pb.StreamEvent) -> str:
+    if event.WhichOneof("event") == "token":
+        return f"{event.token.field}@{event.token.offset}:{event.token.chunk}"
 
-    return str(message.WhichOneof("event"))
+    return str(event.WhichOneof("event"))
 
 
 def apply(messages: Sequence[pb.StreamEvent], texts: dict[tuple[int, str], str]) -> None:
@@ -79,14 +86,14 @@ def test_what_a_reader_does_not_want_is_counted_by_what_it_gets_next() -> None:
 
 def test_tokens_merge_across_statuses_that_are_not_sent() -> None:
     recorded = entries(token("a", 0), status(), token("b", 1))
-    quiet = ReaderOptions(status_detail=pb.STATUS_DETAIL_NONE)
+    quiet = ReaderOptions(status_detail=StatusDetail.NONE)
 
     assert outline(sent(recorded, quiet)) == [(3, 3, "answer@0:ab")]
 
 
 def test_statuses_with_words_can_be_had_alone() -> None:
     spoken = Status(Kind.MODULE, Phase.START, 1, 0, "step", message="Thinking")
-    options = ReaderOptions(status_detail=pb.STATUS_DETAIL_MESSAGES)
+    options = ReaderOptions(status_detail=StatusDetail.MESSAGES)
 
     assert outline(sent(entries(status(), spoken), options)) == [(2, 2, "status")]
 
@@ -98,7 +105,7 @@ def test_fields_are_chosen_by_name_and_typed_ones_only_so() -> None:
 
     def fields(*selectors: str) -> list[str]:
         options = ReaderOptions(fields=frozenset(selectors))
-        return [message.token.field for message in sent(recorded, options)]
+        return [one.token.field for one in sent(recorded, options)]
 
     assert fields() == ["text"]
     assert fields("*") == ["text", "items"]
@@ -131,10 +138,11 @@ def test_half_a_surrogate_pair_is_replaced_and_offsets_stay() -> None:
 
 
 def test_a_heartbeat_repeats_the_position_and_counts_nothing() -> None:
-    one = delivery()
-    list(one.messages(entries(status(), token("a", 0)._replace(typed=True))))
-    heartbeat = one.heartbeat()
+    one = deliveries()
+    list(one.of(entries(status(), token("a", 0)._replace(typed=True))))
+    heartbeat = message(one.heartbeat())
 
+    assert heartbeat.WhichOneof("event") == "heartbeat"
     assert (heartbeat.sequence, heartbeat.event_count) == (1, 0)
 
 
@@ -158,7 +166,7 @@ def test_a_reader_cut_anywhere_ends_with_every_text_and_every_event_counted(
     pending = iter(events)
     texts: dict[tuple[int, str], str] = {}
     position = counted = 0
-    one, cursor = delivery(), log.cursor()
+    one, cursor = deliveries(), log.cursor()
 
     for more, cut in [*plan, *[(len(events), None)] * (len(events) + 1)]:
         for event in islice(pending, more):
@@ -167,17 +175,17 @@ def test_a_reader_cut_anywhere_ends_with_every_text_and_every_event_counted(
         if log.last_sequence == len(events):
             log.close()
 
-        for message in list(one.messages(cursor.read(limit=3)))[:cut]:
-            apply([message], texts)
-            counted += message.event_count
+        for told in list(one.of(cursor.read(limit=3)))[:cut]:
+            apply([message(told)], texts)
+            counted += told.event_count
 
-            if message.sequence:
-                assert counted == message.sequence - position
-                position, counted = message.sequence, 0
+            if told.sequence:
+                assert counted == told.sequence - position
+                position, counted = told.sequence, 0
 
         if cut is not None:  # the connection broke there
             cursor.close()
-            one, cursor, counted = delivery(after=position), log.cursor(position), 0
+            one, cursor, counted = deliveries(after=position), log.cursor(position), 0
 
     assert position == len(events)
     assert texts == wire_texts(events)

@@ -21,8 +21,9 @@ from grpc.aio import AbortError
 from headrace.runs.limits import Limits
 from headrace.runs.registry import Registry
 from headrace.server.config import Principal
+from headrace.server.core import Core
 from headrace.server.rpc import RpcBoundary
-from headrace.server.servicer import Servicer
+from headrace.server.v1.servicer import Servicer
 from headrace_proto.v1 import headrace_pb2 as pb
 from server.mutations import METHODS, Mutator
 from server.scripted import soon
@@ -71,8 +72,8 @@ class FakeContext:
 def methods_by_name() -> tuple[Registry, Mapping[str, Any]]:
     """The methods as a server has them, by name."""
     registry = Registry(FORGETFUL)
-    gate = RpcBoundary(lambda context: Principal.model_construct(name=""))
-    generic: Any = Servicer([program()], registry).methods(gate)
+    boundary = RpcBoundary(lambda context: Principal.model_construct(name=""))
+    generic: Any = Servicer(Core([program()], registry)).methods(boundary)
     found: dict[str, Any] = {}
 
     for name in METHODS:

@@ -16,8 +16,8 @@ from headrace.errors import FieldViolation, InputInvalid, LMAuthError, ServerBus
 from headrace.log_context import log_context
 from headrace.server.config import Logs
 from headrace.server.logs import start_logging
-from headrace.server.logs.redaction import HIDDEN, Redactor, own_redactor, secrets_of
-from headrace.server.refusals import report_refusal
+from headrace.server.logs.safe_text import HIDDEN, Redactor, own_redactor, secrets_of
+from headrace.server.rpc import report_refusal
 
 Lines = Callable[[], list[str]]
 logger = logging.getLogger("headrace.test")
@@ -283,7 +283,7 @@ def test_a_flood_of_refusals_leaves_few_lines(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 100.0
-    monkeypatch.setattr("headrace.server.logs.rate_limit.time.monotonic", lambda: now)
+    monkeypatch.setattr("headrace.server.logs.output.time.monotonic", lambda: now)
 
     def write() -> None:
         nonlocal now

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import Struct
-from headrace.errors import CursorAhead, FieldViolation, InputInvalid, RequestInvalid
+from headrace.errors import InputInvalid, RequestInvalid
 from headrace.runs.limits import Limits
-from headrace.server.wire import requests
-from headrace.server.wire.options import check_selectors, reader_options
-from headrace.server.wire.values import from_struct, to_struct
+from headrace.server.core import Start
+from headrace.server.rpc import parse
+from headrace.server.selection import ReaderOptions, StatusDetail, check_selectors
+from headrace.server.v1 import requests
+from headrace.server.v1.values import from_struct, to_struct
 from headrace_proto.v1 import headrace_pb2 as pb
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,6 +53,16 @@ def refusal(request: pb.RunRequest, limits: Limits = LIMITS) -> list[tuple[str, 
         requests.decode_inputs(request, limits)
 
     return [(one.field, one.description) for one in refused.value.violations]
+
+
+def started(limits: Limits = LIMITS, **asked: Any) -> Start:
+    start, _ = requests.decode_start(pb.RunRequest(program="p", **asked), limits)
+
+    return start
+
+
+def reading(options: pb.StreamOptions) -> ReaderOptions:
+    return requests.decode_reader(pb.AttachRequest(options=options), LIMITS)
 
 
 def test_whole_doubles_become_ints() -> None:
@@ -128,13 +140,13 @@ def test_structs_deeper_than_protobuf_parses_are_no_message() -> None:
     entry = field(1, b"a") + field(2, nested)
 
     with pytest.raises(RequestInvalid):
-        requests.parse(pb.RunRequest, field(2, field(1, entry)))
+        parse(pb.RunRequest, field(2, field(1, entry)))
 
 
 @given(st.binary(max_size=200))
 def test_bytes_are_a_message_or_a_refusal(data: bytes) -> None:
     with contextlib.suppress(RequestInvalid):
-        requests.parse(pb.RunRequest, data)
+        parse(pb.RunRequest, data)
 
 
 @given(st.dictionaries(st.text(), json_values, max_size=4))
@@ -156,51 +168,46 @@ def test_json_values_survive_a_struct(values: dict[str, Any]) -> None:
 
 
 def test_an_empty_struct_from_node_is_explained() -> None:
-    missing = InputInvalid([FieldViolation("inputs.question", "missing")])
-    explained = requests.explain_empty(pb.RunRequest(inputs=Struct()), missing)
+    def hint(**asked: Any) -> str:
+        return started(**asked).input_hint
 
-    assert "proto-loader" in explained.message
-    assert requests.explain_empty(pb.RunRequest(), missing) is missing
+    assert "proto-loader" in hint(inputs=Struct())
+    assert [hint(), hint(inputs=struct(a=1)), hint(inputs_json="{}")] == ["", "", ""]
 
 
 def test_times_are_bounded() -> None:
     limits = Limits(max_timeout=60, max_linger=60)
-    good = pb.RunRequest(timeout=Duration(seconds=1), linger=Duration(nanos=500_000_000))
+    good = started(limits, timeout=Duration(seconds=1), linger=Duration(nanos=500_000_000))
+    bare = started(limits, linger=Duration())
 
-    assert requests.start_timeout(good, limits) == 1.0
-    assert requests.start_linger(good, limits) == 0.5
-    assert requests.start_timeout(pb.RunRequest(), limits) is None
-    assert requests.start_linger(pb.RunRequest(linger=Duration()), limits) == 0.0
+    assert (good.timeout, good.linger) == (1.0, 0.5)
+    assert (bare.timeout, bare.linger) == (None, 0.0)
 
     for bad in (Duration(seconds=61), Duration(seconds=-1), Duration(seconds=2**62)):
         with pytest.raises(RequestInvalid, match="timeout: must be between 0s and 60s"):
-            requests.start_timeout(pb.RunRequest(timeout=bad), limits)
+            started(limits, timeout=bad)
 
 
 def test_labels_are_few_and_short() -> None:
-    assert requests.check_labels({"a": "b"}, LIMITS) == {"a": "b"}
+    assert started(labels={"a": "b"}).labels == {"a": "b"}
 
     for labels in ({str(n): "" for n in range(17)}, {"a" * 65: ""}, {"a": "b" * 65}):
         with pytest.raises(RequestInvalid, match="labels"):
-            requests.check_labels(labels, LIMITS)
+            started(labels=labels)
 
 
-def test_a_cursor_is_neither_negative_nor_ahead() -> None:
+def test_a_cursor_is_not_negative_and_beyond_0_resumes() -> None:
     with pytest.raises(RequestInvalid, match="after_sequence"):
-        requests.check_not_negative(-1)
+        started(after_sequence=-1)
 
-    with pytest.raises(CursorAhead):
-        requests.check_not_ahead(8, 7)
-
-    requests.check_not_ahead(7, 7)
+    assert [started(after_sequence=after).resumes for after in (0, 1)] == [False, True]
 
 
 def test_selectors_name_fields_that_can_stream() -> None:
     streamable = {"ideas.brainstorm.predict": ["brainstorm", "reasoning"]}
 
     def check(*fields: str) -> None:
-        options = reader_options(pb.StreamOptions(fields=fields), LIMITS)
-        check_selectors(options, streamable)
+        check_selectors(reading(pb.StreamOptions(fields=fields)), streamable)
 
     check("*", "ideas.brainstorm.brainstorm", "ideas.brainstorm.predict.reasoning")
 
@@ -211,8 +218,23 @@ def test_selectors_name_fields_that_can_stream() -> None:
 def test_a_reader_that_names_no_heartbeat_gets_the_server_s() -> None:
     silent = pb.StreamOptions(heartbeat_interval=Duration())
 
-    assert reader_options(pb.StreamOptions(), LIMITS).heartbeat_interval == 15.0
-    assert reader_options(silent, LIMITS).heartbeat_interval == 0.0
+    assert reading(pb.StreamOptions()).heartbeat_interval == 15.0
+    assert reading(silent).heartbeat_interval == 0.0
+
+
+def test_a_detail_of_statuses_that_is_not_known_asks_for_all() -> None:
+    def detail(number: int) -> StatusDetail:
+        wire = pb.StreamOptions.FromString(bytes([3 << 3, number]))
+
+        return reading(wire).status_detail
+
+    assert {number: detail(number) for number in range(5)} == {
+        0: StatusDetail.ALL,
+        pb.STATUS_DETAIL_ALL: StatusDetail.ALL,
+        pb.STATUS_DETAIL_MESSAGES: StatusDetail.MESSAGES,
+        pb.STATUS_DETAIL_NONE: StatusDetail.NONE,
+        4: StatusDetail.ALL,
+    }
 
 
 def test_the_deepest_values_that_are_sent_can_be_parsed() -> None:

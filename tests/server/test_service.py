@@ -20,8 +20,9 @@ from headrace.hosting import Program
 from headrace.runs.limits import Limits
 from headrace.runs.registry import Registry
 from headrace.server.config import Principal
+from headrace.server.core import Caller, Core
 from headrace.server.rpc import RpcCall
-from headrace.server.servicer import Servicer
+from headrace.server.v1.servicer import Servicer
 from headrace_proto.v1 import headrace_pb2 as pb
 from server.scripted import BOUND, Gate, soon, write, write_token
 from server.serving import Served, asking, first, heard, outlined, program, refusal, served, stub_of
@@ -577,13 +578,14 @@ async def test_a_caller_who_leaves_at_any_moment_leaves_no_run_behind() -> None:
         return question
 
     registry = Registry()
-    servicer = Servicer([program(play)], registry)
+    servicer = Servicer(Core([program(play)], registry))
+    caller = Caller(Principal(name="ann"))
     request = pb.RunRequest(program="scripted")
     request.inputs["question"] = "hi"
 
     for turns in range(12):
         context: Any = Context()
-        call = asyncio.create_task(servicer.run(RpcCall(request, context, Principal(name="ann"))))
+        call = asyncio.create_task(servicer.run(RpcCall(request, context, caller)))
 
         for _ in range(turns):
             await asyncio.sleep(0)

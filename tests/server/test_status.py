@@ -13,8 +13,8 @@ from google.rpc import (  # type: ignore[import-untyped]  # has no py.typed
 from grpc import StatusCode
 from headrace import errors
 from headrace.server import errors as server_errors
-from headrace.server.wire.status import CODES, RpcStatus, failure_of, status_of
-from headrace.server.wire.text import line, sound, status_message
+from headrace.server.v1.status import CODES, RpcStatus, failure_of, status_of
+from headrace.server.v1.text import line, sound, status_message
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -14,12 +14,13 @@ from headrace.runs.causes import told
 from headrace.runs.registry import Registry
 from headrace.server.auth import AuthInterceptor, Principals
 from headrace.server.config import Config
-from headrace.server.health import HEALTH, Health, enable_reflection
+from headrace.server.core import Core
 from headrace.server.listen import channel_options, join_address, split_address
 from headrace.server.logs import own_redactor
 from headrace.server.rpc import RpcBoundary
-from headrace.server.servicer import SERVICE, Servicer
+from headrace.server.standard_services import HEALTH, Health, enable_reflection
 from headrace.server.tls import server_credentials
+from headrace.server.v1.servicer import SERVICE, Servicer
 
 logger = logging.getLogger("headrace.server")
 
@@ -39,14 +40,15 @@ class Server:
             keeps_content=self.directory.anyone_sees_content,
             tell_cause=lambda failure: redact(told(failure)) if self.config.dev else "",
         )
-        self._gate = RpcBoundary(self.directory.identify)
+        auth = AuthInterceptor(self.directory, open_services=[HEALTH])
+        self._boundary = RpcBoundary(auth.identify)
         self._host, self._port = split_address(self.config.listen)
         self._server = grpc.aio.server(
             options=channel_options(self.config.limits, self.config.connections),
-            interceptors=[AuthInterceptor(self.directory, open_services=[HEALTH])],
+            interceptors=[auth],
         )
-        servicer = Servicer(programs, self.registry, max_stream_age=self.config.connections.max_age)
-        self._server.add_generic_rpc_handlers((servicer.methods(self._gate),))
+        core = Core(programs, self.registry, max_stream_age=self.config.connections.max_age)
+        self._server.add_generic_rpc_handlers((Servicer(core).methods(self._boundary),))
         self._health = Health(self._server, [SERVICE])
 
         if self.config.reflects:
@@ -96,7 +98,7 @@ class Server:
 
         try:
             async with asyncio.timeout(UNWIND):
-                await self._gate.emptied()
+                await self._boundary.emptied()
         except TimeoutError:
             logger.warning("some readers did not take the end of their streams")
 

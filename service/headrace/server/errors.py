@@ -19,3 +19,17 @@ class StreamAged(HeadraceError):
     def __init__(self, seconds: float) -> None:
         super().__init__(f"stream ended after {seconds:g} s; resume it")
         self.retry_delay = 0.0
+
+
+class RunOver(Exception):
+    """The run of a call has ended with a failure.
+
+    The failure belongs to the run and is told to many readers; it is not raised itself, because each
+    time it would gather frames.
+    """
+
+    def __init__(self, failure: HeadraceError, cause: str = "") -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+        self.cause = cause
+        """Text of what led to it, as far as the caller may be told."""

@@ -1,4 +1,4 @@
-"""Reader: one RPC that follows one run's log to its end.
+"""Reader: follows the log of one run for one caller, in deliveries that any protocol can encode.
 
 A reader is a cursor. It takes all that is pending, writes it, and waits; it holds no queue, starts no
 task, and one timer that is re-armed only when it fires serves its heartbeats however many tokens come.
@@ -7,19 +7,87 @@ task, and one timer that is re-armed only when it fires serves its heartbeats ho
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias
 
-from headrace_proto.v1 import headrace_pb2 as pb
-
-from headrace.log import Cursor, RunLog
+from headrace.events import Event, Token
+from headrace.log import Cursor, Entry, RunLog, merge
 from headrace.server.errors import StreamAged
-from headrace.server.wire.delivery import Delivery
-from headrace.server.wire.options import ReaderOptions
-
-Write = Callable[[pb.StreamEvent], Awaitable[None]]
+from headrace.server.selection import ReaderOptions, Selection
 
 TAKE = 256
 """Entries taken from the log at a time: what a reader that stalls keeps in memory."""
+
+MAX_STREAM_AGE = 1800.0
+"""Seconds after which a stream is ended so that its reader may be moved."""
+
+
+class Delivery(NamedTuple):
+    """One thing a reader is told. A named tuple, because one is made per token."""
+
+    event: Event | None
+    """None = a heartbeat: the reader has everything there is."""
+    time: float
+    """Seconds since the epoch."""
+    sequence: int
+    """The position to resume after; 0 = inside a merged group, which is none. A heartbeat repeats the last."""
+    event_count: int
+    """Recorded events it accounts for, those that were merged or left out included."""
+    attempt: int = 1
+
+
+Write: TypeAlias = Callable[[Delivery], Awaitable[None]]
+
+
+class Deliveries:
+    """Makes deliveries of the entries of one log, as one reader's options ask.
+
+    Only the last delivery of a merged group carries a sequence. The event counts between two
+    positions add up to their difference, however entries were merged or left out.
+    """
+
+    def __init__(
+        self,
+        options: ReaderOptions,
+        *,
+        attempt: int = 1,
+        max_token_bytes: int,
+    ) -> None:
+        self.position = options.after
+        """The last sequence the reader was sent."""
+        self._attempt = attempt
+        self._max_token_bytes = max_token_bytes
+        self._wants = Selection(options)
+
+    def of(self, entries: Sequence[Entry]) -> Iterator[Delivery]:
+        """The deliveries for entries that follow those of the last call."""
+        wanted = [entry for entry in entries if self._wants(entry.event)]
+        merged = list(merge(wanted)) if len(wanted) > 1 else wanted  # a paced token comes alone
+        counted = 0  # by deliveries of the same group
+
+        for following, entry in enumerate(merged, start=1):
+            event, sequence = entry.event, entry.sequence
+            uncounted = sequence - self.position - counted
+            ends_group = following == len(merged) or merged[following].sequence != sequence
+            count = uncounted if ends_group else min(entry.event_count, uncounted)
+
+            if isinstance(event, Token) and len(event.chunk) * 4 > self._max_token_bytes:
+                *parts, event = split(event, self._max_token_bytes)
+
+                for part in parts:
+                    yield Delivery(part, entry.time, 0, 0, self._attempt)
+
+            yield Delivery(event, entry.time, sequence if ends_group else 0, count, self._attempt)
+
+            if ends_group:
+                self.position, counted = sequence, 0
+            else:
+                counted += count
+
+    def heartbeat(self) -> Delivery:
+        """A sign of life; it repeats the position."""
+        return Delivery(None, time.time(), self.position, 0, self._attempt)
 
 
 class Reader:
@@ -29,14 +97,14 @@ class Reader:
         self,
         log: RunLog,
         cursor: Cursor,
-        delivery: Delivery,
+        deliveries: Deliveries,
         options: ReaderOptions,
         *,
-        max_age: float,
+        max_age: float = MAX_STREAM_AGE,
     ) -> None:
         self._log = log
         self._cursor = cursor
-        self._delivery = delivery
+        self._deliveries = deliveries
         self._merge_interval = options.merge_interval
         self._heartbeat_interval = options.heartbeat_interval
         self._max_age = max_age
@@ -45,6 +113,11 @@ class Reader:
         self._ends = self._written + max_age
         self._waiting: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def position(self) -> int:
+        """The last sequence that was written."""
+        return self._deliveries.position
 
     async def stream(self, write: Write) -> None:
         """Writes until the log has ended. Raises StreamAged when `max_age` seconds have passed."""
@@ -60,8 +133,8 @@ class Reader:
         while True:
             entries = self._cursor.read(TAKE)
 
-            for message in self._delivery.messages(entries):
-                await write(message)
+            for delivery in self._deliveries.of(entries):
+                await write(delivery)
                 self._written = self._loop.time()
 
             if self._loop.time() >= self._ends and not self._log.closed:
@@ -81,7 +154,7 @@ class Reader:
 
             if self._heartbeat_due(at_live_edge):
                 at_live_edge = True
-                await write(self._delivery.heartbeat())
+                await write(self._deliveries.heartbeat())
                 self._written = self._loop.time()
                 continue
 
@@ -129,6 +202,28 @@ class Reader:
 
     def _silence(self) -> float:
         return self._loop.time() - self._written
+
+
+def split(token: Token, max_bytes: int) -> Iterator[Token]:
+    """A token whose chunk may be long as tokens of at most `max_bytes` of UTF-8."""
+    if len(token.chunk) * 4 <= max_bytes or _utf8_size(token.chunk) <= max_bytes:
+        yield token
+        return
+
+    size = max_bytes // 4
+
+    for start in range(0, len(token.chunk), size):
+        last = start + size >= len(token.chunk)
+        yield token._replace(
+            chunk=token.chunk[start : start + size],
+            offset=token.offset + start,
+            is_last=token.is_last and last,
+        )
+
+
+def _utf8_size(text: str) -> int:
+    """Bytes of the text as it is sent: U+FFFD, in the place of half a surrogate pair, has three too."""
+    return len(text.encode(errors="surrogatepass"))
 
 
 def _release(waiting: asyncio.Future[None]) -> None:

@@ -1,4 +1,4 @@
-"""RPC: what surrounds every method, once: who calls, decoding, and how errors leave the server.
+"""RPC: the boundary around every method. It identifies the caller, parses, and maps errors to statuses.
 
 grpc.aio sends the text of an exception it does not know to the client, and replies to bytes it cannot
 decode with a traceback in the log; so methods take bytes, and nothing leaves them but a status.
@@ -12,23 +12,36 @@ from collections import ChainMap
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
+from urllib.parse import unquote
 
 import grpc
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from grpc.aio import AbortError, ServicerContext
 
-from headrace.errors import HeadraceError, RequestRefused, ServerFault
+from headrace.errors import (
+    FieldViolation,
+    HeadraceError,
+    InputInvalid,
+    RequestInvalid,
+    RequestRefused,
+    ServerFault,
+)
 from headrace.log_context import log_context
 from headrace.server.config import Principal
-from headrace.server.refusals import peer_of, report_refusal
-from headrace.server.wire.requests import parse
-from headrace.server.wire.status import RpcStatus, status_of
+from headrace.server.core import Caller
+from headrace.server.errors import RunOver
+from headrace.server.v1.status import RpcStatus, status_of
+from headrace.server.v1.text import status_message
 
 logger = logging.getLogger("headrace.server")
+refusals = logging.getLogger("headrace.refusals")
+"""Of these, at most so many lines a second are written."""
 
 Context: TypeAlias = "ServicerContext[bytes, bytes]"
 Method: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Req = TypeVar("Req", bound=Message)
+M = TypeVar("M", bound=Message)
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -37,48 +50,25 @@ class RpcCall(Generic[Req]):
 
     request: Req
     context: Context
-    principal: Principal
-    peer: str = ""
-    """Where the caller is."""
+    caller: Caller
     facts: dict[str, str] = field(default_factory=dict[str, str])
-    """What is known of it so far: run_id, program. Goes into the details of an error."""
+    """Known of it so far: run_id, program. Goes into the log and into the details of an error."""
     trailers: dict[str, str] = field(default_factory=dict[str, str])
     """Sent at its end, however it ends."""
 
-    async def write(self, message: Message) -> None:
-        """Sends a message. Only one task of an RPC may, and never inside a timeout."""
-        await self.context.write(message.SerializeToString())
-
     def send_trailers(self) -> None:
-        """Says what is known at a good end."""
+        """Sends them at a good end; a bad one sends them with its status."""
         self.context.set_trailing_metadata(tuple(self.trailers.items()))
-
-
-class RunOver(Exception):
-    """The run of a call has ended with a failure.
-
-    The failure belongs to the run and is told to many readers; it is not raised itself, because each
-    time it would gather frames.
-    """
-
-    def __init__(self, failure: HeadraceError, cause: str = "") -> None:
-        super().__init__(failure.message)
-        self.failure = failure
-        self.cause = cause
-        """What the caller may be told of what led to it."""
 
 
 Unary: TypeAlias = Callable[[RpcCall[Any]], Awaitable[Message]]
 Streaming: TypeAlias = Callable[[RpcCall[Any]], Awaitable[None]]
 Identify: TypeAlias = Callable[[Context], Principal]
-"""Who calls. Raises Unauthenticated."""
-
-
-T = TypeVar("T")
+"""Gives the caller of a method. Raises Unauthenticated."""
 
 
 class RpcBoundary:
-    """Where RPCs come in and errors go out. Knows who calls, and how many calls are inside."""
+    """Wraps methods: RPCs come in here, and errors go out. It counts the calls that are inside."""
 
     def __init__(self, identify: Identify) -> None:
         self._identify = identify
@@ -152,7 +142,8 @@ class RpcBoundary:
             principal = self._identify(context)
             log_context.set(ChainMap(facts, {"principal": principal.name}))
             request = parse(kind, payload)
-            return await answer(RpcCall(request, context, principal, peer, facts, trailers))
+            caller = Caller(principal, peer)
+            return await answer(RpcCall(request, context, caller, facts, trailers))
         except (AbortError, grpc.aio.InternalError):
             raise
         except Exception as error:  # noqa: BLE001 - no text of it may reach the client
@@ -163,7 +154,37 @@ class RpcBoundary:
             await _abort(context, _status(error, kind, facts, trailers))
 
 
-async def _abort(context: Context, status: RpcStatus) -> NoReturn:
+def parse(kind: type[M], payload: bytes) -> M:
+    """A request message. Raises RequestInvalid for bytes that are none."""
+    try:
+        return kind.FromString(payload)
+    except (DecodeError, RecursionError):
+        violation = FieldViolation("request", f"is no {kind.DESCRIPTOR.full_name} message")
+        raise RequestInvalid([violation]) from None
+
+
+async def refuse(error: RequestRefused, method: str, context: ServicerContext[Any, Any]) -> None:
+    """Ends a call of a method that is not entered."""
+    report_refusal(error, method, peer_of(context))
+    await _abort(context, status_of(error, {}, {}))
+
+
+def report_refusal(error: RequestRefused, method: str, peer: str, program: str = "") -> None:
+    """Logs a call that started nothing. What is wrong with inputs is content, and stays out."""
+    unfit = isinstance(error, InputInvalid)
+    words = "the inputs do not fit the program" if unfit else status_message(error.message)
+    facts = {"reason": error.reason, "method": method, "peer": peer, "program": program}
+    refusals.info("refused: %s", words, extra={"facts": facts})
+
+
+def peer_of(context: ServicerContext[Any, Any]) -> str:
+    """The caller's address, as host:port."""
+    _, _, address = unquote(context.peer()).partition(":")
+
+    return address
+
+
+async def _abort(context: ServicerContext[Any, Any], status: RpcStatus) -> NoReturn:
     await context.abort(status.code, status.message, status.trailers)
 
 

@@ -14,7 +14,7 @@ from headrace.lm import LM, BaseLM, Choice, Completion, Receive, Request, config
 from headrace.lm.litellm import loading
 from headrace.lm.litellm.costs import MAX_COUNT, usage_of
 from headrace.lm.litellm.providers import Provider
-from headrace.server.wire.events import MAX_INT32, usage_message
+from headrace.server.v1.events import MAX_INT32, usage_message
 from headrace_mock import MockLM, Reply
 from headrace_proto.v1 import headrace_pb2 as pb
 from hypothesis import given

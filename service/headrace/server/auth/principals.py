@@ -9,9 +9,8 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from grpc.aio import ServicerContext
 from pydantic import ValidationError
 
 from headrace.errors import UsageError
@@ -50,36 +49,33 @@ class Principals:
         self._anonymous = _anonymous(config) if open_to_all else None
 
     def anyone_sees_content(self) -> bool:
-        """Whether some principal may see the inputs and outputs of calls."""
+        """True where some principal may see the inputs and outputs of calls."""
         known = (*self._by_token.values(), *self._by_certificate.values())
 
         return self._config.include_data or any(one.include_data for one in known)
 
-    def admits(self, metadata: Metadata) -> bool:
-        """Whether a call may go further, as far as its metadata tells."""
+    def by_metadata(self, metadata: Metadata) -> Principal | None:
+        """The principal of a bearer token, or the anonymous one; None where a certificate may tell.
+
+        Raises Unauthenticated.
+        """
         token = _token(metadata)
 
-        if token is not None:
-            return _hash(token) in self._by_token
+        if token is None and self._config.tls.client_ca is not None:
+            return None
 
-        return self._anonymous is not None or self._config.tls.client_ca is not None
-
-    def identify(self, context: ServicerContext[Any, Any]) -> Principal:
-        """Who calls. Raises Unauthenticated."""
-        token = _token(context.invocation_metadata() or ())
-
-        if token is not None:
-            principal = self._by_token.get(_hash(token))
-        else:
-            principal = self._anonymous or self._certified(context.auth_context())
+        principal = self._anonymous if token is None else self._by_token.get(_hash(token))
 
         if principal is None:
             raise Unauthenticated(UNKNOWN)
 
         return principal
 
-    def _certified(self, facts: Mapping[str, Iterable[bytes]]) -> Principal | None:
-        """The principal of a certificate; where no certificate is configured, its name makes one."""
+    def by_certificate(self, facts: Mapping[str, Iterable[bytes]]) -> Principal:
+        """The principal of a certificate; where none is configured, its name makes one.
+
+        Raises Unauthenticated.
+        """
         names = [name.decode() for key in CERTIFICATE_NAMES for name in facts.get(key, ())]
 
         for name in names:
@@ -89,7 +85,7 @@ class Principals:
         if names and not self._by_certificate:
             return Principal.model_construct(name=names[0], include_data=self._config.include_data)
 
-        return None
+        raise Unauthenticated(UNKNOWN)
 
 
 class _PrincipalsFile(Section):

@@ -9,19 +9,26 @@ asks for content, the types of exceptions and the places they came through are a
 from __future__ import annotations
 
 import logging
+import sys
 import textwrap
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from headrace.runs.causes import chain, names_of, text_of, trace_of, words_of
-from headrace.server.logs import harmless
-from headrace.server.logs.redaction import Redactor
+from headrace.server.config import Logs
+from headrace.server.logs import safe_text
+from headrace.server.logs.safe_text import Redactor
 
 LOOSE = frozenset({"asyncio", "py.warnings"})
 """Loggers whose lines, from the second on, show values and exceptions, texts and all."""
 
 TITLES = {"lm_response": "the model wrote", "provider_said": "the provider said"}
+
+
+def is_json(logs: Logs) -> bool:
+    """True where the lines of the log are JSON."""
+    return logs.format == "json" or (logs.format == "auto" and not sys.stderr.isatty())
 
 
 class _Form(logging.Formatter):
@@ -36,12 +43,12 @@ class _Form(logging.Formatter):
         if record.name in LOOSE and not self._content:
             message = message.partition("\n")[0]
 
-        return self._redact(harmless.one_line(message))
+        return self._redact(safe_text.one_line(message))
 
     def _trace(self, record: logging.LogRecord) -> str:
         error = record.exc_info[1] if record.exc_info else None
 
-        return self._redact(harmless.lines("\n".join(_told(error, content=self._content))))
+        return self._redact(safe_text.lines("\n".join(_told(error, content=self._content))))
 
     def _about(self, record: logging.LogRecord) -> dict[str, object]:
         failure = getattr(record, "failure", None)
@@ -63,7 +70,7 @@ class _Form(logging.Formatter):
 
         words = words_of(failure).items()
 
-        return {name: self._redact(harmless.lines(text)) for name, text in words}
+        return {name: self._redact(safe_text.lines(text)) for name, text in words}
 
     def _shown(self, value: object) -> object:
         return self._redact(value) if isinstance(value, str) else value
@@ -86,7 +93,7 @@ class JsonForm(_Form):
         if trace := self._trace(record):
             line["exception"] = trace
 
-        return harmless.json_line(line)
+        return safe_text.json_line(line)
 
 
 class ConsoleForm(_Form):
@@ -95,7 +102,7 @@ class ConsoleForm(_Form):
     def format(self, record: logging.LogRecord) -> str:
         """See logging.Formatter."""
         about = self._about(record).items()
-        facts = "".join(f" {name}={harmless.quoted(value)}" for name, value in about)
+        facts = "".join(f" {name}={safe_text.quoted(value)}" for name, value in about)
         first = f"{_time(record)} {record.levelname:<7} {self._text(record)}{facts}"
         words = (
             f"{TITLES[name]}:\n{_indented(text)}" for name, text in self._words(record).items()

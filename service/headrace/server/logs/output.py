@@ -1,4 +1,4 @@
-"""Where lines go: to standard error, from a thread of its own, so that a full pipe stops no stream."""
+"""Output: lines go to standard error from a thread of its own, so that a full pipe stops no stream."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import logging.handlers
 import os
 import queue
 import sys
+import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO, TypeAlias
 
 from headrace.log_context import log_context
 from headrace.server.config import Logs
-from headrace.server.logs.formats import ConsoleForm, JsonForm
-from headrace.server.logs.prints import is_json
-from headrace.server.logs.rate_limit import RateLimitFilter
-from headrace.server.logs.redaction import Redactor
+from headrace.server.logs.formats import ConsoleForm, JsonForm, is_json
+from headrace.server.logs.safe_text import Redactor
 from headrace.server.logs.strays import catch_strays
 
 Waiting: TypeAlias = "queue.SimpleQueue[logging.LogRecord]"
@@ -105,3 +105,37 @@ class ContextQueueHandler(logging.handlers.QueueHandler):
             self.dropped = 0
 
         self._waiting.put_nowait(record)
+
+
+class RateLimitFilter(logging.Filter):
+    """Lets so many lines through per second, as many at once, so that a flood cannot fill the disk.
+
+    The next line says how many were held back.
+    """
+
+    def __init__(self, per_second: float = 1.0) -> None:
+        super().__init__()
+        self._rate = per_second
+        self._left = per_second
+        self._last = time.monotonic()
+        self._held_back = 0
+        self._lock = threading.Lock()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """See logging.Filter."""
+        with self._lock:
+            now = time.monotonic()
+            self._left = min(self._rate, self._left + (now - self._last) * self._rate)
+            self._last = now
+
+            if self._left < 1.0:
+                self._held_back += 1
+                return False
+
+            self._left -= 1.0
+            held_back, self._held_back = self._held_back, 0
+
+        if held_back:
+            record.facts = {**getattr(record, "facts", {}), "lines_left_out": held_back}
+
+        return True

@@ -1,4 +1,4 @@
-"""JSON values to and from google.protobuf.Struct, with the limits that keep both sides safe.
+"""Values of protobuf's own types: JSON as Struct, seconds as Duration and Timestamp, both ways.
 
 Protobuf parsers stop at 100 nested messages, so what goes out may nest no deeper than MAX_DEPTH.
 Struct has only doubles: integers they cannot hold go out as decimal strings.
@@ -10,15 +10,20 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import NULL_VALUE, Struct, Value
+from google.protobuf.timestamp_pb2 import Timestamp
 
-from headrace.server.wire.text import sound
+from headrace.errors import FieldViolation, RequestInvalid
+from headrace.server.v1.text import sound
 
 MAX_DEPTH = 30
 """Objects and lists inside each other, the outermost included."""
 
 MAX_EXACT = 2**53
 """Integers up to here are exact as doubles."""
+
+BILLION = 1_000_000_000
 
 
 def to_struct(values: Mapping[str, object]) -> Struct:
@@ -107,3 +112,34 @@ def from_json(text: str) -> object:
 
 def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
+
+
+def seconds(duration: Duration, field: str, limit: float) -> float:
+    """A duration of a request. Raises RequestInvalid where it is negative or beyond the limit."""
+    value = duration.seconds + duration.nanos / BILLION
+
+    if not 0 <= value <= limit:
+        raise RequestInvalid([FieldViolation(field, f"must be between 0s and {limit:g}s")])
+
+    return value
+
+
+def duration(value: float) -> Duration:
+    """Seconds as a Duration."""
+    whole, nanos = divmod(round(value * BILLION), BILLION)
+
+    return Duration(seconds=whole, nanos=nanos)
+
+
+def timestamp(value: float) -> Timestamp:
+    """Seconds since the epoch as a Timestamp."""
+    message = Timestamp()
+    fill_timestamp(message, value)
+
+    return message
+
+
+def fill_timestamp(message: Timestamp, value: float) -> None:
+    """Writes seconds since the epoch into a Timestamp."""
+    message.seconds = whole = int(value)
+    message.nanos = int((value - whole) * BILLION)

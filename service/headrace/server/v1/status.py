@@ -25,7 +25,7 @@ from headrace.errors import (
     RequestRefused,
 )
 from headrace.server.errors import StreamAged
-from headrace.server.wire.text import ascii_value, line, sized, status_message
+from headrace.server.v1.text import ascii_value, line, sized, status_message
 
 DOMAIN = "headrace.dev"
 """Of every ErrorInfo, for ever."""

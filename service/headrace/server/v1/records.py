@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib.metadata import version
 
 from headrace_proto.v1 import headrace_pb2 as pb
@@ -10,12 +9,11 @@ from headrace_proto.v1 import headrace_pb2 as pb
 from headrace.hosting import Predictor, Program
 from headrace.runs.limits import Limits
 from headrace.runs.run import Run
-from headrace.server.wire.durations import duration, timestamp
-from headrace.server.wire.events import prediction_message, usage_message
-from headrace.server.wire.options import wire_name
-from headrace.server.wire.status import failure_of
-from headrace.server.wire.text import sound
-from headrace.server.wire.values import to_struct, to_value
+from headrace.server.selection import wire_name
+from headrace.server.v1.events import prediction_message, usage_message
+from headrace.server.v1.status import failure_of
+from headrace.server.v1.text import sound
+from headrace.server.v1.values import duration, timestamp, to_struct, to_value
 from headrace.signatures import Field
 from headrace.tools import Tool
 
@@ -100,11 +98,6 @@ def server_message(limits: Limits, *, shows_data: bool) -> pb.GetServerInfoRespo
             max_running_count_per_principal=limits.max_running_count_per_principal,
         ),
     )
-
-
-def streamable_fields(program: Program) -> Mapping[str, list[str]]:
-    """The names of the fields that can stream, by predictor address."""
-    return {one.name: [field.name for field in one.outputs] for one in program.predictors}
 
 
 def _input(field: Field) -> pb.Field:

@@ -10,6 +10,8 @@ import asyncio
 import gc
 import importlib.util
 import logging
+import sys
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -21,14 +23,18 @@ from headrace.errors import HeadraceError, UsageError
 from headrace.hosting import Program
 from headrace.server.app import Server
 from headrace.server.config import Config
-from headrace.server.config.flags import config_options
+from headrace.server.config.cli import config_options
 from headrace.server.config.sources import Loaded
 from headrace.server.loading import check_lms, load_programs, say_undeclared
 from headrace.server.logs import own_redactor, prints_logged, start_logging
-from headrace.server.starting import Steps
 from headrace.settings import configure
 
 logger = logging.getLogger("headrace.server")
+
+DEV = (
+    "DEVELOPMENT MODE (dev): whoever calls from this machine sees prompts, completions and exceptions, "
+    "and so does this log. Not for production."
+)
 
 
 @click.command()
@@ -118,3 +124,30 @@ def _settle_garbage_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(2_000, 20, 500)
+
+
+class Steps:
+    """Tells of the steps of a start: to people in lines at once, else to the log, at level debug.
+
+    Where no person looks on, the line that says where the server listens is the first one.
+    """
+
+    def __init__(self, *, dev: bool) -> None:
+        self._aloud = dev or sys.stderr.isatty()
+        self._began = time.monotonic()
+
+        if dev:
+            click.secho(DEV, fg="red", bold=True, err=True)
+
+    def __call__(self, text: str) -> None:
+        """A step begins."""
+        if self._aloud:
+            click.echo(text, err=True)
+        else:
+            logger.debug("%s", text)
+
+    def done(self, serving: str) -> None:
+        """All is done, and the server serves."""
+        click.echo(serving, err=True)
+        facts = {"duration": round(time.monotonic() - self._began, 3)}
+        logger.info("started", extra={"facts": facts})

@@ -1,18 +1,18 @@
-"""Events as the arms of StreamEvent."""
+"""Deliveries as StreamEvent messages: the one crossing from what happens in a run to the contract."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from typing import assert_never
 
 from headrace_proto.v1 import headrace_pb2 as pb
 
 from headrace.events import Kind, LmCall, PredictionEvent, Status, Token, Usage
-from headrace.server.wire.durations import duration
-from headrace.server.wire.options import wire_name
-from headrace.server.wire.status import failure_of
-from headrace.server.wire.text import line, sound
-from headrace.server.wire.values import to_struct
+from headrace.server.reader import Delivery
+from headrace.server.selection import ReaderOptions, wire_name
+from headrace.server.v1.status import failure_of
+from headrace.server.v1.text import line, sound
+from headrace.server.v1.values import duration, fill_timestamp, to_struct
 
 MAX_NAME = 200
 """Characters of a name: models and tools come from programs."""
@@ -20,7 +20,44 @@ MAX_NAME = 200
 MAX_INT32 = 2**31 - 1
 
 
-def fill_token(message: pb.Token, token: Token) -> None:
+class EventEncoder:
+    """Makes messages for one reader of one run."""
+
+    def __init__(self, run_id: str, revision: str, options: ReaderOptions) -> None:
+        self._run_id = run_id
+        self._revision = revision
+        self._options = options
+
+    def message(self, delivery: Delivery) -> pb.StreamEvent:
+        """The message that tells of a delivery."""
+        event, at, sequence, event_count, attempt = delivery
+        message = pb.StreamEvent()  # assigning costs less than passing arguments
+        message.run_id = self._run_id
+        message.sequence = sequence
+        message.event_count = event_count
+        message.attempt = attempt
+        fill_timestamp(message.create_time, at)
+
+        match event:
+            case Token():
+                _fill_token(message.token, event)
+            case Status():
+                data = self._options.include_data
+                message.status.CopyFrom(status_message(event, include_data=data))
+            case PredictionEvent():
+                text = self._options.outputs_json
+                message.prediction.CopyFrom(
+                    prediction_message(event, self._revision, outputs_json=text)
+                )
+            case None:
+                message.heartbeat.SetInParent()
+            case _:
+                assert_never(event)
+
+        return message
+
+
+def _fill_token(message: pb.Token, token: Token) -> None:
     """Writes a token into its place: half the cost of a message that is then copied there."""
     message.predictor = wire_name(token.predictor)
     message.field = token.field
@@ -29,23 +66,6 @@ def fill_token(message: pb.Token, token: Token) -> None:
     message.offset = token.offset
     message.call_id = token.call_id
     message.cached = token.cached
-
-
-def split(token: Token, max_bytes: int) -> Iterator[Token]:
-    """A token whose chunk may be long as tokens of at most `max_bytes` of UTF-8."""
-    if len(token.chunk) * 4 <= max_bytes or len(sound(token.chunk).encode()) <= max_bytes:
-        yield token
-        return
-
-    size = max_bytes // 4
-
-    for start in range(0, len(token.chunk), size):
-        last = start + size >= len(token.chunk)
-        yield token._replace(
-            chunk=token.chunk[start : start + size],
-            offset=token.offset + start,
-            is_last=token.is_last and last,
-        )
 
 
 def status_message(status: Status, *, include_data: bool) -> pb.StatusUpdate:

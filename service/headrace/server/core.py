@@ -1,0 +1,200 @@
+"""Core: the service without a protocol. Callers start, join, follow, find and stop runs of its programs.
+
+It knows no protobuf and no gRPC: a protocol decodes a caller's words into a `Start` and `ReaderOptions`,
+and encodes the deliveries of a `Reader`. `server/v1` is one such; others stand beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from headrace.errors import (
+    CursorAhead,
+    FieldViolation,
+    InputInvalid,
+    PermissionDenied,
+    RequestInvalid,
+    RevisionMismatch,
+)
+from headrace.hosting import Program
+from headrace.hosting.port import StartRequest
+from headrace.runs.registry import Registry
+from headrace.runs.run import Run
+from headrace.server.catalog import Catalog
+from headrace.server.config import Principal
+from headrace.server.errors import StreamAged
+from headrace.server.reader import MAX_STREAM_AGE, Deliveries, Reader
+from headrace.server.selection import ReaderOptions, check_selectors
+
+MAX_REASON = 200
+"""Characters that are kept of why a caller cancels a run."""
+
+NO_DATA = (
+    "options.include_data: this server does not show call data to you; serve --dev shows it on "
+    "loopback, include_data = true to a principal"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Someone who was let in."""
+
+    principal: Principal
+    peer: str = ""
+    """Address, for logs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A start in a caller's words: the program by its name, the inputs as they came."""
+
+    program: str
+    inputs: Mapping[str, object]
+    revision: str = ""
+    """The only one that will do; empty = any."""
+    run_id: str = ""
+    """Empty = the registry picks one."""
+    timeout: float | None = None
+    """Seconds the run may take; None = the limit."""
+    linger: float | None = None
+    """Seconds the run outlives its last reader; None = the default."""
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    resumes: bool = False
+    """Only join: never start a run."""
+    input_hint: str = ""
+    """Told beside what is wrong with the inputs, where the protocol knows a likely reason."""
+
+
+class Core:
+    """Serves programs from a registry. A protocol asks it, on behalf of callers it has identified."""
+
+    def __init__(
+        self,
+        programs: Iterable[Program],
+        registry: Registry,
+        *,
+        max_stream_age: float = MAX_STREAM_AGE,
+    ) -> None:
+        self.catalog = Catalog(programs)
+        self.limits = registry.limits
+        self._registry = registry
+        self._max_stream_age = max_stream_age
+
+    def authorise(
+        self, caller: Caller, program: str, options: ReaderOptions | None = None
+    ) -> Program:
+        """A program that the caller may run, and read as the options say.
+
+        Raises PermissionDenied, ProgramNotFound, and RequestInvalid for selectors of unknown fields.
+        """
+        if options and options.include_data and not caller.principal.include_data:
+            raise PermissionDenied(NO_DATA)
+
+        found = self.catalog.find(caller.principal, program)
+
+        if options and options.fields:
+            check_selectors(options, _streamable(found))
+
+        return found
+
+    async def start(self, caller: Caller, program: Program, start: Start) -> Run:
+        """The run of a start: the caller's run that has its id, or a new one.
+
+        Raises RevisionMismatch, InputInvalid, and what Registry.start raises.
+        """
+        if start.revision and start.revision != program.revision:
+            raise RevisionMismatch(
+                f"program {program.name!r} is at revision {program.revision}",
+                metadata={"revision": program.revision},
+            )
+
+        return await self._registry.start(
+            StartRequest(
+                program,
+                _checked(program, start),
+                principal=caller.principal.name,
+                peer=caller.peer,
+                run_id=start.run_id,
+                timeout=start.timeout,
+                linger=start.linger,
+                labels=start.labels,
+                resumes=start.resumes,
+            )
+        )
+
+    @contextmanager
+    def follow(self, run: Run, options: ReaderOptions) -> Iterator[Reader]:
+        """A reader that has joined the run for as long as the block takes.
+
+        The run outlives it by its linger, unless the reader was sent away for its age. Raises
+        CursorAhead.
+        """
+        last = run.log.last_sequence
+
+        if options.after > last:
+            raise CursorAhead(
+                f"after_sequence is {options.after}, and the run's last event is {last}"
+            )
+
+        cursor = run.join(options.after)
+        deliveries = Deliveries(
+            options, attempt=run.attempt, max_token_bytes=self.limits.max_token_bytes
+        )
+        counts = True
+
+        try:
+            yield Reader(run.log, cursor, deliveries, options, max_age=self._max_stream_age)
+        except StreamAged:
+            counts = False
+            raise
+        finally:
+            run.leave(cursor, counts=counts)
+
+    async def wait(self, run: Run) -> None:
+        """Keeps the run, as a reader does, until it is over."""
+        cursor = run.join()
+
+        try:
+            await run.ended()
+        finally:
+            run.leave(cursor)
+
+    async def find(self, caller: Caller, run_id: str) -> Run:
+        """The caller's run. Raises RunNotFound."""
+        _require(run_id)
+
+        return await self._registry.find(caller.principal.name, run_id)
+
+    async def cancel(self, caller: Caller, run_id: str, reason: str = "") -> Run:
+        """The caller's run, stopped. Raises RunNotFound."""
+        _require(run_id)
+
+        return await self._registry.cancel(caller.principal.name, run_id, reason[:MAX_REASON])
+
+    async def page(
+        self, caller: Caller, program: str = "", *, size: int, token: str = ""
+    ) -> tuple[list[Run], str]:
+        """Runs of the caller, newest first, and the token of the next page; see Registry.page."""
+        return await self._registry.page(caller.principal.name, program, size=size, token=token)
+
+
+def _checked(program: Program, start: Start) -> Mapping[str, object]:
+    try:
+        return program.check(start.inputs)
+    except InputInvalid as error:
+        if not start.input_hint:
+            raise
+
+        hint = FieldViolation("inputs", start.input_hint)
+        raise InputInvalid([*error.violations, hint]) from None
+
+
+def _streamable(program: Program) -> Mapping[str, Iterable[str]]:
+    return {one.name: [field.name for field in one.outputs] for one in program.predictors}
+
+
+def _require(run_id: str) -> None:
+    if not run_id:
+        raise RequestInvalid([FieldViolation("run_id", "is required")])

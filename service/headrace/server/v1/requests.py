@@ -1,0 +1,190 @@
+"""Requests decoded: a start and a reader's options as the core takes them, pages, and inputs.
+
+Whatever is wrong with the form is said by field, before anything starts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from google.protobuf.struct_pb2 import Struct
+from headrace_proto.v1 import headrace_pb2 as pb
+
+from headrace.errors import FieldViolation, InputInvalid, RequestInvalid
+from headrace.runs.json_limits import UnfitValue, count_elements
+from headrace.runs.limits import Limits
+from headrace.server.core import Start
+from headrace.server.selection import ReaderOptions, StatusDetail, selector
+from headrace.server.v1.values import from_json, from_struct, seconds
+
+StartMessage: TypeAlias = pb.RunRequest | pb.PredictRequest
+
+PAGE_SIZE = 100
+MAX_PAGE_SIZE = 1000
+
+MAX_MERGE_INTERVAL = 60.0
+MIN_HEARTBEAT_INTERVAL = 0.05
+MAX_HEARTBEAT_INTERVAL = 3600.0
+
+STATUS_DETAILS = {
+    pb.STATUS_DETAIL_MESSAGES: StatusDetail.MESSAGES,
+    pb.STATUS_DETAIL_NONE: StatusDetail.NONE,
+}
+"""Any other number asks for all: a newer contract may have more."""
+
+PROTO_LOADER_HINT = (
+    "the inputs arrived empty; in Node with proto-loader a plain object does so: send inputs_json"
+)
+
+
+def decode_start(request: StartMessage, limits: Limits) -> tuple[Start, ReaderOptions]:
+    """A request to run a program. Raises RequestInvalid, InputInvalid."""
+    options = (
+        decode_reader(request, limits) if isinstance(request, pb.RunRequest) else ReaderOptions()
+    )
+    start = Start(
+        request.program,
+        decode_inputs(request, limits),
+        revision=request.revision,
+        run_id=request.run_id,
+        timeout=_timeout(request, limits),
+        linger=_linger(request, limits),
+        labels=_labels(request.labels, limits),
+        resumes=options.after > 0,
+        input_hint=PROTO_LOADER_HINT if _sends_empty_struct(request) else "",
+    )
+
+    return start, options
+
+
+def decode_reader(request: pb.RunRequest | pb.AttachRequest, limits: Limits) -> ReaderOptions:
+    """How the caller wants to follow a run. Raises RequestInvalid."""
+    options = request.options
+    merge_interval = seconds(options.merge_interval, "options.merge_interval", MAX_MERGE_INTERVAL)
+    heartbeat_interval = _heartbeat_interval(options, limits)
+
+    if request.after_sequence < 0:
+        raise RequestInvalid([FieldViolation("after_sequence", "must not be negative")])
+
+    return ReaderOptions(
+        after=request.after_sequence,
+        fields=frozenset(selector(field) for field in options.fields),
+        no_tokens=options.no_tokens,
+        status_detail=STATUS_DETAILS.get(options.status_detail, StatusDetail.ALL),
+        include_data=options.include_data,
+        merge_interval=merge_interval,
+        heartbeat_interval=heartbeat_interval,
+        outputs_json=options.outputs_json,
+    )
+
+
+def page_size(asked: int) -> int:
+    """Items of a page. Raises RequestInvalid."""
+    if not 0 <= asked <= MAX_PAGE_SIZE:
+        raise RequestInvalid([FieldViolation("page_size", f"must be 0 to {MAX_PAGE_SIZE}")])
+
+    return asked or PAGE_SIZE
+
+
+def decode_inputs(request: StartMessage, limits: Limits) -> dict[str, object]:
+    """The inputs of a request, in bounds. Raises InputInvalid."""
+    inputs = _inputs(request, limits)
+
+    try:
+        elements = count_elements(inputs, limits.max_input_depth)
+    except UnfitValue as error:
+        raise _invalid(f"{error.reason}", error.path) from None
+
+    if elements > limits.max_input_elements:
+        raise _invalid(f"hold {elements} values; at most {limits.max_input_elements} are taken")
+
+    return inputs
+
+
+def _inputs(request: StartMessage, limits: Limits) -> dict[str, object]:
+    match request.WhichOneof("input"):
+        case "inputs":
+            return _from_struct(request.inputs, limits)
+        case "inputs_json":
+            return _from_json(request.inputs_json, limits)
+        case _:
+            return {}
+
+
+def _from_struct(struct: Struct, limits: Limits) -> dict[str, object]:
+    _check_size(struct.ByteSize(), limits)
+
+    return from_struct(struct)
+
+
+def _from_json(text: str, limits: Limits) -> dict[str, object]:
+    _check_size(len(text.encode()), limits)
+
+    try:
+        value = from_json(text)
+    except json.JSONDecodeError as error:
+        raise _invalid(f"is not JSON: {error.msg} at character {error.pos}", json=True) from None
+    except ValueError as error:
+        raise _invalid(f"is not JSON: {error}", json=True) from None
+    except RecursionError:
+        raise _invalid("nests too deep", json=True) from None
+
+    if not isinstance(value, dict):
+        raise _invalid("must be a JSON object", json=True)
+
+    return {str(name): member for name, member in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # JSON
+
+
+def _check_size(size: int, limits: Limits) -> None:
+    if size > limits.max_input_bytes:
+        raise _invalid(f"are {size} bytes; at most {limits.max_input_bytes} are taken")
+
+
+def _invalid(reason: str, path: str = "", *, json: bool = False) -> InputInvalid:
+    field = "inputs_json" if json else "inputs"
+
+    return InputInvalid([FieldViolation(f"{field}.{path}" if path else field, reason)])
+
+
+def _sends_empty_struct(request: StartMessage) -> bool:
+    """True as well for clients that meant to send more and do so unawares."""
+    return request.WhichOneof("input") == "inputs" and not request.inputs.fields
+
+
+def _timeout(request: StartMessage, limits: Limits) -> float | None:
+    if not request.HasField("timeout"):
+        return None
+
+    return seconds(request.timeout, "timeout", limits.max_timeout) or None
+
+
+def _linger(request: StartMessage, limits: Limits) -> float | None:
+    if not request.HasField("linger"):
+        return None
+
+    return seconds(request.linger, "linger", limits.max_linger)
+
+
+def _labels(labels: Mapping[str, str], limits: Limits) -> dict[str, str]:
+    length = limits.max_label_length
+
+    if len(labels) > limits.max_labels:
+        raise RequestInvalid([FieldViolation("labels", f"at most {limits.max_labels} are kept")])
+
+    if any(len(text) > length for label in labels.items() for text in label):
+        raise RequestInvalid([FieldViolation("labels", f"at most {length} characters each")])
+
+    return dict(labels)
+
+
+def _heartbeat_interval(options: pb.StreamOptions, limits: Limits) -> float:
+    if not options.HasField("heartbeat_interval"):
+        return limits.heartbeat_interval
+
+    interval = seconds(
+        options.heartbeat_interval, "options.heartbeat_interval", MAX_HEARTBEAT_INTERVAL
+    )
+
+    return max(interval, MIN_HEARTBEAT_INTERVAL) if interval else 0.0

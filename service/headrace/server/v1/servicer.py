@@ -1,0 +1,178 @@
+"""HeadraceService: the methods of the contract. Each decodes, asks the core, and encodes.
+
+Headers mean "accepted": they are sent once a run has been started or joined, and then its events. The
+run is never touched by how its readers end, but for its linger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import grpc
+from headrace_proto.v1 import headrace_pb2 as pb
+
+from headrace.runs.run import Run
+from headrace.server.core import Core, Start
+from headrace.server.errors import RunOver
+from headrace.server.reader import Delivery
+from headrace.server.rpc import RpcBoundary, RpcCall
+from headrace.server.selection import ReaderOptions
+from headrace.server.v1 import records, requests
+from headrace.server.v1.events import EventEncoder, prediction_message
+
+SERVICE = pb.DESCRIPTOR.services_by_name["HeadraceService"].full_name
+
+
+class Servicer:
+    """Serves what a core has."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def methods(self, boundary: RpcBoundary) -> grpc.GenericRpcHandler:
+        """The methods, for a grpc.aio server."""
+        return grpc.method_handlers_generic_handler(
+            SERVICE,
+            {
+                "Run": boundary.streaming(pb.RunRequest, self.run),
+                "Attach": boundary.streaming(pb.AttachRequest, self.attach),
+                "Predict": boundary.unary(pb.PredictRequest, self.predict),
+                "GetRun": boundary.unary(pb.GetRunRequest, self.get_run),
+                "CancelRun": boundary.unary(pb.CancelRunRequest, self.cancel_run),
+                "ListRuns": boundary.unary(pb.ListRunsRequest, self.list_runs),
+                "ListPrograms": boundary.unary(pb.ListProgramsRequest, self.list_programs),
+                "GetProgram": boundary.unary(pb.GetProgramRequest, self.get_program),
+                "GetServerInfo": boundary.unary(pb.GetServerInfoRequest, self.get_server_info),
+            },
+        )
+
+    async def run(self, call: RpcCall[pb.RunRequest]) -> None:
+        """Starts or joins a run and streams it."""
+        start, options = self._decode(call)
+        program = self._core.authorise(call.caller, start.program, options)
+        run = await self._core.start(call.caller, program, start)
+        await self._stream(call, run, options)
+
+    async def attach(self, call: RpcCall[pb.AttachRequest]) -> None:
+        """Streams a run that exists."""
+        options = requests.decode_reader(call.request, self._core.limits)
+        run = await self._core.find(call.caller, call.request.run_id)
+        self._core.authorise(call.caller, run.program, options)
+        await self._stream(call, run, options)
+
+    async def predict(self, call: RpcCall[pb.PredictRequest]) -> pb.PredictResponse:
+        """Runs a program, or joins its run, and gives the prediction."""
+        start, _ = self._decode(call)
+        program = self._core.authorise(call.caller, start.program)
+        run = await self._core.start(call.caller, program, start)
+        _name(call, run)
+        await self._core.wait(run)
+        _conclude(call, run)
+        assert run.result is not None  # or _conclude had raised
+        text = call.request.outputs_json
+
+        return pb.PredictResponse(
+            run_id=run.run_id,
+            prediction=prediction_message(run.result, run.revision, outputs_json=text),
+        )
+
+    async def get_run(self, call: RpcCall[pb.GetRunRequest]) -> pb.GetRunResponse:
+        """The record of a run."""
+        run = await self._core.find(call.caller, call.request.run_id)
+
+        return pb.GetRunResponse(run=records.full_run_message(run))
+
+    async def list_runs(self, call: RpcCall[pb.ListRunsRequest]) -> pb.ListRunsResponse:
+        """A page of the caller's runs."""
+        request = call.request
+        runs, token = await self._core.page(
+            call.caller,
+            request.program,
+            size=requests.page_size(request.page_size),
+            token=request.page_token,
+        )
+
+        return pb.ListRunsResponse(
+            runs=[records.run_message(run) for run in runs], next_page_token=token
+        )
+
+    async def cancel_run(self, call: RpcCall[pb.CancelRunRequest]) -> pb.CancelRunResponse:
+        """Stops a run."""
+        run = await self._core.cancel(call.caller, call.request.run_id, call.request.reason)
+
+        return pb.CancelRunResponse(run=records.full_run_message(run))
+
+    async def list_programs(self, call: RpcCall[pb.ListProgramsRequest]) -> pb.ListProgramsResponse:
+        """A page of the programs."""
+        request = call.request
+        size = requests.page_size(request.page_size)
+        programs, token = self._core.catalog.page(call.caller.principal, size, request.page_token)
+
+        return pb.ListProgramsResponse(
+            programs=[records.program_message(program) for program in programs],
+            next_page_token=token,
+        )
+
+    async def get_program(self, call: RpcCall[pb.GetProgramRequest]) -> pb.GetProgramResponse:
+        """One program."""
+        principal = call.caller.principal
+        program = self._core.catalog.find(principal, call.request.name, field="name")
+
+        return pb.GetProgramResponse(program=records.program_message(program))
+
+    async def get_server_info(
+        self, call: RpcCall[pb.GetServerInfoRequest]
+    ) -> pb.GetServerInfoResponse:
+        """Version, features and limits."""
+        shows_data = call.caller.principal.include_data
+
+        return records.server_message(self._core.limits, shows_data=shows_data)
+
+    def _decode(
+        self, call: RpcCall[pb.RunRequest] | RpcCall[pb.PredictRequest]
+    ) -> tuple[Start, ReaderOptions]:
+        if call.request.program:
+            call.facts["program"] = call.request.program
+
+        return requests.decode_start(call.request, self._core.limits)
+
+    async def _stream(
+        self,
+        call: RpcCall[pb.RunRequest] | RpcCall[pb.AttachRequest],
+        run: Run,
+        options: ReaderOptions,
+    ) -> None:
+        encoder = EventEncoder(run.run_id, run.revision, options)
+        context = call.context
+
+        async def write(delivery: Delivery) -> None:
+            # only this task of the RPC may, and never inside a timeout
+            await context.write(encoder.message(delivery).SerializeToString())
+
+        with self._core.follow(run, options) as reader:
+            _name(call, run)
+
+            try:
+                await asyncio.sleep(0)  # a run that just started asks its LM before this is sent
+                await context.send_initial_metadata((("headrace-run-id", run.run_id),))
+                await reader.stream(write)
+            finally:
+                call.trailers["headrace-last-sequence"] = str(reader.position)
+
+        _conclude(call, run)
+
+
+def _name(call: RpcCall[Any], run: Run) -> None:
+    """From here on everything the caller gets names the run."""
+    call.facts.update(run_id=run.run_id, program=run.program)
+    call.trailers["headrace-run-id"] = run.run_id
+
+
+def _conclude(call: RpcCall[Any], run: Run) -> None:
+    """Tells how a run that is over ended. Raises RunOver unless it succeeded."""
+    call.trailers["headrace-run-state"] = run.state.name
+    call.trailers["headrace-last-sequence"] = str(run.log.last_sequence)
+
+    if run.failure is not None:
+        raise RunOver(run.failure, run.cause)
