@@ -36,7 +36,7 @@ class Delivery:
         self._run_id = run_id
         self._revision = revision
         self._options = options
-        self._attempt = attempt
+        self._attempt = attempt  # of the last entry that was sent; entries bring theirs
         self._max_token_bytes = max_token_bytes
         self._wants = Selection(options)
 
@@ -48,6 +48,7 @@ class Delivery:
 
         for following, entry in enumerate(merged, start=1):
             event, sequence = entry.event, entry.sequence
+            self._attempt = entry.attempt
             uncounted = sequence - self.position - counted
             ends_group = following == len(merged) or merged[following].sequence != sequence
             count = uncounted if ends_group else min(entry.event_count, uncounted)
