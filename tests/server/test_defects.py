@@ -16,8 +16,9 @@ from headrace.events import Kind, Token
 from headrace.execution import Execution, Work
 from headrace.hosting.port import StartRequest
 from headrace.runs.limits import Limits
+from headrace.runs.record import RunKey, RunState
 from headrace.runs.registry import Registry
-from headrace.runs.run import Run, RunKey, RunState
+from headrace.runs.run import Run
 from headrace.runs.store import MemoryStore
 from headrace.streaming.status import ProviderMessages, StatusMessageProvider
 from server.scripted import Scripted, echo, soon

@@ -103,6 +103,28 @@ def test_parallel_fields_share_the_sequence_at_which_their_group_ends() -> None:
     ]
 
 
+def test_tokens_of_different_attempts_stay_apart() -> None:
+    one, two = Entry(1, 0.0, token("a", 0)), Entry(2, 0.0, token("b", 1))
+    other = two._replace(attempt=2)
+    more = Entry(3, 0.0, token("c", 2), attempt=2)
+
+    assert list(merge([one, two])) == [Entry(2, 0.0, token("ab", 0), event_count=2)]
+    assert list(merge([one, other])) == [one, other]
+    assert list(merge([one, other, more])) == [
+        one,
+        Entry(3, 0.0, token("bc", 1), event_count=2, attempt=2),
+    ]
+
+
+def test_entries_carry_the_attempt_in_which_they_were_appended() -> None:
+    log = RunLog(attempt=2)
+    log.append(status())
+    log.attempt = 3
+    log.append(token("a", 0))
+
+    assert [entry.attempt for entry in log.read()] == [2, 3]
+
+
 def test_a_text_that_is_taken_back_merges_into_what_remains_of_it() -> None:
     recorded = entries(token("abc", 2), token("X", 3), token("Y", 1))
 

@@ -25,8 +25,9 @@ from headrace.events import Outcome, PredictionEvent, Status
 from headrace.hosting.port import StartRequest
 from headrace.runs.admission import Admission
 from headrace.runs.limits import Limits
+from headrace.runs.record import RunState
 from headrace.runs.registry import Registry
-from headrace.runs.run import Run, RunState
+from headrace.runs.run import Run
 from server.scripted import Gate, Scripted, echo, soon, started, write
 
 

@@ -26,6 +26,8 @@ class Entry(NamedTuple):
     event: Event
     event_count: int = 1
     """Recorded events that were merged into it, itself included."""
+    attempt: int = 1
+    """Of the run: 1, or more after another process has taken it over."""
 
 
 Piece: TypeAlias = tuple[Entry, Token]
@@ -36,20 +38,21 @@ Group: TypeAlias = dict[tuple[int, str], list[Piece]]
 
 
 def merge(entries: Iterable[Entry], places: Collection[int] = ()) -> Iterator[Entry]:
-    """Joins adjacent tokens of each field. No group reaches across one of `places`."""
+    """Joins adjacent tokens of each field. No group reaches across one of `places`, or an attempt."""
     group: Group = {}
-    text = last = 0
+    text = last = last_attempt = 0
 
     for entry in entries:
-        event = entry.event
+        sequence, _, event, _, attempt = entry  # cheaper than by name
+        ends = text >= MAX_TEXT or last in places or attempt != last_attempt
 
-        if group and (text >= MAX_TEXT or last in places) and entry.sequence != last:
+        if group and ends and sequence != last:
             yield from _joined(group, last)
             group, text = {}, 0
 
         if isinstance(event, Token):
             key = event.call_id, event.field
-            last = entry.sequence
+            last, last_attempt = sequence, attempt
             text += len(event.chunk)
 
             if key in group:
@@ -88,4 +91,6 @@ def _join(pieces: Sequence[Piece], sequence: int) -> Entry:
         end = token.offset + len(token.chunk)
         count += entry.event_count
 
-    return Entry(sequence, newest.time, last._replace(chunk="".join(chunks), offset=start), count)
+    token = last._replace(chunk="".join(chunks), offset=start)
+
+    return Entry(sequence, newest.time, token, count, newest.attempt)

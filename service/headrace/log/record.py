@@ -37,7 +37,7 @@ ENTRY_BYTES = 400
 class RunLog:
     """An append-only list of events that ends.
 
-    merges: whether old tokens are joined. max_bytes: of `recorded_bytes`; beyond it `when_full` is
+    merges: whether old tokens are joined. attempt: of the run, which its entries carry. max_bytes: of `recorded_bytes`; beyond it `when_full` is
     called, once. prepare: what is made of an event that is not text before it is recorded.
     """
 
@@ -45,10 +45,13 @@ class RunLog:
         self,
         *,
         merges: bool = False,
+        attempt: int = 1,
         max_bytes: int | None = None,
         when_full: Callable[[], None] | None = None,
         prepare: Callable[[Event], Event] | None = None,
     ) -> None:
+        self.attempt = attempt
+        """Of what is appended from now on."""
         self._entries: list[Entry] = []
         self._last = 0
         self._last_other = 0  # the newest event that is not text
@@ -102,7 +105,7 @@ class RunLog:
 
             sequence = self._last = self._last + 1
             now = time.time()
-            self._entries.append(Entry(sequence, now, event))
+            self._entries.append(Entry(sequence, now, event, 1, self.attempt))
             self._bytes += size
 
             if not text:

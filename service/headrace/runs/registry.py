@@ -26,8 +26,9 @@ from headrace.lm import set_cache_scope
 from headrace.log_context import log_context
 from headrace.runs.admission import Admission
 from headrace.runs.limits import Limits
+from headrace.runs.record import RunKey
 from headrace.runs.reporting import report
-from headrace.runs.run import Run, RunKey
+from headrace.runs.run import Run
 from headrace.runs.store import MemoryStore, RunStore
 
 STOP_WAIT = 6.0

@@ -7,7 +7,8 @@ import time
 from collections.abc import Mapping
 
 from headrace.runs.causes import origin_of
-from headrace.runs.run import Run, RunState
+from headrace.runs.record import RunState
+from headrace.runs.run import Run
 from headrace.threads.portal import zombie_threads
 
 logger = logging.getLogger("headrace.runs")

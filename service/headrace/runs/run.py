@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import enum
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from dataclasses import replace
 
 from headrace.errors import HeadraceError, RunCancelled, RunTimeout, RunTooLarge
 from headrace.events import PredictionEvent, Usage
@@ -17,37 +15,11 @@ from headrace.hosting.port import StartRequest
 from headrace.log import Cursor, RunLog
 from headrace.runs.json_limits import check_outputs
 from headrace.runs.limits import Limits
+from headrace.runs.record import Ending, RunKey, RunState
 from headrace.runs.sanitize import bare, with_content, without_content
 
 RECORD_BYTES = 4096
 """What a record costs in memory besides its log, about."""
-
-
-class RunKey(NamedTuple):
-    """What a run is found by: its id is scoped to the principal that started it."""
-
-    principal: str
-    run_id: str
-
-
-class RunState(enum.IntEnum):
-    """Where a run is in its life. Numbers equal those of the contract."""
-
-    QUEUED = 1
-    RUNNING = 2
-    SUCCEEDED = 3
-    FAILED = 4
-    CANCELLED = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """What remains of a run that is over."""
-
-    failure: HeadraceError | None = None
-    result: PredictionEvent | None = None
-    usage: Usage = field(default_factory=Usage)
-    cause: str = ""
 
 
 class Run:

@@ -12,7 +12,8 @@ from collections import deque
 from typing import Protocol
 
 from headrace.runs.limits import Limits
-from headrace.runs.run import Run, RunKey
+from headrace.runs.record import RunKey
+from headrace.runs.run import Run
 
 
 class RunStore(Protocol):

@@ -56,7 +56,7 @@ class Deliveries:
     ) -> None:
         self.position = options.after
         """The last sequence the reader was sent."""
-        self._attempt = attempt
+        self._attempt = attempt  # of the last entry that was sent; entries bring theirs
         self._max_token_bytes = max_token_bytes
         self._wants = Selection(options)
 
@@ -68,6 +68,7 @@ class Deliveries:
 
         for following, entry in enumerate(merged, start=1):
             event, sequence = entry.event, entry.sequence
+            self._attempt = entry.attempt
             uncounted = sequence - self.position - counted
             ends_group = following == len(merged) or merged[following].sequence != sequence
             count = uncounted if ends_group else min(entry.event_count, uncounted)

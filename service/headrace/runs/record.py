@@ -1,0 +1,100 @@
+"""RunRecord: one run as data, from its admission until nobody can read it any more.
+
+A record is frozen and holds nothing live, so that a store may write it down: what changes, changes by
+`dataclasses.replace`, and the store is told. The run's events are not in it; they are its log.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from headrace.errors import HeadraceError, RunCancelled
+from headrace.events import PredictionEvent, Usage
+
+
+class RunKey(NamedTuple):
+    """The name a run is found by: its id is scoped to the principal that started it."""
+
+    principal: str
+    run_id: str
+
+
+class RunState(enum.IntEnum):
+    """Where a run is in its life. Numbers equal those of the contract."""
+
+    QUEUED = 1
+    RUNNING = 2
+    SUCCEEDED = 3
+    FAILED = 4
+    CANCELLED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended. Its failure is bare and its result has no `value` once they are recorded."""
+
+    failure: HeadraceError | None = None
+    result: PredictionEvent | None = None
+    usage: Usage = field(default_factory=Usage)
+    cause: str = ""
+    """What readers may be told of why it failed, beside the message; mostly nothing."""
+    output_bytes: int = 0
+    """Of the result's outputs, as JSON text."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run: what was asked for, and how it ended. Times in seconds since the epoch."""
+
+    key: RunKey
+    program: str
+    revision: str
+    digest: str
+    """Equal for starts of the same program with the same inputs."""
+    create_time: float
+    timeout: float
+    """Seconds the run may take, from its admission."""
+    linger: float
+    """Seconds the run outlives its last reader."""
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    peer: str = ""
+    """Where the caller was who started it, for logs."""
+    attempt: int = 1
+    begun: bool = False
+    """Whether the program has been called."""
+    inputs_json: str | None = None
+    """The inputs as canonical JSON, for another attempt; None where they may not be kept."""
+    ending: Ending | None = None
+    """None while the run lives."""
+    end_time: float | None = None
+    expire_time: float | None = None
+    """When the record is dropped, at the latest."""
+
+    @property
+    def state(self) -> RunState:
+        """Where the run is in its life."""
+        if self.ending is None:
+            return RunState.RUNNING if self.begun else RunState.QUEUED
+
+        return state_of(self.ending)
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """The names that lines of log from inside the run carry."""
+        return {
+            "run_id": self.key.run_id,
+            "program": self.program,
+            "attempt": str(self.attempt),
+            "principal": self.key.principal,
+        }
+
+
+def state_of(ending: Ending) -> RunState:
+    """The state of a run that ended so."""
+    if ending.failure is None:
+        return RunState.SUCCEEDED
+
+    return RunState.CANCELLED if isinstance(ending.failure, RunCancelled) else RunState.FAILED
