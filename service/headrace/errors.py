@@ -308,3 +308,30 @@ class LMServerError(LMError):
 
 class LMStreamBrokenError(LMError):
     """The provider's answer broke off, or is not what it claims to be."""
+
+
+def bare(error: HeadraceError | None) -> HeadraceError | None:
+    """An error with what may be told of it and nothing else: no causes, frames or model text."""
+    if error is None:
+        return None
+
+    told = _blank(error)
+    vars(told).update(vars(error))
+
+    match told:
+        case AdapterParseError():
+            told.lm_response, told.parsed_result = "", {}
+        case LMError():
+            told.detail = ""
+        case _:
+            pass
+
+    return told
+
+
+def _blank(error: HeadraceError) -> HeadraceError:
+    """An error of the same class, without __init__, which differs by class."""
+    try:
+        return type(error).__new__(type(error), *error.args)
+    except Exception:  # noqa: BLE001 - a program's own class may ask for anything
+        return RunError("")
