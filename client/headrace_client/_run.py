@@ -263,9 +263,7 @@ class RunStream:
                 self._prediction = event.prediction
                 self._is_over = True
                 return event.prediction
-            case (
-                "heartbeat" | None
-            ):  # None: of a later version; its position counts, its content does not
+            case "heartbeat" | None:  # None: of a later version; only its position counts
                 return None
 
     async def _recorded_prediction(self) -> Prediction:
