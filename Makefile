@@ -81,7 +81,7 @@ lint: $(VENV)/dev.stamp ## Check style, the floors of the architecture, and the 
 
 .PHONY: types
 types: $(VENV)/dev.stamp ## Check types, strictly, with mypy and pyright.
-	@$(BIN)/mypy service client/headrace_client tests bench
+	@$(BIN)/mypy proto/generate_reasons.py service client/headrace_client tests bench
 	$(BIN)/pyright
 
 # Measuring
@@ -104,13 +104,21 @@ PROTOC := PATH="$(CURDIR)/$(BIN):$$PATH" python -m grpc_tools.protoc -Iheadrace_
 PROTO_FILES := headrace_proto/v1/headrace.proto
 
 .PHONY: proto
-proto: $(VENV)/dev.stamp ## Generate the stubs from the contract; commit both together.
+proto: reasons ## Generate the stubs from the contract, and the tables of reasons; commit all together.
 	@$(call generate,proto)
 	! command -v go >/dev/null || client/go/generate.sh
 	! command -v npm >/dev/null || client/node/generate.sh
 
+.PHONY: reasons
+reasons: $(VENV)/dev.stamp ## Generate every table of error reasons from proto/headrace/v1/reasons.toml.
+	@$(BIN)/python proto/generate_reasons.py
+
+.PHONY: check-reasons
+check-reasons: $(VENV)/dev.stamp ## Check that the committed tables are what reasons.toml generates.
+	@$(BIN)/python proto/generate_reasons.py --check
+
 .PHONY: check-proto
-check-proto: $(VENV)/dev.stamp ## Check that the committed stubs are what the contract generates.
+check-proto: check-reasons ## Check that the committed stubs are what the contract generates.
 	@fresh=$$(mktemp -d)
 	trap 'rm -rf "$$fresh"' EXIT
 	$(call generate,$$fresh)

@@ -1,4 +1,4 @@
-"""Everything this client raises on purpose, and the one table from the wire's reasons to classes.
+"""Everything this client raises on purpose.
 
     HeadraceError
     +-- RequestRefused            the server refused the request; nothing was started
@@ -209,59 +209,3 @@ class StreamClosed(StreamMisused):
 
 class ClientMisplaced(StreamMisused):
     """A client or a run is used in another process, or on another event loop, than the one it is open in."""
-
-
-BY_REASON: dict[str, type[HeadraceError]] = {
-    "INPUT_INVALID": InputInvalid,
-    "REQUEST_INVALID": RequestInvalid,
-    "PROGRAM_NOT_FOUND": ProgramNotFound,
-    "RUN_NOT_FOUND": RunNotFound,
-    "RUN_ID_REUSED": RunIdReused,
-    "REVISION_MISMATCH": RevisionMismatch,
-    "CURSOR_AHEAD": CursorAhead,
-    "UNAUTHENTICATED": Unauthenticated,
-    "PERMISSION_DENIED": PermissionDenied,
-    "QUOTA_EXCEEDED": QuotaExceeded,
-    "SERVER_BUSY": ServerBusy,
-    "DRAINING": ServerBusy,
-    "STORE_UNAVAILABLE": ServerBusy,
-    "STREAM_AGED": ServerUnreachable,
-    "SERVER_FAULT": ServerFault,
-    "RUN_CANCELLED": RunCancelled,
-    "RUN_TIMEOUT": RunTimeout,
-    "RUN_TOO_LARGE": RunTooLarge,
-    "PROGRAM_ERROR": ProgramError,
-    "PROGRAM_RESULT_INVALID": ProgramError,
-    "OUTPUT_UNSERIALISABLE": ProgramError,
-    "TOOL_ERROR": ToolError,
-    "OUTPUT_UNPARSABLE": OutputUnparsable,
-    "CONTEXT_TOO_LONG": LMError,
-    "CONTENT_REFUSED": LMError,
-}
-
-BY_CODE: dict[grpc.StatusCode, type[HeadraceError]] = {
-    grpc.StatusCode.INVALID_ARGUMENT: RequestInvalid,
-    grpc.StatusCode.NOT_FOUND: RequestRefused,
-    grpc.StatusCode.ALREADY_EXISTS: RequestRefused,
-    grpc.StatusCode.FAILED_PRECONDITION: RequestRefused,
-    grpc.StatusCode.OUT_OF_RANGE: RequestRefused,
-    grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
-    grpc.StatusCode.PERMISSION_DENIED: PermissionDenied,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: QuotaExceeded,
-    grpc.StatusCode.UNAVAILABLE: ServerUnreachable,
-    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
-}
-
-
-def error_class(code: grpc.StatusCode, reason: str, run_state: str) -> type[HeadraceError]:
-    """The class for what a status says; `run_state` is empty unless the run is over."""
-    if reason.startswith("LM_"):
-        return LMError
-
-    if reason in BY_REASON:
-        return BY_REASON[reason]
-
-    if run_state:
-        return RunCancelled if run_state == "CANCELLED" else RunFailed
-
-    return BY_CODE.get(code, ServerFault)

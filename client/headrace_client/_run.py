@@ -263,8 +263,8 @@ class RunStream:
                 self._prediction = event.prediction
                 self._is_over = True
                 return event.prediction
-            case _:
-                return None  # an arm of a later version: its position counts, its content does not
+            case "heartbeat" | None:  # None: of a later version; only its position counts
+                return None
 
     async def _recorded_prediction(self) -> Prediction:
         run = await self._connection.get_run(self.run_id)

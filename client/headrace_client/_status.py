@@ -17,7 +17,22 @@ from google.rpc import (  # type: ignore[import-untyped]  # it ships stubs, but 
 )
 from grpc.aio import AioRpcError
 
-from headrace_client._errors import FieldViolation, HeadraceError, error_class
+from headrace_client._errors import (
+    DeadlineExceeded,
+    FieldViolation,
+    HeadraceError,
+    LMError,
+    PermissionDenied,
+    QuotaExceeded,
+    RequestInvalid,
+    RequestRefused,
+    RunCancelled,
+    RunFailed,
+    ServerFault,
+    ServerUnreachable,
+    Unauthenticated,
+)
+from headrace_client._reasons import BY_REASON
 
 OF_THE_ROAD = frozenset(
     {
@@ -27,6 +42,20 @@ OF_THE_ROAD = frozenset(
         grpc.StatusCode.CANCELLED,  # by someone on the way: our own cancel ends reading otherwise
     }
 )
+
+BY_CODE: dict[grpc.StatusCode, type[HeadraceError]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: RequestInvalid,
+    grpc.StatusCode.NOT_FOUND: RequestRefused,
+    grpc.StatusCode.ALREADY_EXISTS: RequestRefused,
+    grpc.StatusCode.FAILED_PRECONDITION: RequestRefused,
+    grpc.StatusCode.OUT_OF_RANGE: RequestRefused,
+    grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
+    grpc.StatusCode.PERMISSION_DENIED: PermissionDenied,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: QuotaExceeded,
+    grpc.StatusCode.UNAVAILABLE: ServerUnreachable,
+    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
+}
+"""For reasons of a later version of the server, and where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +90,20 @@ class CallStatus:
             metadata=self.metadata,
             cause=self.cause,
         )
+
+
+def error_class(code: grpc.StatusCode, reason: str, run_state: str) -> type[HeadraceError]:
+    """The class for what a status says; `run_state` is empty unless the run is over."""
+    if reason in BY_REASON:
+        return BY_REASON[reason]
+
+    if reason.startswith("LM_"):
+        return LMError
+
+    if run_state:
+        return RunCancelled if run_state == "CANCELLED" else RunFailed
+
+    return BY_CODE.get(code, ServerFault)
 
 
 def status_of(error: AioRpcError) -> CallStatus:

@@ -18,9 +18,10 @@
         +-- AdapterParseError           the model's answer does not fit the signature
         +-- LMError                     see its kin below
 
-Each carries `reason`, the stable name that clients see, and a message that is safe to show: no
-prompts, provider bodies, keys or tracebacks. What must stay inside is chained as `__cause__` or kept
-in attributes documented as internal. `server/v1` turns classes into status codes, nobody else does.
+Each carries `reason`, the stable name that clients see (`proto/headrace/v1/reasons.toml` says which), and a
+message that is safe to show: no prompts, provider bodies, keys or tracebacks. What must stay inside is
+chained as `__cause__` or kept in attributes documented as internal. `server/v1`
+turns classes into status codes, nobody else does.
 """
 
 from __future__ import annotations
@@ -30,11 +31,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from headrace.reasons import REASONS
+
 
 class HeadraceError(Exception):
     """Root of all errors raised by headrace."""
 
-    reason: ClassVar[str] = "PROGRAM_ERROR"
+    reason: ClassVar[str] = REASONS["HeadraceError"]
+
+    def __init_subclass__(cls, **arguments: object) -> None:
+        """Our own classes take their reason from the table; a class of a program has its parent's."""
+        super().__init_subclass__(**arguments)
+
+        if cls.__module__.startswith("headrace."):
+            cls.reason = REASONS.get(cls.__name__, cls.reason)
 
     def __init__(self, message: str, *, metadata: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -54,8 +64,6 @@ class UsageError(HeadraceError, ValueError):
 class ServerFault(HeadraceError):
     """A defect of headrace itself. The client gets an id; the log has the rest under the same id."""
 
-    reason = "SERVER_FAULT"
-
     def __init__(self) -> None:
         error_id = uuid.uuid4().hex[:12]
         super().__init__(f"internal error {error_id}", metadata={"error_id": error_id})
@@ -67,7 +75,6 @@ class ServerFault(HeadraceError):
 class RequestRefused(HeadraceError):
     """A request that started nothing."""
 
-    reason = "REQUEST_INVALID"
     retry_delay: float | None = None
     """Seconds to wait before the same request may succeed; None = it will not."""
 
@@ -91,49 +98,33 @@ class RequestInvalid(RequestRefused):
 class InputInvalid(RequestInvalid):
     """The inputs do not fit the program's signature."""
 
-    reason = "INPUT_INVALID"
-
 
 class ProgramNotFound(RequestRefused):
     """No such program; the message names those there are."""
-
-    reason = "PROGRAM_NOT_FOUND"
 
 
 class RunNotFound(RequestRefused):
     """No such run: never started, expired, or another principal's."""
 
-    reason = "RUN_NOT_FOUND"
-
 
 class RunIdReused(RequestRefused):
     """The run_id belongs to a run with other inputs."""
-
-    reason = "RUN_ID_REUSED"
 
 
 class RevisionMismatch(RequestRefused):
     """The caller asked for a revision of the program that is not hosted."""
 
-    reason = "REVISION_MISMATCH"
-
 
 class CursorAhead(RequestRefused):
     """after_sequence lies beyond the end of the run's log."""
-
-    reason = "CURSOR_AHEAD"
 
 
 class PermissionDenied(RequestRefused):
     """The principal may not do this."""
 
-    reason = "PERMISSION_DENIED"
-
 
 class QuotaExceeded(RequestRefused):
     """The principal's own limit is reached."""
-
-    reason = "QUOTA_EXCEEDED"
 
     def __init__(self, message: str, *, retry_delay: float | None = None) -> None:
         super().__init__(message)
@@ -143,8 +134,6 @@ class QuotaExceeded(RequestRefused):
 class ServerBusy(RequestRefused):
     """The server's limit on running and queued runs is reached."""
 
-    reason = "SERVER_BUSY"
-
     def __init__(self, message: str, *, retry_delay: float = 1.0) -> None:
         super().__init__(message)
         self.retry_delay = retry_delay
@@ -152,8 +141,6 @@ class ServerBusy(RequestRefused):
 
 class ServerDraining(ServerBusy):
     """The server is shutting down and takes no new runs."""
-
-    reason = "DRAINING"
 
 
 # The run is over
@@ -166,8 +153,6 @@ class RunError(HeadraceError):
 class RunCancelled(RunError):
     """The run was stopped; `by` says by whom: caller, linger or drain."""
 
-    reason = "RUN_CANCELLED"
-
     def __init__(self, by: str, detail: str = "") -> None:
         text = f"run cancelled by {by}" + (f": {detail}" if detail else "")
         super().__init__(text, metadata={"by": by})
@@ -177,8 +162,6 @@ class RunCancelled(RunError):
 class RunTimeout(RunError):
     """The run's own time budget is spent."""
 
-    reason = "RUN_TIMEOUT"
-
     def __init__(self, seconds: float) -> None:
         super().__init__(f"run exceeded its timeout of {seconds:g} s")
         self.seconds = seconds
@@ -187,31 +170,21 @@ class RunTimeout(RunError):
 class RunTooLarge(RunError):
     """The run's log or its prediction passes the configured size."""
 
-    reason = "RUN_TOO_LARGE"
-
 
 class ProgramError(RunError):
     """The program raised something that is not ours; `__cause__` holds it, for logs only."""
-
-    reason = "PROGRAM_ERROR"
 
 
 class ProgramResultInvalid(RunError):
     """The program returned something that cannot be a prediction, such as None."""
 
-    reason = "PROGRAM_RESULT_INVALID"
-
 
 class OutputUnserialisable(RunError):
     """An output has no JSON form."""
 
-    reason = "OUTPUT_UNSERIALISABLE"
-
 
 class ToolError(RunError):
     """A tool failed and the program did not recover."""
-
-    reason = "TOOL_ERROR"
 
 
 class AdapterParseError(RunError):
@@ -219,8 +192,6 @@ class AdapterParseError(RunError):
 
     `lm_response` and `parsed_result` hold model text: internal, never sent to clients.
     """
-
-    reason = "OUTPUT_UNPARSABLE"
 
     def __init__(
         self,
@@ -256,8 +227,6 @@ class LMError(RunError):
     `detail` may hold what the provider said: internal, shown only in the log, with `logs.content`.
     """
 
-    reason = "LM_UNAVAILABLE"
-
     def __init__(
         self,
         message: str,
@@ -288,55 +257,37 @@ class LMError(RunError):
 class LMNotConfiguredError(LMError, ValueError):
     """No LM is set, or its key is missing."""
 
-    reason = "LM_AUTH"
-
 
 class LMAuthError(LMError):
     """The provider refuses the credentials."""
-
-    reason = "LM_AUTH"
 
 
 class LMBillingError(LMError):
     """The provider's account is out of credit."""
 
-    reason = "LM_BILLING"
-
 
 class LMRateLimitError(LMError):
     """The provider asks to slow down, and retries are spent."""
-
-    reason = "LM_RATE_LIMITED"
 
 
 class LMUnsupportedError(LMError):
     """The model or engine cannot do what was asked of it."""
 
-    reason = "LM_UNSUPPORTED"
-
 
 class LMRequestRejectedError(LMError):
     """The provider calls the request invalid."""
-
-    reason = "LM_REQUEST_REJECTED"
 
 
 class ContextWindowExceededError(LMRequestRejectedError):
     """The prompt is longer than the model's context window."""
 
-    reason = "CONTEXT_TOO_LONG"
-
 
 class ContentRefusedError(LMRequestRejectedError):
     """A content filter stopped the request or the answer."""
 
-    reason = "CONTENT_REFUSED"
-
 
 class LMTimeoutError(LMError):
     """One of our deadlines on the provider passed; `phase` says which, `seconds` how long it was."""
-
-    reason = "LM_TIMEOUT"
 
     def __init__(self, phase: str, seconds: float, *, model: str = "") -> None:
         super().__init__(
@@ -351,16 +302,37 @@ class LMTimeoutError(LMError):
 class LMTransportError(LMError):
     """The provider cannot be reached, or dropped the connection before answering."""
 
-    reason = "LM_UNAVAILABLE"
-
 
 class LMServerError(LMError):
     """The provider failed with a server error, and retries are spent."""
-
-    reason = "LM_SERVER_ERROR"
 
 
 class LMStreamBrokenError(LMError):
     """The provider's answer broke off, or is not what it claims to be."""
 
-    reason = "LM_STREAM_BROKEN"
+
+def bare(error: HeadraceError | None) -> HeadraceError | None:
+    """An error with what may be told of it and nothing else: no causes, frames or model text."""
+    if error is None:
+        return None
+
+    told = _blank(error)
+    vars(told).update(vars(error))
+
+    match told:
+        case AdapterParseError():
+            told.lm_response, told.parsed_result = "", {}
+        case LMError():
+            told.detail = ""
+        case _:
+            pass
+
+    return told
+
+
+def _blank(error: HeadraceError) -> HeadraceError:
+    """An error of the same class, without __init__, which differs by class."""
+    try:
+        return type(error).__new__(type(error), *error.args)
+    except Exception:  # noqa: BLE001 - a program's own class may ask for anything
+        return RunError("")

@@ -1,7 +1,8 @@
 """What happens in a run, as immutable values: statuses, tokens, and one result.
 
-A run's log holds these and nothing else. They know no wire format; `server/v1` is the one place
-that turns them into messages. Enum numbers equal those of the contract.
+A run's log holds these and nothing else. They know no wire format; the server is the one place that
+turns them into messages. Enum numbers equal those of the contract. Each says by `without_content` what a log
+may keep that nobody may see the content of; a token is text that was asked for, and stays as it is.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias, cast
 
-from headrace.errors import HeadraceError
+from headrace.errors import HeadraceError, bare
 
 
 class Kind(enum.IntEnum):
@@ -196,6 +197,13 @@ class Status:
     lm: LmCall | None = None
     """On LM calls."""
 
+    def without_content(self) -> Status:
+        """The same without inputs, outputs and model text."""
+        if self.data is None and self.failure is None:
+            return self
+
+        return replace(self, data=None, failure=bare(self.failure))
+
 
 @dataclass(frozen=True, slots=True)
 class PredictionEvent:
@@ -208,6 +216,10 @@ class PredictionEvent:
     usage: Usage = field(default_factory=Usage)
     elapsed: float = 0.0
     """Seconds since the run began."""
+
+    def without_content(self) -> PredictionEvent:
+        """The same without the program's own objects."""
+        return replace(self, value=None)
 
 
 Event: TypeAlias = Status | Token | PredictionEvent

@@ -1,4 +1,4 @@
-"""What goes wrong, over HTTP: the one table from reasons to statuses, and the one shape of an error.
+"""Errors over HTTP: their status, and the one shape of their body.
 
 The body of a refused request and the last event of a failed stream are the same object. What the server
 says is made to be shown; anything else is replaced by a fixed text, and logged.
@@ -26,60 +26,9 @@ from starlette.responses import JSONResponse
 from starlette.types import ExceptionHandler
 
 from headrace_gateway.payloads import usage_object
+from headrace_gateway.reasons import HTTP_STATUS
 
 logger = logging.getLogger("headrace.gateway")
-
-BY_REASON: dict[str, int] = {
-    # the request
-    "REQUEST_INVALID": 400,
-    "CURSOR_AHEAD": 400,
-    "UNAUTHENTICATED": 401,
-    "PERMISSION_DENIED": 403,
-    "ORIGIN_REFUSED": 403,
-    "PATH_UNKNOWN": 404,
-    "PROGRAM_NOT_FOUND": 404,
-    "RUN_NOT_FOUND": 404,
-    "METHOD_UNKNOWN": 405,
-    "BODY_TOO_SLOW": 408,
-    "RUN_ID_REUSED": 409,
-    "RUN_CANCELLED": 409,
-    "REVISION_MISMATCH": 412,
-    "BODY_TOO_LARGE": 413,
-    "BODY_NOT_JSON": 415,
-    "BODY_COMPRESSED": 415,
-    "HOST_REFUSED": 421,
-    "INPUT_INVALID": 422,
-    "CONTEXT_TOO_LONG": 422,
-    "CONTENT_REFUSED": 422,
-    "QUOTA_EXCEEDED": 429,
-    "LM_RATE_LIMITED": 429,
-    # the program
-    "PROGRAM_ERROR": 500,
-    "TOOL_ERROR": 500,
-    "OUTPUT_UNPARSABLE": 500,
-    "OUTPUT_UNSERIALISABLE": 500,
-    "PROGRAM_RESULT_INVALID": 500,
-    "RUN_TOO_LARGE": 500,
-    "GATEWAY_FAULT": 500,
-    "SERVER_FAULT": 502,
-    # the model behind the program
-    "LM_AUTH": 502,
-    "LM_BILLING": 502,
-    "LM_UNSUPPORTED": 502,
-    "LM_REQUEST_REJECTED": 502,
-    "LM_SERVER_ERROR": 502,
-    "LM_STREAM_BROKEN": 502,
-    "LM_UNAVAILABLE": 502,
-    # the server
-    "SERVER_BUSY": 503,
-    "DRAINING": 503,
-    "STREAM_AGED": 503,
-    "OWNER_LOST": 503,
-    "SERVER_UNREACHABLE": 503,
-    "LM_TIMEOUT": 504,
-    "RUN_TIMEOUT": 504,
-    "DEADLINE_EXCEEDED": 504,
-}
 
 BY_CODE: dict[grpc.StatusCode, int] = {
     grpc.StatusCode.INVALID_ARGUMENT: 400,
@@ -108,7 +57,7 @@ def refusal(reason: str, message: str) -> HeadraceError:
 
 def status_of(error: HeadraceError) -> int:
     """The HTTP status for an error."""
-    return BY_REASON.get(reason_of(error)) or BY_CODE.get(error.code, 502)
+    return HTTP_STATUS.get(reason_of(error)) or BY_CODE.get(error.code, 502)
 
 
 def reason_of(error: HeadraceError) -> str:

@@ -34,6 +34,19 @@ def run_payload(run_id: str, program: str) -> Payload:
     return {"type": "run", "run_id": run_id, "program": program}
 
 
+def event_payload(envelope: StreamEvent) -> Payload:
+    """An event; of a kind that has no form of its own here, with the names of the contract."""
+    match envelope.WhichOneof("event"):
+        case "token":
+            return token_payload(envelope.token)
+        case "status":
+            return status_payload(envelope.status, envelope)
+        case "prediction":
+            return prediction_payload(envelope.prediction)
+        case other:
+            return {"type": other, **message_object(getattr(envelope, str(other)))}
+
+
 def token_payload(token: Token) -> Payload:
     """Text of a field."""
     payload: Payload = {
@@ -123,7 +136,12 @@ def usage_object(usage: Usage) -> Payload:
 
 def program_object(program: Program) -> Payload:
     """A program: what it takes, gives and can stream."""
-    return cast("Payload", _whole(_written(program)))
+    return message_object(program)
+
+
+def message_object(message: Message) -> Payload:
+    """Any message as it is."""
+    return cast("Payload", _whole(_written(message)))
 
 
 def run_object(run: Run) -> Payload:

@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import asyncio
 
-from headrace_client import Event, HeadraceError, Prediction, RunStream, ServerUnreachable, Token
+from headrace_client import (
+    Event,
+    HeadraceError,
+    RunStream,
+    ServerUnreachable,
+    StatusUpdate,
+    StreamEvent,
+)
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from headrace_gateway import sse
 from headrace_gateway.disconnect import OpenRequests
 from headrace_gateway.errors import error_object, error_response, refusal
-from headrace_gateway.payloads import Payload, prediction_payload, status_payload, token_payload
+from headrace_gateway.payloads import Payload, event_payload
 from headrace_gateway.requests import END, Detail
 
 PATIENCE = 1.0
@@ -125,7 +132,7 @@ class RunResponse(Response):
 
         try:
             async for event in run:
-                if payload := self._payload(event, run):
+                if payload := self._payload(event, run.last_event):
                     await reader.write(sse.event(payload, self._position(run)))
         except HeadraceError as error:
             if not reader.has_begun:
@@ -136,17 +143,13 @@ class RunResponse(Response):
         else:
             await reader.write(sse.done(f"{self._run.run_id}:{END}"))
 
-    def _payload(self, event: Event, run: RunStream) -> Payload | None:
-        match event:
-            case Token():
-                return token_payload(event)
-            case Prediction():
-                return prediction_payload(event)
-            case status if self._detail == "all" or (self._detail == "messages" and status.message):
-                assert run.last_event is not None  # it is the envelope of this one
-                return status_payload(status, run.last_event)
-            case _:
-                return None
+    def _payload(self, event: Event, envelope: StreamEvent | None) -> Payload | None:
+        assert envelope is not None  # each event came in one
+
+        if not isinstance(event, StatusUpdate) or self._detail == "all":
+            return event_payload(envelope)
+
+        return event_payload(envelope) if self._detail == "messages" and event.message else None
 
     def _position(self, run: RunStream) -> str:
         sequence = 0 if run.last_event is None else run.last_event.sequence

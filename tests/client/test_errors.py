@@ -19,8 +19,8 @@ from headrace_client import (
     ServerFault,
     StreamMisused,
 )
-from headrace_client._errors import BY_REASON, error_class
-from headrace_client._status import CallStatus, status_of
+from headrace_client._reasons import BY_REASON
+from headrace_client._status import CallStatus, error_class, status_of
 from headrace_proto.v1 import headrace_pb2 as pb
 
 

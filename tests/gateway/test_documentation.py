@@ -11,7 +11,7 @@ from gateway.cutting import cutting
 from gateway.faucet import Faucet
 from gateway.programs import ANSWER, EVIDENCE, IDEAS
 from gateway.serving import Gateway
-from headrace_gateway.errors import BY_REASON
+from headrace_gateway.reasons import HTTP_STATUS
 from pages.blocks import blocks_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "gateway.md"
@@ -49,8 +49,8 @@ def test_every_reason_stands_beside_its_status() -> None:
         for reason in re.findall(r"[A-Z_]+", reasons)
     }
 
-    assert written.keys() == BY_REASON.keys()
-    assert [one for one, status in BY_REASON.items() if status not in written[one]] == []
+    assert written.keys() == HTTP_STATUS.keys()
+    assert [one for one, status in HTTP_STATUS.items() if status not in written[one]] == []
 
 
 def until(condition: str) -> str:

@@ -9,8 +9,8 @@ from gateway.faucet import Faucet
 from gateway.programs import QUESTION
 from gateway.serving import Gateway
 from headrace_gateway import create_app
-from headrace_gateway.errors import BY_REASON
 from headrace_gateway.openapi import document
+from headrace_gateway.reasons import HTTP_STATUS
 from headrace_gateway.requests import READ, START
 from jsonschema import Draft202012Validator, ValidationError
 from openapi_spec_validator import validate
@@ -59,7 +59,7 @@ def test_every_status_an_error_may_have_is_described_somewhere() -> None:
         for status in item[method]["responses"]
     }
 
-    assert {*BY_REASON.values()} - described == {405}  # no path that exists answers with it
+    assert {*HTTP_STATUS.values()} - described == {405}  # no path that exists answers with it
 
 
 async def test_what_is_sent_is_what_is_described(edge: Gateway, lm: Faucet) -> None:

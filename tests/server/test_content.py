@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from headrace.errors import AdapterParseError
+from headrace.errors import AdapterParseError, bare
 from headrace.events import Kind, Phase, Status
 from headrace.log import RunLog
 from headrace.runs.previews import CUT, MAX_SIZE
 from headrace.runs.previews import shown as shown_content
-from headrace.runs.sanitize import bare, with_content, without_content
+from headrace.runs.sanitize import with_content, without_content
 from headrace.values import Prediction
 from hypothesis import given
 from hypothesis import strategies as st

@@ -13,7 +13,8 @@ from google.rpc import (  # type: ignore[import-untyped]  # has no py.typed
 from grpc import StatusCode
 from headrace import errors
 from headrace.server import errors as server_errors
-from headrace.server.v1.status import CODES, RpcStatus, failure_of, status_of
+from headrace.server.reasons import CODES
+from headrace.server.v1.status import RpcStatus, failure_of, status_of
 from headrace.server.v1.text import line, sound, status_message
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,7 +56,7 @@ def all_reasons() -> set[str]:
 
 
 def test_every_reason_has_its_code() -> None:
-    assert all_reasons() | {"OWNER_LOST"} == set(CODES)
+    assert all_reasons() | {"OWNER_LOST", "STORE_UNAVAILABLE"} == set(CODES)
 
 
 def test_unavailable_is_never_used_for_a_run_that_is_over() -> None:

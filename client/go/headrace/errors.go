@@ -36,7 +36,7 @@ type Error struct {
 
 	// Reason is the stable name of the cause, such as LM_RATE_LIMITED: the one to decide by. The
 	// contract lists them at Failure.reason. Empty when the server gave none. Where something else
-	// than a server answered it is TLS_WANTED, TLS_UNWANTED or NOT_GRPC.
+	// than a server answered it says what, such as NOT_GRPC.
 	Reason string
 
 	// RunID names the run, where there is one.
@@ -89,10 +89,14 @@ func contextEnded(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// kindOf is the table from codes to kinds; a run that is over has failed, whatever the code.
+// kindOf decides by the run's state, then by the reason, then by the code.
 func kindOf(code codes.Code, reason, runState string) error {
 	if runState != "" {
 		return ErrRunFailed
+	}
+
+	if kind, known := kinds[reason]; known {
+		return kind
 	}
 
 	switch code {
@@ -100,10 +104,6 @@ func kindOf(code codes.Code, reason, runState string) error {
 		codes.OutOfRange, codes.Unauthenticated, codes.PermissionDenied, codes.ResourceExhausted:
 		return ErrRefused
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
-		if reason == "SERVER_BUSY" || reason == "DRAINING" || reason == "STORE_UNAVAILABLE" {
-			return ErrRefused
-		}
-
 		return ErrUnreachable
 	default:
 		return ErrFault

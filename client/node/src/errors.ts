@@ -15,7 +15,7 @@ export interface ErrorFacts {
   /**
    * Stable name of the cause, such as LM_RATE_LIMITED: the one to decide by. The contract lists them
    * at Failure.reason. Empty when the server gave none. Where something else than a server answered it
-   * is TLS_WANTED, TLS_UNWANTED or NOT_GRPC.
+   * says what, such as NOT_GRPC.
    */
   reason: string;
   /** The run, where there is one; else empty. */
@@ -63,29 +63,3 @@ export class ServerUnreachable extends HeadraceError {}
 
 /** An answer that the contract does not foresee. */
 export class ServerFault extends HeadraceError {}
-
-const REFUSALS = new Set([
-  status.INVALID_ARGUMENT,
-  status.NOT_FOUND,
-  status.ALREADY_EXISTS,
-  status.FAILED_PRECONDITION,
-  status.OUT_OF_RANGE,
-  status.UNAUTHENTICATED,
-  status.PERMISSION_DENIED,
-  status.RESOURCE_EXHAUSTED,
-]);
-const TRY_LATER = new Set(["SERVER_BUSY", "DRAINING", "STORE_UNAVAILABLE"]);
-const NO_ANSWER = new Set([status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.CANCELLED]);
-
-/** The class for what a status says; a run that is over has failed, whatever the code. */
-export function errorClass(code: status, reason: string, runState: string): typeof HeadraceError {
-  if (runState) {
-    return RunFailed;
-  }
-
-  if (REFUSALS.has(code) || TRY_LATER.has(reason)) {
-    return RequestRefused;
-  }
-
-  return NO_ANSWER.has(code) ? ServerUnreachable : ServerFault;
-}

@@ -7,9 +7,18 @@
 
 import { type Metadata, type ServiceError, status } from "@grpc/grpc-js";
 
-import { type ErrorFacts, errorClass, type HeadraceError, type Violation } from "./errors.js";
+import {
+  type ErrorFacts,
+  type HeadraceError,
+  RequestRefused,
+  RunFailed,
+  ServerFault,
+  ServerUnreachable,
+  type Violation,
+} from "./errors.js";
 import { BadRequest, ErrorInfo, RetryInfo } from "./gen/google/rpc/error_details.js";
 import { Status } from "./gen/google/rpc/status.js";
+import { BY_REASON } from "./reasons.js";
 
 const OF_THE_ROAD = new Set([
   status.UNAVAILABLE,
@@ -17,6 +26,18 @@ const OF_THE_ROAD = new Set([
   status.INTERNAL,
   status.CANCELLED, // by someone on the way: our own cancel is told apart before
 ]);
+
+const REFUSALS = new Set([
+  status.INVALID_ARGUMENT,
+  status.NOT_FOUND,
+  status.ALREADY_EXISTS,
+  status.FAILED_PRECONDITION,
+  status.OUT_OF_RANGE,
+  status.UNAUTHENTICATED,
+  status.PERMISSION_DENIED,
+  status.RESOURCE_EXHAUSTED,
+]);
+const NO_ANSWER = new Set([status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.CANCELLED]);
 
 /** A status other than OK. */
 export interface CallStatus extends ErrorFacts {
@@ -32,7 +53,22 @@ export function isCut(read: CallStatus): boolean {
 
 /** The error that a status stands for. */
 export function errorOf(read: CallStatus): HeadraceError {
-  return new (errorClass(read.code, read.reason, read.runState))(read.message, read);
+  return new (errorClass(read))(read.message, read);
+}
+
+/** The run's state decides, then the reason, then the code. */
+function errorClass({ code, reason, runState }: CallStatus): typeof HeadraceError {
+  if (runState) {
+    return RunFailed;
+  }
+
+  const known = BY_REASON.get(reason);
+
+  if (known || REFUSALS.has(code)) {
+    return known ?? RequestRefused;
+  }
+
+  return NO_ANSWER.has(code) ? ServerUnreachable : ServerFault;
 }
 
 /** Reads the rich details of an error, else the plain trailers beside them. */

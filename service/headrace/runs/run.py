@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from headrace.errors import HeadraceError, RunCancelled, RunTimeout, RunTooLarge
+from headrace.errors import HeadraceError, RunCancelled, RunTimeout, RunTooLarge, bare
 from headrace.events import PredictionEvent, Usage
 from headrace.execution import Execution, Work
 from headrace.hosting.port import StartRequest
@@ -16,7 +16,7 @@ from headrace.log import Cursor, RunLog
 from headrace.runs.json_limits import check_outputs
 from headrace.runs.limits import Limits
 from headrace.runs.record import Ending, RunKey, RunState
-from headrace.runs.sanitize import bare, with_content, without_content
+from headrace.runs.sanitize import with_content, without_content
 
 RECORD_BYTES = 4096
 """What a record costs in memory besides its log, about."""

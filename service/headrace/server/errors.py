@@ -8,13 +8,9 @@ from headrace.errors import HeadraceError, RequestRefused
 class Unauthenticated(RequestRefused):
     """The caller shows no credentials, or none that are valid."""
 
-    reason = "UNAUTHENTICATED"
-
 
 class StreamAged(HeadraceError):
     """The stream is old enough to be moved; the run goes on and the caller may resume."""
-
-    reason = "STREAM_AGED"
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"stream ended after {seconds:g} s; resume it")

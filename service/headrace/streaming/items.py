@@ -1,8 +1,9 @@
-"""What a streamified program yields besides its result."""
+"""Items that a streamified program yields besides its result."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +27,6 @@ class StatusMessage:
     message: str
     call_id: int = field(default=0, repr=False)
     """The call it speaks of."""
+
+
+StreamItem: TypeAlias = StreamResponse | StatusMessage

@@ -1,4 +1,4 @@
-"""Errors as statuses: the one table from reasons to gRPC codes, details, and trailers.
+"""Errors as statuses: code, details, and trailers.
 
 The limits are gRPC's: a status whose trailers pass 8 KiB may be replaced on the way by another, so
 details stay below 4 KiB and messages below 500 characters. Nothing of an error crosses but its
@@ -25,6 +25,7 @@ from headrace.errors import (
     RequestRefused,
 )
 from headrace.server.errors import StreamAged
+from headrace.server.reasons import CODES
 from headrace.server.v1.text import ascii_value, line, sized, status_message
 
 DOMAIN = "headrace.dev"
@@ -41,47 +42,6 @@ MAX_METADATA = 200
 
 MAX_DELAY = 366 * 24 * 3600.0
 """Seconds of a retry delay; programs may raise errors with any, and messages do not hold all."""
-
-CODES: Mapping[str, StatusCode] = {
-    # nothing was started
-    "INPUT_INVALID": StatusCode.INVALID_ARGUMENT,
-    "REQUEST_INVALID": StatusCode.INVALID_ARGUMENT,
-    "PROGRAM_NOT_FOUND": StatusCode.NOT_FOUND,
-    "RUN_NOT_FOUND": StatusCode.NOT_FOUND,
-    "RUN_ID_REUSED": StatusCode.ALREADY_EXISTS,
-    "REVISION_MISMATCH": StatusCode.FAILED_PRECONDITION,
-    "CURSOR_AHEAD": StatusCode.OUT_OF_RANGE,
-    "UNAUTHENTICATED": StatusCode.UNAUTHENTICATED,
-    "PERMISSION_DENIED": StatusCode.PERMISSION_DENIED,
-    "QUOTA_EXCEEDED": StatusCode.RESOURCE_EXHAUSTED,
-    "SERVER_BUSY": StatusCode.UNAVAILABLE,
-    "DRAINING": StatusCode.UNAVAILABLE,
-    # the stream was cut, the run goes on
-    "STREAM_AGED": StatusCode.UNAVAILABLE,
-    # the run is over
-    "LM_RATE_LIMITED": StatusCode.RESOURCE_EXHAUSTED,
-    "RUN_TOO_LARGE": StatusCode.RESOURCE_EXHAUSTED,
-    "LM_UNAVAILABLE": StatusCode.ABORTED,
-    "LM_SERVER_ERROR": StatusCode.ABORTED,
-    "LM_STREAM_BROKEN": StatusCode.ABORTED,
-    "OWNER_LOST": StatusCode.ABORTED,
-    "CONTEXT_TOO_LONG": StatusCode.INVALID_ARGUMENT,
-    "CONTENT_REFUSED": StatusCode.FAILED_PRECONDITION,
-    "LM_AUTH": StatusCode.FAILED_PRECONDITION,
-    "LM_BILLING": StatusCode.FAILED_PRECONDITION,
-    "LM_UNSUPPORTED": StatusCode.FAILED_PRECONDITION,
-    "LM_TIMEOUT": StatusCode.DEADLINE_EXCEEDED,
-    "RUN_TIMEOUT": StatusCode.DEADLINE_EXCEEDED,
-    "LM_REQUEST_REJECTED": StatusCode.INTERNAL,
-    "PROGRAM_ERROR": StatusCode.INTERNAL,
-    "TOOL_ERROR": StatusCode.INTERNAL,
-    "OUTPUT_UNPARSABLE": StatusCode.INTERNAL,
-    "OUTPUT_UNSERIALISABLE": StatusCode.INTERNAL,
-    "PROGRAM_RESULT_INVALID": StatusCode.INTERNAL,
-    "RUN_CANCELLED": StatusCode.CANCELLED,
-    # a defect of the server
-    "SERVER_FAULT": StatusCode.INTERNAL,
-}
 
 
 @dataclass(frozen=True, slots=True)

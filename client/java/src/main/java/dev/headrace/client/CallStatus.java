@@ -15,7 +15,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 
 /**
  * What a call that failed says: its status, and the trailers beside it.
@@ -35,8 +34,6 @@ record CallStatus(
     Duration retryDelay,
     List<Violation> violations,
     Map<String, String> metadata) {
-
-  private static final Set<String> TRY_LATER = Set.of("SERVER_BUSY", "DRAINING", "STORE_UNAVAILABLE");
 
   /** Reads the rich details, and the plain trailers where there are none. */
   static CallStatus of(StatusRuntimeException error, String address, String runId) {
@@ -71,14 +68,14 @@ record CallStatus(
         };
   }
 
-  /** The exception that it stands for; a run that is over has failed, whatever the code. */
+  /** The exception that it stands for: the run's state decides, then the reason, then the code. */
   HeadraceException exception() {
     if (!runState.isEmpty()) {
       return new RunFailedException(message, this);
     }
 
-    if (TRY_LATER.contains(reason)) {
-      return new RequestRefusedException(message, this);
+    if (Reasons.EXCEPTIONS.containsKey(reason)) {
+      return Reasons.EXCEPTIONS.get(reason).apply(message, this);
     }
 
     return switch (code) {

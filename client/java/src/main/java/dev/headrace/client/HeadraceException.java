@@ -26,7 +26,7 @@ public class HeadraceException extends RuntimeException {
   /**
    * The stable name of the cause, such as LM_RATE_LIMITED: the one to decide by. The contract lists
    * them at Failure.reason. Empty when the server gave none. Where something else than a server
-   * answered it is TLS_WANTED, TLS_UNWANTED or NOT_GRPC.
+   * answered it says what, such as NOT_GRPC.
    */
   public String reason() {
     return status.reason();

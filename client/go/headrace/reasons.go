@@ -1,0 +1,42 @@
+// Code generated from proto/headrace/v1/reasons.toml by `make reasons`. DO NOT EDIT.
+
+package headrace
+
+// kinds says what the error of each reason means for the caller.
+var kinds = map[string]error{
+	"INPUT_INVALID":          ErrRefused,
+	"REQUEST_INVALID":        ErrRefused,
+	"PROGRAM_NOT_FOUND":      ErrRefused,
+	"RUN_NOT_FOUND":          ErrRefused,
+	"RUN_ID_REUSED":          ErrRefused,
+	"REVISION_MISMATCH":      ErrRefused,
+	"CURSOR_AHEAD":           ErrRefused,
+	"UNAUTHENTICATED":        ErrRefused,
+	"PERMISSION_DENIED":      ErrRefused,
+	"QUOTA_EXCEEDED":         ErrRefused,
+	"SERVER_BUSY":            ErrRefused,
+	"DRAINING":               ErrRefused,
+	"STORE_UNAVAILABLE":      ErrRefused,
+	"STREAM_AGED":            ErrUnreachable,
+	"LM_RATE_LIMITED":        ErrRunFailed,
+	"RUN_TOO_LARGE":          ErrRunFailed,
+	"LM_UNAVAILABLE":         ErrRunFailed,
+	"LM_SERVER_ERROR":        ErrRunFailed,
+	"LM_STREAM_BROKEN":       ErrRunFailed,
+	"OWNER_LOST":             ErrRunFailed,
+	"CONTEXT_TOO_LONG":       ErrRunFailed,
+	"CONTENT_REFUSED":        ErrRunFailed,
+	"LM_AUTH":                ErrRunFailed,
+	"LM_BILLING":             ErrRunFailed,
+	"LM_UNSUPPORTED":         ErrRunFailed,
+	"LM_TIMEOUT":             ErrRunFailed,
+	"RUN_TIMEOUT":            ErrRunFailed,
+	"LM_REQUEST_REJECTED":    ErrRunFailed,
+	"PROGRAM_ERROR":          ErrRunFailed,
+	"TOOL_ERROR":             ErrRunFailed,
+	"OUTPUT_UNPARSABLE":      ErrRunFailed,
+	"OUTPUT_UNSERIALISABLE":  ErrRunFailed,
+	"PROGRAM_RESULT_INVALID": ErrRunFailed,
+	"RUN_CANCELLED":          ErrRunFailed,
+	"SERVER_FAULT":           ErrFault,
+}

@@ -1,0 +1,42 @@
+// Generated from proto/headrace/v1/reasons.toml by `make reasons`: edit that.
+
+import { HeadraceError, RequestRefused, RunFailed, ServerFault, ServerUnreachable } from "./errors.js";
+
+/** The class of each reason. */
+export const BY_REASON: ReadonlyMap<string, typeof HeadraceError> = new Map<string, typeof HeadraceError>([
+  ["INPUT_INVALID", RequestRefused],
+  ["REQUEST_INVALID", RequestRefused],
+  ["PROGRAM_NOT_FOUND", RequestRefused],
+  ["RUN_NOT_FOUND", RequestRefused],
+  ["RUN_ID_REUSED", RequestRefused],
+  ["REVISION_MISMATCH", RequestRefused],
+  ["CURSOR_AHEAD", RequestRefused],
+  ["UNAUTHENTICATED", RequestRefused],
+  ["PERMISSION_DENIED", RequestRefused],
+  ["QUOTA_EXCEEDED", RequestRefused],
+  ["SERVER_BUSY", RequestRefused],
+  ["DRAINING", RequestRefused],
+  ["STORE_UNAVAILABLE", RequestRefused],
+  ["STREAM_AGED", ServerUnreachable],
+  ["LM_RATE_LIMITED", RunFailed],
+  ["RUN_TOO_LARGE", RunFailed],
+  ["LM_UNAVAILABLE", RunFailed],
+  ["LM_SERVER_ERROR", RunFailed],
+  ["LM_STREAM_BROKEN", RunFailed],
+  ["OWNER_LOST", RunFailed],
+  ["CONTEXT_TOO_LONG", RunFailed],
+  ["CONTENT_REFUSED", RunFailed],
+  ["LM_AUTH", RunFailed],
+  ["LM_BILLING", RunFailed],
+  ["LM_UNSUPPORTED", RunFailed],
+  ["LM_TIMEOUT", RunFailed],
+  ["RUN_TIMEOUT", RunFailed],
+  ["LM_REQUEST_REJECTED", RunFailed],
+  ["PROGRAM_ERROR", RunFailed],
+  ["TOOL_ERROR", RunFailed],
+  ["OUTPUT_UNPARSABLE", RunFailed],
+  ["OUTPUT_UNSERIALISABLE", RunFailed],
+  ["PROGRAM_RESULT_INVALID", RunFailed],
+  ["RUN_CANCELLED", RunFailed],
+  ["SERVER_FAULT", ServerFault],
+]);

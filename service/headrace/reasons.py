@@ -1,0 +1,45 @@
+"""The reason of each class of error. Generated from proto/headrace/v1/reasons.toml by `make reasons`: edit that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+REASONS: Mapping[str, str] = {
+    "InputInvalid": "INPUT_INVALID",
+    "RequestRefused": "REQUEST_INVALID",
+    "RequestInvalid": "REQUEST_INVALID",
+    "ProgramNotFound": "PROGRAM_NOT_FOUND",
+    "RunNotFound": "RUN_NOT_FOUND",
+    "RunIdReused": "RUN_ID_REUSED",
+    "RevisionMismatch": "REVISION_MISMATCH",
+    "CursorAhead": "CURSOR_AHEAD",
+    "Unauthenticated": "UNAUTHENTICATED",
+    "PermissionDenied": "PERMISSION_DENIED",
+    "QuotaExceeded": "QUOTA_EXCEEDED",
+    "ServerBusy": "SERVER_BUSY",
+    "ServerDraining": "DRAINING",
+    "StreamAged": "STREAM_AGED",
+    "LMRateLimitError": "LM_RATE_LIMITED",
+    "RunTooLarge": "RUN_TOO_LARGE",
+    "LMError": "LM_UNAVAILABLE",
+    "LMTransportError": "LM_UNAVAILABLE",
+    "LMServerError": "LM_SERVER_ERROR",
+    "LMStreamBrokenError": "LM_STREAM_BROKEN",
+    "ContextWindowExceededError": "CONTEXT_TOO_LONG",
+    "ContentRefusedError": "CONTENT_REFUSED",
+    "LMNotConfiguredError": "LM_AUTH",
+    "LMAuthError": "LM_AUTH",
+    "LMBillingError": "LM_BILLING",
+    "LMUnsupportedError": "LM_UNSUPPORTED",
+    "LMTimeoutError": "LM_TIMEOUT",
+    "RunTimeout": "RUN_TIMEOUT",
+    "LMRequestRejectedError": "LM_REQUEST_REJECTED",
+    "HeadraceError": "PROGRAM_ERROR",
+    "ProgramError": "PROGRAM_ERROR",
+    "ToolError": "TOOL_ERROR",
+    "AdapterParseError": "OUTPUT_UNPARSABLE",
+    "OutputUnserialisable": "OUTPUT_UNSERIALISABLE",
+    "ProgramResultInvalid": "PROGRAM_RESULT_INVALID",
+    "RunCancelled": "RUN_CANCELLED",
+    "ServerFault": "SERVER_FAULT",
+}
