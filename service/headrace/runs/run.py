@@ -6,10 +6,11 @@ import asyncio
 import contextvars
 import enum
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from headrace.calls import Observer
 from headrace.errors import HeadraceError, RunCancelled, RunTimeout, RunTooLarge
 from headrace.events import PredictionEvent, Usage
 from headrace.execution import Execution, Work
@@ -60,6 +61,7 @@ class Run:
         limits: Limits,
         *,
         keeps_content: bool = False,
+        observers: Sequence[Observer] = (),
         tell_cause: Callable[[HeadraceError], str] = lambda failure: "",
         when_over: Callable[[Run], object] = lambda run: None,
     ) -> None:
@@ -92,6 +94,7 @@ class Run:
             self._work(order),
             log=self.log,
             tells_content=keeps_content,
+            observers=observers,
             when_over=lambda: when_over(self),
         )
         self.begun = False
@@ -237,7 +240,7 @@ class Run:
 
             return outputs
 
-        return replace(work, outputs_of=outputs_of)
+        return replace(work, outputs_of=outputs_of, caller_context=order.caller_context)
 
     def _stay(self) -> None:
         if self._leaving is not None:
