@@ -10,11 +10,18 @@ import asyncio
 import contextvars
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from headrace.calls import CallMessages, RunScope, enter_run, open_call, told_of
+from headrace.calls import (
+    Observer,
+    RunScope,
+    StatusMessages,
+    enter_run,
+    failure_of,
+    open_call,
+)
 from headrace.defects import contained
 from headrace.errors import HeadraceError, ProgramError, RunCancelled, RunTimeout, ServerFault
 from headrace.events import Kind, PredictionEvent, Usage
@@ -47,15 +54,18 @@ class Work:
     inputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     addresses: Mapping[int, str] = field(default_factory=dict[int, str])
     """Module path by id(module)."""
-    messages: CallMessages | None = None
+    messages: StatusMessages | None = None
     outputs_of: Callable[[object], Mapping[str, object]] = no_outputs
     """JSON-safe outputs of what the program returned; raises a RunError where there are none."""
+    caller_context: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What the caller sent along for traces, such as `traceparent`."""
 
 
 class Execution:
     """A run in progress. `start` it on the loop it shall live on.
 
     tells_content: whether its statuses carry the inputs and outputs of calls.
+    observers: told of its calls, besides statuses and usage.
     when_over: called once, when the log has been closed.
     """
 
@@ -66,6 +76,7 @@ class Execution:
         log: RunLog | None = None,
         timeout: float | None = None,
         tells_content: bool = True,
+        observers: Sequence[Observer] = (),
         when_over: Callable[[], object] = lambda: None,
     ) -> None:
         self.log = log or RunLog()
@@ -82,6 +93,7 @@ class Execution:
             work.messages,
             joins_text=self.log.merges,
             tells_content=tells_content,
+            observers=observers,
         )
         self._task: asyncio.Task[None] | None = None
         self._timers: list[asyncio.TimerHandle] = []
@@ -143,7 +155,7 @@ class Execution:
         except (asyncio.CancelledError, GeneratorExit):
             self.error = self.error or RunCancelled("caller")
         except BaseException as error:  # noqa: BLE001 - the run's error, whatever the program raised
-            self.error = self.error or told_of(error)
+            self.error = self.error or failure_of(error)
 
             with contained("noting a program's other errors"):
                 _note_others(error)
@@ -151,7 +163,15 @@ class Execution:
     async def _call_program(self) -> PredictionEvent:
         work = self._work
 
-        with open_call(Kind.RUN, work.name, work.instance, work.inputs):
+        opened = open_call(
+            Kind.RUN,
+            work.name,
+            work.instance,
+            work.inputs,
+            caller_context=work.caller_context,
+        )
+
+        with opened:
             try:
                 value = await self._value()
                 outputs = work.outputs_of(value)

@@ -25,9 +25,8 @@ from headrace.log import Entry
 from headrace.runs.codec import entry_of, record_of, record_row, row_of
 from headrace.runs.error_codec import failure_members, failure_of
 from headrace.runs.record import Ending, RunKey, RunRecord
-from headrace.runs.sanitize import bare
-from headrace.server.wire.events import fill_token, prediction_message, status_message
-from headrace.server.wire.status import status_of
+from headrace.server.v1.events import fill_token, prediction_message, status_message
+from headrace.server.v1.status import status_of
 from headrace_proto.v1 import headrace_pb2 as pb
 from hypothesis import given
 from hypothesis import strategies as st
@@ -218,7 +217,7 @@ def facts_of_event(event: Event) -> object:
 
 def facts_of(failure: HeadraceError | None) -> Mapping[str, object]:
     """All of a failure but its causes, and what a model or a provider wrote."""
-    kept = bare(failure)
+    kept = errors.bare(failure)
 
     if kept is None:
         return {}

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import pytest
 from grpc import StatusCode
-from headrace.calls import current_run, open_call
+from headrace.calls import StatusMessageProvider, StatusMessages, current_run, open_call
 from headrace.errors import ProgramError, RunCancelled, ToolError
 from headrace.events import Kind, Token
 from headrace.execution import Execution, Work
@@ -20,7 +20,6 @@ from headrace.runs.record import RunKey, RunState
 from headrace.runs.registry import Registry
 from headrace.runs.run import Run
 from headrace.runs.store import MemoryStore
-from headrace.streaming.status import ProviderMessages, StatusMessageProvider
 from server.scripted import Scripted, echo, soon
 from server.serving import asking, heard, program, served
 
@@ -233,7 +232,7 @@ async def test_instances_that_raise_when_looked_at_do_not_fail_a_run() -> None:
 
     class Hosted(Scripted):
         def work(self, inputs: Mapping[str, Any]) -> Work:
-            return replace(super().work(inputs), messages=ProviderMessages(StatusMessageProvider()))
+            return replace(super().work(inputs), messages=StatusMessages(StatusMessageProvider()))
 
     registry = Registry(ONE, keeps_content=lambda: True)
     run = await registry.start(order(Hosted(play)))

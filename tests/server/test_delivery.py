@@ -76,10 +76,10 @@ def test_only_the_end_of_a_merged_group_is_a_position() -> None:
 def test_the_attempt_comes_with_the_entries_and_heartbeats_repeat_it() -> None:
     first, second, third = entries(token("a", 0), status(), token("b", 0))
     recorded = [first, second._replace(attempt=2), third._replace(attempt=2)]
-    reader = delivery(ReaderOptions(status_detail=pb.STATUS_DETAIL_NONE))
-    messages = [*reader.messages(recorded), reader.heartbeat()]
+    one = deliveries(ReaderOptions(status_detail=StatusDetail.NONE))
+    told = [*one.of(recorded), one.heartbeat()]
 
-    assert [(one.sequence, one.attempt) for one in messages] == [(1, 1), (3, 2), (3, 2)]
+    assert [(delivery.sequence, delivery.attempt) for delivery in told] == [(1, 1), (3, 2), (3, 2)]
 
 
 def test_what_a_reader_does_not_want_is_counted_by_what_it_gets_next() -> None:

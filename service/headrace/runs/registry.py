@@ -10,8 +10,9 @@ import asyncio
 import contextvars
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from headrace.calls import Observer
 from headrace.defects import contained
 from headrace.errors import (
     FieldViolation,
@@ -42,6 +43,7 @@ class Registry:
 
     keeps_content: whether runs that start now record the inputs and outputs of their calls.
     tell_cause: what readers may be told of the cause of a failure, beside its message.
+    observers: told of the calls of every run.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Registry:
         *,
         keeps_content: Callable[[], bool] = lambda: False,
         tell_cause: Callable[[HeadraceError], str] = lambda failure: "",
+        observers: Sequence[Observer] = (),
     ) -> None:
         self.limits = limits or Limits()
         self.store: RunStore = store or MemoryStore(self.limits)
@@ -59,6 +62,7 @@ class Registry:
         self._farewells: set[asyncio.Task[None]] = set()
         self._keeps_content = keeps_content
         self._tell_cause = tell_cause
+        self._observers = observers
         self._context = contextvars.copy_context()
 
     @property
@@ -87,6 +91,7 @@ class Registry:
             self.limits,
             keeps_content=self._keeps_content(),
             tell_cause=self._tell_cause,
+            observers=self._observers,
             when_over=self._take_leave,
         )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from headrace.calls import Observer
 from headrace.errors import HeadraceError, RunCancelled, RunTimeout, RunTooLarge, bare
 from headrace.events import PredictionEvent, Usage
 from headrace.execution import Execution, Work
@@ -32,6 +33,7 @@ class Run:
         limits: Limits,
         *,
         keeps_content: bool = False,
+        observers: Sequence[Observer] = (),
         tell_cause: Callable[[HeadraceError], str] = lambda failure: "",
         when_over: Callable[[Run], object] = lambda run: None,
     ) -> None:
@@ -64,6 +66,7 @@ class Run:
             self._work(order),
             log=self.log,
             tells_content=keeps_content,
+            observers=observers,
             when_over=lambda: when_over(self),
         )
         self.begun = False
@@ -209,7 +212,7 @@ class Run:
 
             return outputs
 
-        return replace(work, outputs_of=outputs_of)
+        return replace(work, outputs_of=outputs_of, caller_context=order.caller_context)
 
     def _stay(self) -> None:
         if self._leaving is not None:

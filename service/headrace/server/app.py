@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import grpc
 
+from headrace.calls import Observer
 from headrace.errors import UsageError
 from headrace.hosting import Program
 from headrace.runs.causes import told
@@ -31,7 +32,12 @@ UNWIND = 0.3
 class Server:
     """Serves programs. `bind` and `start` it, then `drain` or `stop` it, on one event loop."""
 
-    def __init__(self, programs: Iterable[Program], config: Config | None = None) -> None:
+    def __init__(
+        self,
+        programs: Iterable[Program],
+        config: Config | None = None,
+        observers: Sequence[Observer] = (),
+    ) -> None:
         self.config = config or Config()
         self.directory = Principals(self.config)
         redact = own_redactor(self.config.tokens.get_secret_value())
@@ -39,6 +45,7 @@ class Server:
             self.config.limits,
             keeps_content=self.directory.anyone_sees_content,
             tell_cause=lambda failure: redact(told(failure)) if self.config.dev else "",
+            observers=observers,
         )
         auth = AuthInterceptor(self.directory, open_services=[HEALTH])
         self._boundary = RpcBoundary(auth.identify)

@@ -44,6 +44,8 @@ class Caller:
     principal: Principal
     peer: str = ""
     """Address, for logs."""
+    context: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Trace context that the caller sent along, for the observers of its runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,7 @@ class Core:
                 linger=start.linger,
                 labels=start.labels,
                 resumes=start.resumes,
+                caller_context=caller.context,
             )
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import ChainMap
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
 from urllib.parse import unquote
@@ -36,6 +36,9 @@ from headrace.server.v1.text import status_message
 logger = logging.getLogger("headrace.server")
 refusals = logging.getLogger("headrace.refusals")
 """Of these, at most so many lines a second are written."""
+
+CALLER_CONTEXT_BYTES: Mapping[str, int] = {"traceparent": 256, "tracestate": 512, "baggage": 8192}
+"""Metadata that goes with a run for those who trace it, and how long it may be."""
 
 Context: TypeAlias = "ServicerContext[bytes, bytes]"
 Method: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -142,7 +145,7 @@ class RpcBoundary:
             principal = self._identify(context)
             log_context.set(ChainMap(facts, {"principal": principal.name}))
             request = parse(kind, payload)
-            caller = Caller(principal, peer)
+            caller = Caller(principal, peer, caller_context(context.invocation_metadata() or ()))
             return await answer(RpcCall(request, context, caller, facts, trailers))
         except (AbortError, grpc.aio.InternalError):
             raise
@@ -211,3 +214,19 @@ def _status(
 def _without_state(trailers: Mapping[str, str]) -> dict[str, str]:
     """A defect of the server does not say that a run is over, unless it came to tell just that."""
     return {name: value for name, value in trailers.items() if name != "headrace-run-state"}
+
+
+def caller_context(metadata: Iterable[tuple[str, str | bytes]]) -> dict[str, str]:
+    """The trace context in a call's metadata; what is too long is left out, for half of it says nothing.
+
+    Of several values under one name the list counts, as HTTP has it.
+    """
+    found: dict[str, str] = {}
+
+    for name, value in metadata:
+        if name in CALLER_CONTEXT_BYTES and isinstance(value, str):
+            found[name] = f"{found[name]},{value}" if name in found else value
+
+    return {
+        name: value for name, value in found.items() if len(value) <= CALLER_CONTEXT_BYTES[name]
+    }

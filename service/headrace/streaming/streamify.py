@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from typing import Any, Literal, overload
 
 from headrace.asyncify import demand_callable
+from headrace.calls import StatusMessageProvider, StatusMessages
 from headrace.errors import HeadraceError, ProgramError, ProgramResultInvalid
 from headrace.events import Event, PredictionEvent, Status, Token
 from headrace.execution import Execution, Work
@@ -22,7 +23,6 @@ from headrace.settings import captured_context
 from headrace.streaming.binding import resolve
 from headrace.streaming.items import StatusMessage
 from headrace.streaming.listeners import Chooser, StreamListener
-from headrace.streaming.status import ProviderMessages, StatusMessageProvider
 from headrace.streaming.sync import apply_sync_streaming
 from headrace.threads import portal
 
@@ -78,7 +78,7 @@ def streamify(
     demand_callable(program, "streamify")
     stream = _Streamified(
         program,
-        ProviderMessages(status_message_provider),
+        StatusMessages(status_message_provider),
         stream_listeners,
         include_final_prediction_in_output_stream,
         is_async_program,
@@ -98,7 +98,7 @@ class _Streamified:
     def __init__(
         self,
         program: Callable[..., Any],
-        messages: ProviderMessages,
+        messages: StatusMessages,
         listeners: Sequence[StreamListener] | None,
         include_prediction: bool,
         is_async: bool,
