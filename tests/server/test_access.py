@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from grpc import StatusCode
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 from headrace.errors import UsageError
-from headrace.server.auth import Principals
+from headrace.server.auth import AuthInterceptor, Principals
 from headrace.server.config import Config, Principal
 from headrace_proto.v1 import headrace_pb2 as pb
 from server.scripted import soon
@@ -52,6 +53,33 @@ async def test_strangers_are_turned_away_at_every_method(service: Served, metada
     for refused in (run, info, nothing):
         assert refused.code is StatusCode.UNAUTHENTICATED
         assert refused.trailers["headrace-error-reason"] == "UNAUTHENTICATED"
+
+
+class Counted(Principals):
+    """Principals that count how often a caller's metadata is looked at."""
+
+    looks = 0
+
+    def by_metadata(self, metadata: Any) -> Principal | None:
+        self.looks += 1
+
+        return super().by_metadata(metadata)
+
+
+async def test_a_caller_is_identified_once() -> None:
+    counted = Counted(Config(principals=PRINCIPALS))
+    auth = AuthInterceptor(counted)
+    seen: list[Principal] = []
+
+    async def entered(details: Any) -> None:
+        seen.append(auth.identify(cast("Any", None)))  # what is left to ask would be a certificate
+
+    for token in ("a1", "b1"):
+        await auth.intercept_service(
+            entered, SimpleNamespace(method="/a/B", invocation_metadata=bearer(token))
+        )
+
+    assert ([one.name for one in seen], counted.looks) == (["ann", "bob"], 2)
 
 
 async def test_a_stranger_s_request_is_not_read(service: Served) -> None:
