@@ -13,7 +13,7 @@ from aiohappyeyeballs import (
     start_connection,  # pyright: ignore[reportUnknownVariableType] - half typed: its addresses
 )
 
-from headrace.lm.connections import distrust
+from headrace.lm.errors import distrust
 from headrace.lm.http.connection import Connection
 from headrace.lm.http.request import Place, connect_bytes, target_of
 from headrace.lm.http.response import Broken

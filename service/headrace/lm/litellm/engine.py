@@ -15,13 +15,13 @@ import httpx
 
 from headrace.errors import LMError, LMTimeoutError
 from headrace.lm.answer.assembly import Assembly
+from headrace.lm.answer.surrogates import SURROGATE
 from headrace.lm.base import Message
 from headrace.lm.deadlines import Deadlines, Watchdog
 from headrace.lm.litellm import loading
 from headrace.lm.litellm.errors import translated
 from headrace.lm.litellm.providers import DIRECT_PROVIDERS
 from headrace.lm.litellm.routes import Route, copied
-from headrace.lm.surrogates import SURROGATE
 
 NO_KEY = "none"
 """For addresses that need no key: the SDKs below litellm insist on one."""

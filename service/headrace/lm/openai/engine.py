@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -23,12 +22,11 @@ from headrace.errors import (
 )
 from headrace.lm.answer.assembly import Assembly
 from headrace.lm.base import Message
-from headrace.lm.connections import broken
 from headrace.lm.deadlines import Deadlines, Watchdog
-from headrace.lm.errors import refused, said_in_stream
+from headrace.lm.errors import broken, refused, said_in_stream
 from headrace.lm.http import Broken, ConnectTimeout, InvalidRequest, Response, http_pool
 from headrace.lm.litellm.routes import Route
-from headrace.lm.loose_json import sequence
+from headrace.lm.loose_json import dumps, loads, sequence
 from headrace.lm.openai.sse import EventSplitter, LineTooLong, MarkupError
 
 REFUSAL_LIMIT = 16 * 1024
@@ -73,12 +71,7 @@ async def ask(
 
 def _encoded(body: object) -> bytes:
     try:
-        return orjson.dumps(body)
-    except TypeError:
-        pass
-
-    try:
-        return json.dumps(body).encode()  # takes lone surrogates and integers of any size
+        return dumps(body)
     except TypeError as error:
         raise UsageError(f"messages and options of an LM must be JSON: {error}") from None
 
@@ -187,10 +180,10 @@ def _feed_rest(value: Any, assembly: Assembly, model: str) -> None:
 
 
 def _second_look(payload: bytes, model: str) -> Any:
-    """JSON that is wrong only in its characters: lone surrogates, bytes that are not UTF-8."""
+    """JSON that is wrong only in its characters."""
     try:
-        return json.loads(payload.decode("utf-8", "surrogateescape")) if payload.strip() else {}
-    except (ValueError, RecursionError):
+        return loads(payload)
+    except ValueError:
         raise LMStreamBrokenError("the LM's answer has malformed JSON", model=model) from None
 
 
