@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -21,11 +21,12 @@ from headrace.errors import (
     UsageError,
 )
 from headrace.lm.answer.assembly import Assembly
-from headrace.lm.base import Message
+from headrace.lm.base import Completion, Message, Receive, Request
 from headrace.lm.deadlines import Deadlines, Watchdog
+from headrace.lm.engines import Attempt, Engine, Provider
 from headrace.lm.errors import broken, refused, said_in_stream
-from headrace.lm.http import Broken, ConnectTimeout, InvalidRequest, Response, http_pool
-from headrace.lm.litellm.routes import Route
+from headrace.lm.http import Broken, ConnectTimeout, InvalidRequest, Response, http_pool, proxy_for
+from headrace.lm.litellm import Route, find_route, usage_of
 from headrace.lm.loose_json import dumps, loads, sequence
 from headrace.lm.openai.sse import EventSplitter, LineTooLong, MarkupError
 
@@ -37,10 +38,34 @@ GOODBYE = 0.05
 """Seconds for the end of a body whose answer is whole, so that its connection can be kept."""
 
 
-async def ask(
-    route: Route, messages: Sequence[Message], assembly: Assembly, deadlines: Deadlines, model: str
+class DirectEngine(Engine):
+    """Asks providers that speak OpenAI's chat completions."""
+
+    name = "direct"
+
+    def __init__(self, provider: Provider, options: Mapping[str, Any]) -> None:
+        """Raises Obstacle for a provider of another dialect, LMUnsupportedError for options it refuses."""
+        self._route = find_route(provider, options)
+        self._proxy = proxy_for(self._route.url)
+
+    async def ask(self, request: Request, receive: Receive, attempt: Attempt) -> Completion:
+        """See Engine.ask."""
+        route, model = self._route, attempt.lm.model
+        answer = attempt.begin_answer(receive, route.count)
+        await _ask(route, self._proxy, request.messages, answer, attempt.deadlines, model)
+        usage = usage_of(route.provider, model, answer.usage)
+
+        return attempt.completed(answer, usage, answer.served_by or route.provider.model)
+
+
+async def _ask(
+    route: Route,
+    proxy: str | None,
+    messages: Sequence[Message],
+    assembly: Assembly,
+    deadlines: Deadlines,
+    model: str,
 ) -> None:
-    """Asks once and feeds the answer to the assembly. Raises an LMError."""
     pool = await http_pool()
 
     try:
@@ -49,7 +74,7 @@ async def ask(
                 route.url,
                 route.headers,
                 _encoded(route.body(messages)),  # not kept: the answer may take long
-                proxy=route.proxy,
+                proxy=proxy,
                 connect=deadlines.connect,
             )
 
