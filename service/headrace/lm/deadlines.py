@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from headrace.errors import LMTimeoutError, UsageError
 
+OPTIONS: Mapping[str, str] = {
+    "connect_timeout": "connect",
+    "first_token_timeout": "first_token",
+    "idle_timeout": "idle",
+    "timeout": "total",
+}
+"""Options of a call that are deadlines."""
 TRAILER = 2.0
 """Seconds a whole answer waits for its usage and its end."""
 
@@ -35,6 +43,16 @@ class Deadlines:
         for limit in fields(self):
             if not getattr(self, limit.name) > 0:
                 raise UsageError(f"the {limit.name} timeout of an LM must be above 0 seconds")
+
+    def of_call(self, options: Mapping[str, Any]) -> Deadlines:
+        """The deadlines as the options of a call change them."""
+        changed = {limit: options[name] for name, limit in OPTIONS.items() if name in options}
+        limits = replace(self, **changed) if changed else self
+
+        if not options.get("stream", True):
+            return replace(limits, first_token=limits.total)  # the answer comes all at once
+
+        return limits
 
 
 class Watchdog:

@@ -273,7 +273,7 @@ async def test_a_closed_pool_keeps_nothing_open() -> None:
         await response.stream(lambda _: False)
         response.leave()
 
-        pool.close()
+        await pool.close()
         await asyncio.wait_for(provider.peers[0].wait_closed(), BOUND)
 
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from headrace.errors import ContentRefusedError, LMServerError, LMStreamBrokenError
+from headrace.lm.answer.surrogates import Mender
 from headrace.lm.answer.tool_calls import ToolCalls
 from headrace.lm.base import UTF_8, Choice, Delta, Receive
-from headrace.lm.loose_json import NOTHING, mapping, sequence
-from headrace.lm.surrogates import Mender, mend
+from headrace.lm.loose_json import NOTHING, mapping, sequence, text_of
 
 Chunk: TypeAlias = Mapping[str, Any]
 
@@ -94,7 +94,7 @@ class Assembly:
             self._take_usage(chunk)
 
         if not self.served_by:
-            self.served_by = _text(chunk.get("model"))
+            self.served_by = text_of(chunk.get("model"))
 
         if self._gathered and not self._joins:
             self.flush()
@@ -151,7 +151,7 @@ class Assembly:
             self._judge()
 
         if reason := choice.get("finish_reason"):
-            draft.finish_reason = FINISH_REASONS.get(str(reason), _text(reason))
+            draft.finish_reason = FINISH_REASONS.get(str(reason), text_of(reason))
             self._judge()
             self.settled = self.settled or (self.finished and self.pieces == pieces)
             self.pieces += 1
@@ -209,7 +209,7 @@ class Assembly:
 
         if refusal := delta.get("refusal"):
             self.pieces += 1
-            draft.refusal.append(_text(refusal))
+            draft.refusal.append(text_of(refusal))
 
         if calls := sequence(delta.get("tool_calls")) or _legacy_call(delta):
             self.pieces += 1
@@ -281,7 +281,3 @@ def _legacy_call(delta: Mapping[str, Any]) -> list[Any]:
     function = delta.get("function_call")
 
     return [{"function": function}] if function else []
-
-
-def _text(value: object) -> str:
-    return mend(str(value)) if value else ""

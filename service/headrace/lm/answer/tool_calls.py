@@ -21,8 +21,8 @@ from typing import Any
 
 import orjson
 
-from headrace.lm.loose_json import mapping
-from headrace.lm.surrogates import mend
+from headrace.lm.answer.surrogates import mend
+from headrace.lm.loose_json import mapping, text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +147,10 @@ def _piece(sent: object) -> Piece:
 
     return Piece(
         index if type(index) is int else None,
-        _text(fields.get("id")),
-        _text(function.get("name")),
+        text_of(fields.get("id")),
+        text_of(function.get("name")),
         _arguments(function.get("arguments")),
     )
-
-
-def _text(value: object) -> str:
-    return mend(str(value)) if value else ""
 
 
 def _arguments(arguments: object) -> str:

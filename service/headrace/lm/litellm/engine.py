@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import httpx
 
 from headrace.errors import LMError, LMTimeoutError
 from headrace.lm.answer.assembly import Assembly
-from headrace.lm.base import Message
+from headrace.lm.answer.surrogates import SURROGATE
+from headrace.lm.base import Completion, Message, Receive, Request
 from headrace.lm.deadlines import Deadlines, Watchdog
+from headrace.lm.engines import Attempt, Engine, Obstacle, Provider
 from headrace.lm.litellm import loading
+from headrace.lm.litellm.catalog import usage_of
 from headrace.lm.litellm.errors import translated
 from headrace.lm.litellm.providers import DIRECT_PROVIDERS
-from headrace.lm.litellm.routes import Route, copied
-from headrace.lm.surrogates import SURROGATE
+from headrace.lm.litellm.routes import Route, copied, find_route
 
 NO_KEY = "none"
 """For addresses that need no key: the SDKs below litellm insist on one."""
@@ -32,13 +34,38 @@ LATE = 5.0
 """Seconds litellm's own timeout comes after ours, which tells what happened."""
 
 
-async def ask(
+class LitellmEngine(Engine):
+    """Asks any provider by litellm."""
+
+    name = "litellm"
+
+    def __init__(self, provider: Provider, options: Mapping[str, Any]) -> None:
+        """Raises LMUnsupportedError for options that the provider does not take, if it is known."""
+        with contextlib.suppress(Obstacle):
+            find_route(provider, options)
+
+        self._route = Route(provider, options)
+
+    @staticmethod
+    def warm_up() -> None:
+        """See Engine.warm_up."""
+        loading.warm_up()
+
+    async def ask(self, request: Request, receive: Receive, attempt: Attempt) -> Completion:
+        """See Engine.ask."""
+        provider = self._route.provider
+        answer = attempt.begin_answer(receive, self._route.count)
+        await _ask(self._route, request.messages, answer, attempt.deadlines, attempt.lm.model)
+        usage = usage_of(provider, attempt.lm.model, answer.usage)
+
+        return attempt.completed(answer, usage, answer.served_by or provider.model)
+
+
+async def _ask(
     route: Route, messages: Sequence[Message], assembly: Assembly, deadlines: Deadlines, model: str
 ) -> None:
-    """Asks once and feeds the answer to the assembly. Raises an LMError."""
     litellm = await loading.opened()
     arguments = _arguments(route, messages, deadlines)
-
     begun = False
 
     try:

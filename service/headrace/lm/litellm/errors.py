@@ -17,9 +17,8 @@ import aiohttp
 import httpx
 
 from headrace.errors import LMError, LMServerError, LMStreamBrokenError, LMTimeoutError
-from headrace.lm.connections import broken, distrust
 from headrace.lm.deadlines import Deadlines
-from headrace.lm.errors import DETAIL_LIMIT, refused, said_in_stream, unsupported
+from headrace.lm.errors import DETAIL_LIMIT, broken, distrust, refused, said_in_stream, unsupported
 from headrace.lm.litellm import loading
 from headrace.lm.litellm.providers import refused_of
 from headrace.lm.litellm.routes import Route
