@@ -139,9 +139,7 @@ class Core:
             )
 
         cursor = run.join(options.after)
-        deliveries = Deliveries(
-            options, attempt=run.attempt, max_token_bytes=self.limits.max_token_bytes
-        )
+        deliveries = Deliveries(options, max_token_bytes=self.limits.max_token_bytes)
         counts = True
 
         try:

@@ -143,7 +143,7 @@ class Servicer:
         run: Run,
         options: ReaderOptions,
     ) -> None:
-        encoder = EventEncoder(run.run_id, run.revision, options)
+        encoder = EventEncoder(run.run_id, run.revision, options, attempt=run.attempt)
         context = call.context
 
         async def write(delivery: Delivery) -> None:
