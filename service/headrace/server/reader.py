@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
-from headrace.events import Event, Token
+from headrace.events import Token
 from headrace.log import Cursor, Entry, RunLog, merge
 from headrace.server.errors import StreamAged
 from headrace.server.selection import ReaderOptions, Selection
@@ -23,72 +23,68 @@ MAX_STREAM_AGE = 1800.0
 """Seconds after which a stream is ended so that its reader may be moved."""
 
 
-class Delivery(NamedTuple):
-    """One thing a reader is told. A named tuple, because one is made per token."""
+class Heartbeat(NamedTuple):
+    """A sign of life: the reader has everything there is. It repeats the position and counts nothing."""
 
-    event: Event | None
-    """None = a heartbeat: the reader has everything there is."""
-    time: float
-    """Seconds since the epoch."""
     sequence: int
-    """The position to resume after; 0 = inside a merged group, which is none. A heartbeat repeats the last."""
-    event_count: int
-    """Recorded events it accounts for, those that were merged or left out included."""
+    time: float
     attempt: int = 1
+    event: None = None
+    event_count: int = 0
 
+
+Delivery: TypeAlias = Entry | Heartbeat
+"""One thing a reader is told. An entry's sequence is a position to resume after, or 0 inside a group,
+which is none; its count includes what was left out before it."""
 
 Write: TypeAlias = Callable[[Delivery], Awaitable[None]]
 
 
 class Deliveries:
-    """Makes deliveries of the entries of one log, as one reader's options ask.
+    """Makes of a log's entries what one reader is told: chosen, merged, in parts of a bearable size.
 
     Only the last delivery of a merged group carries a sequence. The event counts between two
     positions add up to their difference, however entries were merged or left out.
     """
 
-    def __init__(
-        self,
-        options: ReaderOptions,
-        *,
-        attempt: int = 1,
-        max_token_bytes: int,
-    ) -> None:
+    def __init__(self, options: ReaderOptions, *, attempt: int = 1, max_token_bytes: int) -> None:
         self.position = options.after
-        """The last sequence the reader was sent."""
-        self._attempt = attempt  # of the last entry that was sent; entries bring theirs
+        """The last sequence the reader was told."""
+        self._attempt = attempt  # of the last entry that it was told
         self._max_token_bytes = max_token_bytes
         self._wants = Selection(options)
 
-    def of(self, entries: Sequence[Entry]) -> Iterator[Delivery]:
+    def of(self, entries: Sequence[Entry]) -> Iterator[Entry]:
         """The deliveries for entries that follow those of the last call."""
         wanted = [entry for entry in entries if self._wants(entry.event)]
         merged = list(merge(wanted)) if len(wanted) > 1 else wanted  # a paced token comes alone
         counted = 0  # by deliveries of the same group
 
-        for following, entry in enumerate(merged, start=1):
-            event, sequence = entry.event, entry.sequence
+        for following, told in enumerate(merged, start=1):
+            end, entry = told.sequence, told
+            uncounted = end - self.position - counted
+            ends_group = following == len(merged) or merged[following].sequence != end
+            count = uncounted if ends_group else min(told.event_count, uncounted)
+
+            if isinstance(told.event, Token) and len(told.event.chunk) * 4 > self._max_token_bytes:
+                *parts, entry = split(told, told.event, self._max_token_bytes)
+                yield from parts
+
+            if not ends_group or count != entry.event_count:
+                place = end if ends_group else 0
+                entry = Entry(place, entry.time, entry.event, count, entry.attempt)
+
             self._attempt = entry.attempt
-            uncounted = sequence - self.position - counted
-            ends_group = following == len(merged) or merged[following].sequence != sequence
-            count = uncounted if ends_group else min(entry.event_count, uncounted)
-
-            if isinstance(event, Token) and len(event.chunk) * 4 > self._max_token_bytes:
-                *parts, event = split(event, self._max_token_bytes)
-
-                for part in parts:
-                    yield Delivery(part, entry.time, 0, 0, self._attempt)
-
-            yield Delivery(event, entry.time, sequence if ends_group else 0, count, self._attempt)
+            yield entry
 
             if ends_group:
-                self.position, counted = sequence, 0
+                self.position, counted = end, 0
             else:
                 counted += count
 
-    def heartbeat(self) -> Delivery:
-        """A sign of life; it repeats the position."""
-        return Delivery(None, time.time(), self.position, 0, self._attempt)
+    def heartbeat(self) -> Heartbeat:
+        """A sign of life at this place."""
+        return Heartbeat(self.position, time.time(), self._attempt)
 
 
 class Reader:
@@ -205,20 +201,25 @@ class Reader:
         return self._loop.time() - self._written
 
 
-def split(token: Token, max_bytes: int) -> Iterator[Token]:
-    """A token whose chunk may be long as tokens of at most `max_bytes` of UTF-8."""
-    if len(token.chunk) * 4 <= max_bytes or _utf8_size(token.chunk) <= max_bytes:
-        yield token
+def split(entry: Entry, token: Token, max_bytes: int) -> Iterator[Entry]:
+    """An entry whose token may be long as entries with at most `max_bytes` of UTF-8 each."""
+    if _utf8_size(token.chunk) <= max_bytes:
+        yield entry
         return
 
     size = max_bytes // 4
 
     for start in range(0, len(token.chunk), size):
-        last = start + size >= len(token.chunk)
-        yield token._replace(
-            chunk=token.chunk[start : start + size],
-            offset=token.offset + start,
-            is_last=token.is_last and last,
+        chunk = token.chunk[start : start + size]
+        ends = start + size >= len(token.chunk)
+        part = token._replace(
+            chunk=chunk, offset=token.offset + start, is_last=token.is_last and ends
+        )
+
+        yield (
+            entry._replace(event=part)
+            if ends
+            else entry._replace(sequence=0, event=part, event_count=0)
         )
 
 

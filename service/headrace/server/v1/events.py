@@ -30,13 +30,13 @@ class EventEncoder:
 
     def message(self, delivery: Delivery) -> pb.StreamEvent:
         """The message that tells of a delivery."""
-        event, at, sequence, event_count, attempt = delivery
+        event = delivery.event
         message = pb.StreamEvent()  # assigning costs less than passing arguments
         message.run_id = self._run_id
-        message.sequence = sequence
-        message.event_count = event_count
-        message.attempt = attempt
-        fill_timestamp(message.create_time, at)
+        message.sequence = delivery.sequence
+        message.event_count = delivery.event_count
+        message.attempt = delivery.attempt
+        fill_timestamp(message.create_time, delivery.time)
 
         match event:
             case Token():
@@ -62,10 +62,14 @@ def fill_token(message: pb.Token, token: Token) -> None:
     message.predictor = wire_name(token.predictor)
     message.field = token.field
     message.chunk = sound(token.chunk)
-    message.is_last = token.is_last
     message.offset = token.offset
     message.call_id = token.call_id
-    message.cached = token.cached
+
+    if token.is_last:
+        message.is_last = True
+
+    if token.cached:
+        message.cached = True
 
 
 def status_message(status: Status, *, include_data: bool) -> pb.StatusUpdate:
