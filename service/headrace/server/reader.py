@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from headrace_proto.v1 import headrace_pb2 as pb
 
-from headrace.log import Cursor, RunLog
+from headrace.log import Cursor, EventLog
 from headrace.server.errors import StreamAged
 from headrace.server.wire.delivery import Delivery
 from headrace.server.wire.options import ReaderOptions
@@ -27,7 +27,7 @@ class Reader:
 
     def __init__(
         self,
-        log: RunLog,
+        log: EventLog,
         cursor: Cursor,
         delivery: Delivery,
         options: ReaderOptions,

@@ -1,7 +1,7 @@
-"""Delivery: what one reader is sent for the entries it has taken from a log.
+"""Delivery: the messages for one reader, of the entries it has taken from a log.
 
-Positions are the reader's: `sequence` is set on the last message of a group only, and between two
-positions the counts add up to their difference, however entries were merged or left out.
+Only the last message of a merged group carries `sequence`. The event_count of the messages between two
+positions adds up to their difference, however entries were merged or left out.
 """
 
 from __future__ import annotations
