@@ -32,7 +32,7 @@ EVENT_BYTES = 256
 ENTRY_BYTES = 400
 """Memory of an entry besides its text, about."""
 
-_new: Callable[[type[Entry], tuple[object, ...]], Entry] = tuple.__new__
+_new: Callable[[type[Entry], tuple[object, ...]], Entry] = tuple.__new__  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] - a tuple's members are unknown
 """Makes an entry at half the cost of Entry(…), which is a function in Python."""
 
 
