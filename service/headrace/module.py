@@ -1,4 +1,4 @@
-"""Module: what programs are composed of.
+"""Module: the class that programs are composed of, and Predictor, the leaf that asks an LM.
 
 A module's work is written in `aforward` or in `forward`; calling goes by `acall` or `()`. Whichever
 is missing is served by the other: `forward` alone runs in a worker thread under `acall`, `aforward`
@@ -16,11 +16,10 @@ from headrace.callbacks import checked_callbacks
 from headrace.calls import BaseCallback, Call, current_run, open_call, track_usage
 from headrace.errors import UsageError
 from headrace.events import Kind
+from headrace.lm.base import BaseLM
+from headrace.signatures import Signature, ensure_signature
 from headrace.threads import portal
 from headrace.values import Prediction
-
-if TYPE_CHECKING:
-    from headrace.predict import Predict
 
 
 class Module:
@@ -29,13 +28,10 @@ class Module:
     callbacks: list[BaseCallback]
     """Told of this module's calls, besides those in settings."""
 
-    is_predictor: ClassVar[bool] = False
-    """Whether this is a leaf that calls an LM: `Predict` and its kin."""
-
     works_async: ClassVar[bool] = True
-    """Whether `aforward` is the module's own, and not `forward` in a thread."""
+    """True where `aforward` is the module's own, and not `forward` in a thread."""
     works_sync: ClassVar[bool] = True
-    """Whether `forward` is the module's own, and not `aforward` through the portal."""
+    """True where `forward` is the module's own, and not `aforward` through the portal."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         module = super().__new__(cls)
@@ -122,20 +118,18 @@ class Module:
         """All modules of the tree with their paths, this one first as "self"; each listed once."""
         return list(_walk(self))
 
-    def named_predictors(self) -> list[tuple[str, Predict]]:
+    def named_predictors(self) -> list[tuple[str, Predictor]]:
         """The predictors with their addresses: "ideas.brainstorm.predict", "steps[0]", "by['k']".
 
         A module that is itself a predictor has the address "self".
         """
-        found = [(path, module) for path, module in _walk(self) if module.is_predictor]
+        return [(path, module) for path, module in _walk(self) if isinstance(module, Predictor)]
 
-        return cast("list[tuple[str, Predict]]", found)
-
-    def predictors(self) -> list[Predict]:
+    def predictors(self) -> list[Predictor]:
         """The predictors alone."""
         return [predictor for _, predictor in self.named_predictors()]
 
-    def set_lm(self, lm: Any) -> None:
+    def set_lm(self, lm: BaseLM | None) -> None:
         """Gives every predictor of the tree this LM."""
         for predictor in self.predictors():
             predictor.lm = lm
@@ -197,3 +191,25 @@ class PredictingModule(Module):
         async def acall(self, /, *args: Any, **kwargs: Any) -> Prediction: ...
 
         def __call__(self, /, *args: Any, **kwargs: Any) -> Prediction: ...
+
+
+class Predictor(PredictingModule):
+    """A leaf of the tree, which asks an LM: what it asks with. `Predict` says how.
+
+    `config` holds LM options (temperature, max_tokens, n …) for every call.
+    """
+
+    def __init__(
+        self,
+        signature: str | type[Signature],
+        callbacks: list[BaseCallback] | None = None,
+        **config: Any,
+    ) -> None:
+        super().__init__(callbacks)
+        self.signature = ensure_signature(signature)
+        self.demos: list[Any] = []
+        self.config = config
+        self.lm: BaseLM | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.signature.signature})"

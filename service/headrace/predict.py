@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 from pydantic import ValidationError
 
 from headrace.adapters import Adapter, adapter_in_use
 from headrace.adapters.answer import Write
-from headrace.calls import BaseCallback, current_call, current_run
+from headrace.calls import current_call, current_run
 from headrace.errors import LMNotConfiguredError, UsageError
 from headrace.lm.base import BaseLM
-from headrace.module import PredictingModule
+from headrace.module import Predictor
 from headrace.settings import settings
 from headrace.signatures import Field, Signature, ensure_signature
 from headrace.values import Example, Prediction
@@ -50,26 +50,12 @@ class _Ask:
         )
 
 
-class Predict(PredictingModule):
+class Predict(Predictor):
     """Asks an LM for the output fields of a signature, given its input fields.
 
-    `config` holds LM options (temperature, max_tokens, n …) for every call. A call takes the inputs
-    by name, and may override `signature`, `demos`, `config` and `lm`.
+    A call takes the inputs by name, and may override `signature`, `demos`, `config` and `lm`.
+    `config` holds LM options (temperature, max_tokens, n …) for every call.
     """
-
-    is_predictor: ClassVar[bool] = True
-
-    def __init__(
-        self,
-        signature: str | type[Signature],
-        callbacks: list[BaseCallback] | None = None,
-        **config: Any,
-    ) -> None:
-        super().__init__(callbacks)
-        self.signature = ensure_signature(signature)
-        self.demos: list[Any] = []
-        self.config = config
-        self.lm: BaseLM | None = None
 
     async def aforward(self, /, *args: Any, **kwargs: Any) -> Prediction:
         """Prompts, streams the answer's fields into the run, and gives the Prediction.
@@ -111,9 +97,6 @@ class Predict(PredictingModule):
             adapter_in_use(),
             _options(self.config, overrides.get("config") or {}),
         )
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.signature.signature})"
 
 
 def refuse_positional(args: Sequence[Any], signature: type[Signature]) -> None:

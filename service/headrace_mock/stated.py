@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from headrace.signatures.constraints import PHRASES
+from headrace.signatures.options import PHRASES
 
 from headrace_mock.schema_parts import Schema, kind_of, merged
 

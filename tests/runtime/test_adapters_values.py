@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pytest
 from headrace.adapters import Adapter, ChatAdapter, JSONAdapter, XMLAdapter
-from headrace.adapters.repair import LIMIT, mended
+from headrace.adapters.conversion import REPAIR_LIMIT, repair_json
 from headrace.errors import AdapterParseError
 from headrace.signatures import OutputField, Reasoning, Signature
 from hypothesis import given
@@ -264,7 +264,7 @@ def test_what_an_adapter_writes_it_reads_back_and_streams(
 
 
 def test_a_broken_text_too_long_to_mend_in_time_is_refused() -> None:
-    assert mended('{"a": 1,') == {"a": 1}
+    assert repair_json('{"a": 1,') == {"a": 1}
 
     with pytest.raises(ValueError, match="not mended"):
-        mended('{"a": ' + "1" * LIMIT)
+        repair_json('{"a": ' + "1" * REPAIR_LIMIT)

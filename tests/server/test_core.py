@@ -20,8 +20,9 @@ from headrace.errors import (
 )
 from headrace.events import Kind, Phase, PredictionEvent, Status, Token
 from headrace.runs.limits import Limits
+from headrace.runs.record import RunState
 from headrace.runs.registry import Registry
-from headrace.runs.run import Run, RunState
+from headrace.runs.run import Run
 from headrace.server.config import Principal
 from headrace.server.core import Caller, Core, Start
 from headrace.server.errors import StreamAged

@@ -77,7 +77,7 @@ def test_the_attempt_comes_with_the_entries_and_heartbeats_repeat_it() -> None:
     first, second, third = entries(token("a", 0), status(), token("b", 0))
     recorded = [first, second._replace(attempt=2), third._replace(attempt=2)]
     one = deliveries(ReaderOptions(status_detail=StatusDetail.NONE))
-    told = [*one.of(recorded), one.heartbeat()]
+    told: list[Delivery] = [*one.of(recorded), one.heartbeat()]
 
     assert [(delivery.sequence, delivery.attempt) for delivery in told] == [(1, 1), (3, 2), (3, 2)]
 

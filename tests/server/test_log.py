@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator, Sequence
 
 import pytest
 from headrace.events import Event
-from headrace.log import Entry, RunLog, merge, record
-from headrace.log.record import BLOCK
+from headrace.log import Entry, RunLog, memory, merge
+from headrace.log.memory import BLOCK
 from hypothesis import given
 from hypothesis import strategies as st
 from server.recordings import apply, entries, recordings, status, texts_of, token
@@ -42,6 +42,37 @@ async def test_what_is_drained_is_out_of_the_log_and_numbers_go_on() -> None:
     assert await log.wait(1)
     assert [entry.sequence for entry in log.drain()] == [2]
     assert log.drain() == []
+
+
+async def test_entries_of_another_log_keep_all_that_they_are_and_wake_who_waits_for_them() -> None:
+    log = RunLog()
+    text, step = log.follow(0), log.follow(0, patient=True)
+    first = Entry(3, 1.5, token("abc", 0), event_count=3)
+    log.extend([first])
+    assert (text.done(), step.done()) == (True, False)
+
+    group = [Entry(5, 2.5, token("d", 3), attempt=2), Entry(5, 2.5, token("e", 0, "x"), attempt=2)]
+    log.extend([first, *group, Entry(6, 3.5, status(), attempt=2)])
+    assert step.done()
+    assert log.read() == [first, *group, Entry(6, 3.5, status(), attempt=2)]
+    assert (log.last_sequence, log.first_token_time) == (6, 1.5)
+    assert not log.follow(6).done()
+
+
+def test_a_log_that_was_written_and_read_back_reads_the_same() -> None:
+    log, copy = RunLog(merges=True), RunLog(merges=True)
+
+    for place in range(3 * BLOCK):
+        log.append(token("x", place // 2, "ab"[place % 2]))
+
+    log.close()
+    copy.extend(log.read())
+    assert copy.read() == log.read()
+    assert (copy.recorded_bytes, copy.held_bytes) == (log.recorded_bytes, log.held_bytes)
+
+    copy.close()
+    copy.extend([Entry(1000, 0.0, status())])
+    assert copy.read() == log.read()
 
 
 async def test_a_follower_is_woken_from_another_thread() -> None:
@@ -116,13 +147,12 @@ def test_tokens_of_different_attempts_stay_apart() -> None:
     ]
 
 
-def test_entries_carry_the_attempt_in_which_they_were_appended() -> None:
+def test_entries_carry_the_attempt_of_their_log() -> None:
     log = RunLog(attempt=2)
     log.append(status())
-    log.attempt = 3
     log.append(token("a", 0))
 
-    assert [entry.attempt for entry in log.read()] == [2, 3]
+    assert [entry.attempt for entry in log.read()] == [2, 2]
 
 
 def test_a_text_that_is_taken_back_merges_into_what_remains_of_it() -> None:
@@ -235,7 +265,7 @@ def test_many_parallel_fields_are_not_looked_at_again_for_every_block(
         seen.append(len(entries))
         return merge(entries, places)
 
-    monkeypatch.setattr(record, "merge", counting)
+    monkeypatch.setattr(memory, "merge", counting)
     log = RunLog(merges=True)
 
     for place in range(20_000):

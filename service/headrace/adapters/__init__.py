@@ -1,9 +1,8 @@
 """Adapters: how a signature is put to a model and its answer read, one dialect per file."""
 
 from headrace.adapters.base import Adapter
-from headrace.adapters.chat import ChatAdapter
+from headrace.adapters.chat import ChatAdapter, adapter_in_use
 from headrace.adapters.history import History
-from headrace.adapters.in_use import adapter_in_use
 from headrace.adapters.json import JSONAdapter
 from headrace.adapters.xml import XMLAdapter
 

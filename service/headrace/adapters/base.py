@@ -51,7 +51,7 @@ class Adapter(PromptWriter):
         return {}
 
     def fallback(self) -> Adapter | None:
-        """Who asks again after an answer that did not parse and of which nothing was written."""
+        """The adapter that asks again after an answer that did not parse and of which nothing was written."""
         return None
 
     def repaired(self, signature: type[Signature], completion: str) -> dict[str, str]:

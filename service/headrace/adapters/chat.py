@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from headrace.adapters.fallback import FallbackAdapter
+from headrace.adapters.base import Adapter
+from headrace.adapters.json import FallbackAdapter
 from headrace.adapters.prompt import STRUCTURE, outputs_present
 from headrace.adapters.prompt_text import asked_type, type_note, value_text
+from headrace.errors import UsageError
 from headrace.parsing import ChatParser, FieldParser
+from headrace.settings import settings
 from headrace.signatures import Signature
 
 END = "[[ ## completed ## ]]"
@@ -54,3 +57,16 @@ class ChatAdapter(FallbackAdapter):
             f"Respond with the output fields, starting with the field {', then '.join(headers)}, "
             f"and end with the marker `{END}`."
         )
+
+
+def adapter_in_use() -> Adapter:
+    """The adapter in the settings; a ChatAdapter where none is. Raises UsageError for what is none."""
+    adapter = settings.adapter
+
+    if adapter is None:
+        return ChatAdapter()
+
+    if isinstance(adapter, Adapter):
+        return adapter
+
+    raise UsageError(f"adapter must be an Adapter, as in adapter=JSONAdapter(), not {adapter!r}")

@@ -1,4 +1,4 @@
-"""From the text of a field to its value.
+"""Conversion: from the text of a field to its value.
 
 Text fields are their text. All else is read as the model may have meant it: as one of the options
 of an Enum or a Literal, as JSON, as nearly JSON, as a Python literal, as plain text, whichever
@@ -16,12 +16,16 @@ from contextlib import suppress
 from types import NoneType
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
+import json_repair
 from pydantic import ValidationError
 
-from headrace.adapters.repair import mended
 from headrace.signatures import Field
 from headrace.signatures.annotations import alternatives
 from headrace.signatures.violations import violations
+
+REPAIR_LIMIT = 65_536
+"""Characters of a text that is repaired. The library's time grows faster than a badly broken text, and it
+runs on the event loop, where every other run waits."""
 
 _UNREADABLE = (ValueError, SyntaxError, TypeError, RecursionError, MemoryError)
 _WRAPPED = re.compile(r"Literal\[(.*)\]", re.DOTALL)
@@ -80,8 +84,21 @@ def value_of(field: Field, text: str) -> Any:
     raise likeliest
 
 
+def repair_json(text: str) -> object:
+    """The value of near-JSON, as models write it, mended by a library that is made for it.
+
+    Raises ValueError or RecursionError for a hopeless text, and for one beyond REPAIR_LIMIT.
+    """
+    if len(text) > REPAIR_LIMIT:
+        raise ValueError(f"a text of more than {REPAIR_LIMIT} characters is not mended")
+
+    found: object = json_repair.loads(text)
+
+    return found
+
+
 def _readings(members: tuple[Any, ...], text: str) -> Iterator[Any]:
-    """What the text may mean, likeliest first."""
+    """The meanings a text may have, likeliest first."""
     if NoneType in members and _unquoted(text) in ("", "null", "None"):
         yield None
 
@@ -101,7 +118,7 @@ def _json(text: str) -> Any:
 
 def _nearly_json(text: str) -> Any:
     if "{" in text or "[" in text:
-        return mended(text)
+        return repair_json(text)
 
     raise ValueError("neither an object nor an array")  # which the library would read as nothing
 

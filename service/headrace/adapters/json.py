@@ -1,29 +1,30 @@
 """JSONAdapter: the JSON dialect, one object whose keys are the output fields.
 
 How completions are read stands in `headrace.parsing.json`. A model that can be held to JSON, or to
-a schema, is.
+a schema, is. Dialects that models now and then fail to keep to fall back on this one.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
 from headrace.adapters.base import Adapter
+from headrace.adapters.conversion import repair_json
 from headrace.adapters.prompt import outputs_present
 from headrace.adapters.prompt_text import asked_type, json_text, shown_value, type_note
-from headrace.adapters.repair import mended
 from headrace.adapters.strict_schema import strict_schema
+from headrace.calls import BaseCallback
 from headrace.lm.base import BaseLM
 from headrace.parsing import FieldParser, JSONParser
 from headrace.signatures import Field, Signature
 
 WRAPPERS = 3
-"""How deep inside other objects the fields may stand."""
+"""Objects around the fields, at most."""
 OPENINGS = ("{", "[", "```")
-"""How a text begins that is an object."""
+"""The beginnings of a text that is an object."""
 
 _DECODER = json.JSONDecoder(strict=False)
 
@@ -105,13 +106,32 @@ class JSONAdapter(Adapter):
         )
 
 
+class FallbackAdapter(Adapter):
+    """Asks again in JSON after an answer that did not parse and of which nothing was written.
+
+    With `use_json_adapter_fallback=False` such an answer is an AdapterParseError at once.
+    """
+
+    def __init__(
+        self,
+        callbacks: Sequence[BaseCallback] | None = None,
+        use_json_adapter_fallback: bool = True,
+    ) -> None:
+        super().__init__(callbacks)
+        self.use_json_adapter_fallback = use_json_adapter_fallback
+
+    def fallback(self) -> Adapter | None:
+        """A JSONAdapter, if that is wanted."""
+        return JSONAdapter(self.callbacks) if self.use_json_adapter_fallback else None
+
+
 def _nearly_objects(completion: str) -> Iterator[object]:
-    """What is JSON in a text, or nearly JSON as a library that is made for it reads it."""
+    """The JSON in a text, or what is nearly JSON, repaired."""
     with suppress(ValueError, RecursionError):
         yield _DECODER.raw_decode(completion, completion.index("{"))[0]
 
     with suppress(ValueError, RecursionError):
-        found = mended(completion)
+        found = repair_json(completion)
 
         yield from cast("list[object]", found) if isinstance(found, list) else [found]
 
@@ -136,7 +156,7 @@ def _holder(value: object, fields: Mapping[str, Field], deeper: int) -> dict[str
 
 
 def _may_be(field: Field, value: object, deeper: int) -> bool:
-    """Whether a value is one of a field: inside a wrapper a text is no object, which is a schema."""
+    """True if a value may be a field's: inside a wrapper a text is no object, which is a schema."""
     return deeper == WRAPPERS or not (field.streams_text and isinstance(value, dict | list))
 
 

@@ -1,4 +1,4 @@
-"""The prompt: what every dialect says in the same order, and what it leaves to the dialect.
+"""Prompts: the order in which every dialect says the same, and the parts that a dialect writes.
 
 One system message (fields, structure, task), then demos and earlier turns as pairs of user and
 assistant messages, then the request. Every `format_*` method may be overridden on its own.
@@ -25,7 +25,7 @@ def no_note(field: Field) -> str:
 
 
 def placeholder(field: Field, note: str) -> str:
-    """What stands for a value where the structure of an interaction is shown."""
+    """A placeholder for a value, where the structure of an interaction is shown."""
     return f"{{{field.name}}}" + (f"        # note: the value {note}" if note else "")
 
 

@@ -1,4 +1,4 @@
-"""The words that all dialects share: how fields are described, which values fit, how values look."""
+"""Texts that all dialects share: how fields are described, which values fit, how values look."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _described(field: Field) -> str:
 
 
 def type_note(field: Field, write: Callable[[object], str] | None = None) -> str:
-    """What a value of the field has to look like; empty for text. `write` writes the options."""
+    """The form that a value of the field has to have; empty for text. `write` writes the options."""
     if field.streams_text:
         return ""
 

@@ -1,4 +1,4 @@
-"""What of a signature is put to the model, and what its provider answers of its own accord."""
+"""Native reasoning: a signature without the output that a provider fills of its own accord."""
 
 from __future__ import annotations
 

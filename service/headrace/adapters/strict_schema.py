@@ -12,7 +12,7 @@ from typing import Any, cast
 from headrace.signatures import Signature
 
 KEPT = ("type", "description", "enum", "const")
-"""What every such provider knows of a value. Bounds and formats stand in the prompt, and are checked."""
+"""Keywords that every such provider knows. Bounds and formats stand in the prompt, and are checked."""
 
 
 class _NotStrictError(Exception):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 from xml.sax.saxutils import escape
 
-from headrace.adapters.fallback import FallbackAdapter
+from headrace.adapters.json import FallbackAdapter
 from headrace.adapters.prompt import STRUCTURE, outputs_present
 from headrace.adapters.prompt_text import asked_type, type_note, value_text
 from headrace.lm.base import BaseLM

@@ -2,39 +2,26 @@
 
 Tokens of a field are adjacent when nothing but other tokens lies between them. They are joined, and
 everything that was joined together, across fields, forms a group: its entries share the sequence at
-which the group ends, because only there a reader has all of it.
+which the group ends, because only there a reader has all of it. An attempt ends a group.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
-from headrace.events import Event, Token
+from headrace.events import Token
+from headrace.log.port import Entry
 
 MAX_TEXT = 65_536
 """Code points of text after which a group ends."""
-
-
-class Entry(NamedTuple):
-    """An event in its place in a log."""
-
-    sequence: int
-    """Entries that were merged together share the sequence at which their group ends."""
-    time: float
-    """Seconds since the epoch; of the newest event that was merged into it."""
-    event: Event
-    event_count: int = 1
-    """Recorded events that were merged into it, itself included."""
-    attempt: int = 1
-    """Of the run: 1, or more after another process has taken it over."""
 
 
 Piece: TypeAlias = tuple[Entry, Token]
 """An entry of text, and its token."""
 
 Group: TypeAlias = dict[tuple[int, str], list[Piece]]
-"""By predictor call and field."""
+"""Pieces by predictor call and field."""
 
 
 def merge(entries: Iterable[Entry], places: Collection[int] = ()) -> Iterator[Entry]:
@@ -44,9 +31,10 @@ def merge(entries: Iterable[Entry], places: Collection[int] = ()) -> Iterator[En
 
     for entry in entries:
         sequence, _, event, _, attempt = entry  # cheaper than by name
-        ends = text >= MAX_TEXT or last in places or attempt != last_attempt
 
-        if group and ends and sequence != last:
+        ends = attempt != last_attempt or text >= MAX_TEXT or last in places
+
+        if ends and group and sequence != last:
             yield from _joined(group, last)
             group, text = {}, 0
 

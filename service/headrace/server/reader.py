@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 from headrace.events import Token
-from headrace.log import Cursor, Entry, RunLog, merge
+from headrace.log import Cursor, Entry, EventLog, merge
 from headrace.server.errors import StreamAged
 from headrace.server.selection import ReaderOptions, Selection
 
@@ -92,7 +92,7 @@ class Reader:
 
     def __init__(
         self,
-        log: RunLog,
+        log: EventLog,
         cursor: Cursor,
         deliveries: Deliveries,
         options: ReaderOptions,

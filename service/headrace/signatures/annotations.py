@@ -1,4 +1,7 @@
-"""What a type annotation says: its text, and whether text or None may stand there."""
+"""Annotations: a type's text, its parts, and tests for those that hold text or None.
+
+Reasoning is the one type of our own: it asks for the thinking a provider sends apart from its answer.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,9 @@ from typing import (
     get_origin,
 )
 
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema
 from typing_extensions import TypeAliasType
-
-from headrace.signatures.reasoning import Reasoning
 
 _SPECIAL_FORM = type(Optional)
 _ALIASES = (
@@ -29,8 +32,21 @@ _ALIASES = (
 )  # not one on every Python
 
 
+class Reasoning(str):
+    """Annotates an output field that holds the provider's native reasoning content.
+
+    Such a field is text like any other: it streams, and its value in a prediction is a str.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return handler(str)
+
+
 def is_type(value: object) -> bool:
-    """Whether `value` can annotate a field: a class, a parametrised type, an alias, Any, None."""
+    """True if `value` can annotate a field: a class, a parametrised type, an alias, Any, None."""
     if get_origin(value) is not None:
         return get_origin(value) is not ClassVar
 
@@ -41,7 +57,7 @@ def is_type(value: object) -> bool:
 
 
 def is_special_form(value: object) -> bool:
-    """Whether `value` becomes a type by subscription, as Optional and Literal do."""
+    """True if `value` becomes a type by subscription, as Optional and Literal do."""
     return isinstance(value, _SPECIAL_FORM)
 
 
@@ -90,12 +106,12 @@ def alternatives(annotation: Any) -> tuple[Any, ...]:
 
 
 def allows_none(annotation: Any) -> bool:
-    """Whether None is one of the values the annotation names."""
+    """True if None is one of the values the annotation names."""
     return NoneType in alternatives(annotation)
 
 
 def is_text(annotation: Any) -> bool:
-    """Whether the annotation is str, Reasoning or an Optional of them."""
+    """True if the annotation is str, Reasoning or an Optional of them."""
     members = [one for one in alternatives(annotation) if one is not NoneType]
 
     return bool(members) and all(one in (str, Reasoning) for one in members)

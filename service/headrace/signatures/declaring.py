@@ -1,13 +1,14 @@
-"""The class form: reads the fields that the body of a signature class declares."""
+"""The class form: the fields and instructions that a signature class and its bases declare."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, get_origin
 
 from headrace.errors import SignatureError
-from headrace.signatures.fields import Field
+from headrace.signatures.fields import Field, Side
 from headrace.signatures.grammar import resolve
 from headrace.signatures.names import Names
 
@@ -46,6 +47,45 @@ def declared_fields(cls: type, body: Mapping[str, Any]) -> list[Field]:
         else field.named(name)
         for name, field in fields.items()
     ]
+
+
+def with_inherited(inherited: Iterable[Field], declared: Iterable[Field]) -> list[Field]:
+    """Inherited fields, then declared ones; one that is declared again takes the inherited one's place.
+
+    That holds for one declared on the other side, too.
+    """
+    merged = {(one.side, one.name): one for one in inherited}
+
+    for one in declared:
+        if (one.side, one.name) not in merged:
+            merged.pop(("output" if one.side == "input" else "input", one.name), None)
+
+        merged[one.side, one.name] = one
+
+    return [*merged.values()]
+
+
+def stated_instructions(body: Mapping[str, Any], inherited: Sequence[str | None]) -> str | None:
+    """The docstring of a class body; without one the first inherited instructions; None for none.
+
+    A class that inherits none is Signature itself: its docstring speaks to its readers, not to a model.
+    """
+    docstring = inspect.cleandoc(body.get("__doc__") or "")
+
+    return next((text for text in [docstring, *inherited] if inherited and text), None)
+
+
+def sides_of(fields: Iterable[Field]) -> tuple[Mapping[str, Field], Mapping[str, Field]]:
+    """Inputs and outputs by name. Raises SignatureError for two of a name on one side."""
+    sides: dict[Side, dict[str, Field]] = {"input": {}, "output": {}}
+
+    for field in fields:
+        if field.name in sides[field.side]:
+            raise SignatureError(f"there are two {field.side} fields named {field.name!r}")
+
+        sides[field.side][field.name] = field
+
+    return MappingProxyType(sides["input"]), MappingProxyType(sides["output"])
 
 
 def _annotations(cls: type) -> Mapping[str, Any]:

@@ -13,9 +13,8 @@ from pydantic import TypeAdapter
 
 from headrace.errors import SignatureError
 from headrace.signatures.annotations import allows_none, is_text, is_type, type_text
-from headrace.signatures.constraints import constraint_text
 from headrace.signatures.defaults import open_type, type_of_default
-from headrace.signatures.options import SCHEMA_TEXTS, FieldOptions, check_options
+from headrace.signatures.options import SCHEMA_TEXTS, FieldOptions, check_options, constraint_text
 from headrace.signatures.schemas import (
     JsonSchema,
     Mode,

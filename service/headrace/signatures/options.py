@@ -1,22 +1,32 @@
-"""What a field may be given besides its name and type."""
+"""Options of a field besides its name and type, and constraints in the words a prompt uses."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, TypedDict
 
-from annotated_types import SupportsGe, SupportsGt, SupportsLe, SupportsLt, SupportsMod
+import pydantic
+from annotated_types import (
+    GroupedMetadata,
+    SupportsGe,
+    SupportsGt,
+    SupportsLe,
+    SupportsLt,
+    SupportsMod,
+)
+from pydantic.fields import FieldInfo
 
 from headrace.errors import SignatureError
+from headrace.signatures.annotations import metadata
 
 
 class FieldOptions(TypedDict, total=False):
     """Keyword arguments of InputField and OutputField; most mean what they mean to pydantic."""
 
     desc: str
-    """What the field is, for the prompt."""
+    """A description of the field, for the prompt."""
     description: str
     """Another name for `desc`."""
     prefix: str
@@ -51,6 +61,19 @@ class FieldChanges(FieldOptions, total=False):
 SCHEMA_TEXTS = ("title", "examples", "json_schema_extra")
 """Options that only a JSON Schema shows; the others are constraints."""
 
+PHRASES: Mapping[str, str] = {
+    "gt": "greater than {}",
+    "ge": "at least {}",
+    "lt": "less than {}",
+    "le": "at most {}",
+    "multiple_of": "a multiple of {}",
+    "min_length": "length at least {}",
+    "max_length": "length at most {}",
+    "pattern": "matching the pattern {}",
+    "max_digits": "at most {} digits",
+    "decimal_places": "at most {} decimal places",
+}
+
 
 def check_options(given: Mapping[str, Any]) -> None:
     """Raises SignatureError for names a field knows nothing of, and for two defaults."""
@@ -64,3 +87,32 @@ def check_options(given: Mapping[str, Any]) -> None:
 
     if "default" in given and "default_factory" in given:
         raise SignatureError("a field has a default or a default_factory, not both")
+
+
+def constraint_text(annotation: Any, constraints: Mapping[str, Any]) -> str:
+    """All constraints of a field as one line, those in its annotation first; empty for none."""
+    said = [*metadata(annotation), *pydantic.Field(**constraints).metadata]
+    phrases = [phrase for constraint in _flat(said) for phrase in _phrases(constraint)]
+
+    return ", ".join(dict.fromkeys(phrases))
+
+
+def _flat(metadata: Iterable[Any]) -> Iterator[Any]:
+    for one in metadata:
+        if isinstance(one, FieldInfo):
+            yield from _flat(one.metadata)
+        elif isinstance(one, GroupedMetadata):
+            yield from _flat(one)
+        else:
+            yield one
+
+
+def _phrases(constraint: Any) -> Iterator[str]:
+    for name, phrase in PHRASES.items():
+        value = getattr(constraint, name, None)
+
+        if value is not None:
+            yield phrase.format(getattr(value, "pattern", value))
+
+    if getattr(constraint, "allow_inf_nan", None) is False:
+        yield "finite"

@@ -1,10 +1,6 @@
-"""RunLog: the one record of a run, which every reader reads, live or late.
+"""RunLog: the log of a run in the memory of this process, which every reader here reads.
 
-- Appending gives an event its sequence: 1, 2, 3 …
-- A reader holds a cursor, the last sequence it has seen, and asks for what lies past it. Readers
-  have no queue here and cannot slow the run.
-- Appending is safe from any thread; following happens on event loops, and every follower is woken
-  once however many events have come.
+- Appending is safe from any thread; following happens on event loops.
 - A log that merges keeps its memory bounded by text, not by the number of tokens: adjacent tokens
   of a field become one, but never across the place of an open cursor. Once the cursor has moved
   on, they do.
@@ -16,29 +12,36 @@ import asyncio
 import threading
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from headrace.events import Event, Token
-from headrace.log.merging import Entry, merge
+from headrace.log.following import Followers, LogCursor, wake
+from headrace.log.merging import merge
+from headrace.log.port import Entry
 
 BLOCK = 16
 """New entries after which a merging log merges them."""
 
 AGAIN = 4
-"""Older entries that it then looks at again, for each cursor: readers had kept them apart."""
+"""Already merged entries re-examined per open cursor at each merge: a cursor may have kept them apart
+until now."""
 
 EVENT_BYTES = 256
-"""What an event that is not text counts against `max_bytes`."""
+"""Counted against `max_bytes` for an event that is not text."""
 
 ENTRY_BYTES = 400
-"""What an entry costs in memory besides its text, about."""
+"""Memory of an entry besides its text, about."""
+
+_new: Callable[[type[Entry], tuple[object, ...]], Entry] = tuple.__new__  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] - a tuple's members are unknown
+"""Makes an entry at half the cost of Entry(…), which is a function in Python."""
 
 
 class RunLog:
-    """An append-only list of events that ends.
+    """An EventLog of this process.
 
-    merges: whether old tokens are joined. attempt: of the run, which its entries carry. max_bytes: of `recorded_bytes`; beyond it `when_full` is
-    called, once. prepare: what is made of an event that is not text before it is recorded.
+    merges: old tokens are joined. attempt: of the run, for events that are appended. max_bytes: of
+    `recorded_bytes`; beyond it `when_full` is called, once. prepare: makes of an event that is not
+    text what is recorded of it.
     """
 
     def __init__(
@@ -50,20 +53,18 @@ class RunLog:
         when_full: Callable[[], None] | None = None,
         prepare: Callable[[Event], Event] | None = None,
     ) -> None:
-        self.attempt = attempt
-        """Of what is appended from now on."""
+        self._attempt = attempt
         self._entries: list[Entry] = []
         self._last = 0
         self._last_other = 0  # the newest event that is not text
         self._closed = False
         self._lock = threading.Lock()
-        self._waiting: set[asyncio.Future[None]] = set()
-        self._patient: set[asyncio.Future[None]] = set()
-        self._cursors: set[Cursor] = set()
+        self._followers = Followers()
+        self._cursors: set[LogCursor] = set()
         self.first_token_time: float | None = None
         """When the first text came, in seconds since the epoch."""
         self.merges = merges
-        """Whether adjacent tokens become one: what comes together may then be recorded together."""
+        """Adjacent tokens become one, so that what comes together may be recorded together."""
         self._settled = 0  # entries at the front that no merging looks at again
         self._due = BLOCK  # entries at which the next merging comes
         self._bytes = 0
@@ -73,12 +74,12 @@ class RunLog:
 
     @property
     def last_sequence(self) -> int:
-        """The sequence of the newest event; 0 when there is none."""
+        """See EventLog."""
         return self._last
 
     @property
     def closed(self) -> bool:
-        """Whether the run is over and nothing will be appended."""
+        """See EventLog."""
         return self._closed
 
     @property
@@ -92,7 +93,7 @@ class RunLog:
         return self._bytes + ENTRY_BYTES * len(self._entries)
 
     def append(self, event: Event) -> int:
-        """Records an event and wakes the followers; gives its sequence. Ignored once closed: 0."""
+        """See EventLog."""
         text = isinstance(event, Token)
         size = _size(event.chunk) if isinstance(event, Token) else EVENT_BYTES
 
@@ -105,7 +106,7 @@ class RunLog:
 
             sequence = self._last = self._last + 1
             now = time.time()
-            self._entries.append(Entry(sequence, now, event, 1, self.attempt))
+            self._entries.append(_new(Entry, (sequence, now, event, 1, self._attempt)))
             self._bytes += size
 
             if not text:
@@ -116,18 +117,44 @@ class RunLog:
             if self.merges and len(self._entries) >= self._due:
                 self._merge()
 
-            followers = self._leaving(text) if self._waiting or not text else ()
+            awaited = self._followers.impatient or not text
+            followers = self._followers.leaving(text) if awaited else ()
 
         if followers:
-            _wake(followers)
+            wake(followers)
 
         if self._max_bytes is not None and self._bytes > self._max_bytes:
             self._report_full()
 
         return sequence
 
+    def extend(self, entries: Sequence[Entry]) -> None:
+        """Takes entries as they were recorded elsewhere, in whole groups; passes over those it has."""
+        with self._lock:
+            new = [entry for entry in entries if entry.sequence > self._last]
+
+            if self._closed or not new:
+                return
+
+            self._entries += new
+            self._last = new[-1].sequence
+            self._bytes += sum(map(_recorded_bytes, new))
+            others = [entry.sequence for entry in new if not isinstance(entry.event, Token)]
+            self._last_other = others[-1] if others else self._last_other
+
+            if self.first_token_time is None:
+                texts = (entry.time for entry in new if isinstance(entry.event, Token))
+                self.first_token_time = next(texts, None)
+
+            if self.merges and len(self._entries) >= self._due:
+                self._merge()
+
+            followers = self._followers.leaving(text=not others)
+
+        wake(followers)
+
     def close(self) -> None:
-        """Ends the log. Followers that have read everything are released."""
+        """See EventLog."""
         with self._lock:
             self._closed = True
             self._when_full = None
@@ -135,20 +162,17 @@ class RunLog:
             if self.merges and self._entries:
                 self._merge()
 
-            followers = self._leaving(text=False)
+            followers = self._followers.leaving(text=False)
 
-        _wake(followers)
+        wake(followers)
 
     def read(self, after: int = 0, limit: int | None = None) -> Sequence[Entry]:
-        """The entries past a cursor, in order; none when the reader is at the live edge.
-
-        With a limit about that many: entries that share a sequence stay together.
-        """
+        """See EventLog."""
         with self._lock:
             return self._read(after, limit)
 
-    def take(self, cursor: Cursor, limit: int | None = None) -> Sequence[Entry]:
-        """What `Cursor.read` does; in one step, so that no merging comes in between."""
+    def take(self, cursor: LogCursor, limit: int | None = None) -> Sequence[Entry]:
+        """See Followed."""
         with self._lock:
             entries = self._read(cursor.position, limit)
 
@@ -165,14 +189,14 @@ class RunLog:
 
         return entries
 
-    def leave(self, cursor: Cursor) -> None:
-        """What `Cursor.close` does."""
+    def leave(self, cursor: LogCursor) -> None:
+        """See Followed."""
         with self._lock:
             self._cursors.discard(cursor)
 
-    def cursor(self, after: int = 0) -> Cursor:
-        """A place in this log that no merging crosses while it is open. Close it."""
-        cursor = Cursor(self, after)
+    def cursor(self, after: int = 0) -> LogCursor:
+        """See EventLog."""
+        cursor = LogCursor(self, after)
 
         with self._lock:
             self._cursors.add(cursor)
@@ -190,10 +214,7 @@ class RunLog:
         return True
 
     def follow(self, after: int, *, patient: bool = False) -> asyncio.Future[None]:
-        """A future that is done as soon as there is something past the cursor, or the log ends.
-
-        A patient follower is not woken by text.
-        """
+        """See EventLog."""
         future = self.await_more(after, patient)
 
         if not future.done():
@@ -204,14 +225,11 @@ class RunLog:
     def await_more(
         self, after: int, patient: bool, former: asyncio.Future[None] | None = None
     ) -> asyncio.Future[None]:
-        """What `follow` gives, in place of a former one that may be done for another reason.
-
-        The last one has to be given to `forget`.
-        """
+        """See Followed. The last future has to be given to `forget`."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         with self._lock:
-            waiting = self._patient if patient else self._waiting
+            waiting = self._followers.of(patient)
 
             if former is not None:
                 waiting.discard(former)
@@ -224,9 +242,9 @@ class RunLog:
         return future
 
     def forget(self, future: asyncio.Future[None], patient: bool) -> None:
-        """Nobody waits for it any more."""
+        """See Followed."""
         with self._lock:
-            (self._patient if patient else self._waiting).discard(future)
+            self._followers.of(patient).discard(future)
 
     def _read(self, after: int, limit: int | None) -> Sequence[Entry]:
         if after >= self._last:
@@ -265,76 +283,14 @@ class RunLog:
         if report is not None:
             report()
 
-    def _leaving(self, text: bool) -> set[asyncio.Future[None]]:
-        """The followers to wake for text, or for anything else; they are not waiting any more."""
-        waiting, self._waiting = self._waiting, set()
-
-        if not text:
-            waiting, self._patient = waiting | self._patient, set()
-
-        return waiting
-
-
-class Cursor:
-    """A reader's place in a log: the last sequence it has taken.
-
-    It waits with one future at a time of each kind, which spares a callback for every token.
-    """
-
-    __slots__ = ("_log", "_waits", "position")
-
-    def __init__(self, log: RunLog, after: int) -> None:
-        self._log = log
-        self._waits: dict[bool, asyncio.Future[None]] = {}  # by patience
-        self.position = after
-
-    def read(self, limit: int | None = None) -> Sequence[Entry]:
-        """Takes the entries past this place, about `limit` of them, and moves on."""
-        return self._log.take(self, limit)
-
-    def follow(self, *, patient: bool = False) -> asyncio.Future[None]:
-        """A future that is done as soon as there is more, or the log ends; see `RunLog.follow`."""
-        wait = self._waits.get(patient)
-
-        if wait is None or wait.done():
-            wait = self._waits[patient] = self._log.await_more(self.position, patient, wait)
-
-        return wait
-
-    def close(self) -> None:
-        """Gives the place up."""
-        for patient, wait in self._waits.items():
-            self._log.forget(wait, patient)
-
-        self._log.leave(self)
-
 
 def _size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
+def _recorded_bytes(entry: Entry) -> int:
+    return _size(entry.event.chunk) if isinstance(entry.event, Token) else EVENT_BYTES
+
+
 def _sequence(entry: Entry) -> int:
     return entry.sequence
-
-
-def _wake(followers: Iterable[asyncio.Future[None]]) -> None:
-    try:
-        here = asyncio.get_running_loop()
-    except RuntimeError:  # the program writes from a thread
-        here = None
-
-    for future in followers:
-        loop = future.get_loop()
-
-        if loop is here:
-            _release(future)
-        else:
-            try:  # noqa: SIM105 - suppress() costs more, and this is done for every token
-                loop.call_soon_threadsafe(_release, future)
-            except RuntimeError:  # its loop is closed
-                pass
-
-
-def _release(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
