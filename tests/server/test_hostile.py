@@ -71,6 +71,7 @@ class FakeContext:
 def methods_by_name() -> tuple[Registry, Mapping[str, Any]]:
     """The methods as a server has them, by name."""
     registry = Registry(FORGETFUL)
+    registry.open()
     gate = RpcBoundary(lambda context: Principal.model_construct(name=""))
     generic: Any = Servicer([program()], registry).methods(gate)
     found: dict[str, Any] = {}

@@ -12,6 +12,7 @@ from headrace.errors import UsageError
 from headrace.hosting import Program
 from headrace.runs.causes import told
 from headrace.runs.registry import Registry
+from headrace.runs.stores.base import RunStore
 from headrace.server.auth import AuthInterceptor, Principals
 from headrace.server.config import Config
 from headrace.server.health import HEALTH, Health, enable_reflection
@@ -30,12 +31,19 @@ UNWIND = 0.3
 class Server:
     """Serves programs. `bind` and `start` it, then `drain` or `stop` it, on one event loop."""
 
-    def __init__(self, programs: Iterable[Program], config: Config | None = None) -> None:
+    def __init__(
+        self,
+        programs: Iterable[Program],
+        config: Config | None = None,
+        *,
+        store: RunStore | None = None,
+    ) -> None:
         self.config = config or Config()
         self.directory = Principals(self.config)
         redact = own_redactor(self.config.tokens.get_secret_value())
         self.registry = Registry(
             self.config.limits,
+            store,
             keeps_content=self.directory.anyone_sees_content,
             tell_cause=lambda failure: redact(told(failure)) if self.config.dev else "",
         )
@@ -77,6 +85,7 @@ class Server:
 
     async def start(self) -> None:
         """Serves."""
+        self.registry.open()
         await self._server.start()
         await self._health.serve()
 
