@@ -92,6 +92,7 @@ async def kept_runs(runs: int) -> dict[str, float]:
     """Microseconds to start and end a run, memory of one that is kept, and time to find one."""
     program = Program(Says(), name="says")
     registry = Registry(Limits(retention=600.0))
+    registry.open()
     found: dict[str, float] = {}
     done = 0
     memory = _resident()
@@ -123,6 +124,7 @@ async def budget(runs: int) -> dict[str, float]:
     """How much of a budget of 8 MiB is held after runs that would need more, and how many are kept."""
     program = Program(Says(), name="says")
     registry = Registry(Limits(max_retained_bytes=8 * MIB))
+    registry.open()
     last: Run | None = None
 
     for at in range(runs):

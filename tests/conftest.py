@@ -15,6 +15,7 @@ from headrace import LM
 from headrace.lm import preload
 from hypothesis import HealthCheck, settings
 from reporting import explain_long, with_lines
+from server.stores import STORES, over
 
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
@@ -28,6 +29,13 @@ IN_CI = os.environ.get("HEADRACE_CI") == "1"
 MAY_SKIP = (
     "no seed documents in",  # they are not part of the repository
 )
+
+
+@pytest.fixture(params=[*STORES])
+def each_store(request: pytest.FixtureRequest) -> Generator[None, None, None]:
+    """Runs a test once over each store: `pytestmark = pytest.mark.usefixtures("each_store")`."""
+    with over(request.param):
+        yield
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> Sequence[str] | None:

@@ -1,7 +1,9 @@
 """Execution: one program, called once, in a task of its own that writes a log.
 
 The log begins with the START of the run and ends, when the program succeeds, with its prediction. Who
-reads the log, and whether anyone does, is of no concern here (law 1).
+reads the log, and whether anyone does, is of no concern here (law 1). Between a program and the log
+there may be a store that takes each event first: an execution knows its outlet, and is over when the
+outlet has been given all; readers may then still be waiting for it.
 """
 
 from __future__ import annotations
@@ -22,10 +24,10 @@ from headrace.calls import (
     failure_of,
     open_call,
 )
-from headrace.defects import contained
 from headrace.errors import HeadraceError, ProgramError, RunCancelled, RunTimeout, ServerFault
-from headrace.events import Kind, PredictionEvent, Usage
+from headrace.events import Event, Kind, PredictionEvent, Usage
 from headrace.log import RunLog
+from headrace.log_context import contained
 from headrace.threads import portal
 
 logger = logging.getLogger("headrace.runs")
@@ -61,25 +63,49 @@ class Work:
     """What the caller sent along for traces, such as `traceparent`."""
 
 
+@dataclass(slots=True, eq=False)
+class Outlet:
+    """Where the events of a run go, in order."""
+
+    log: RunLog
+    """Where readers find them, once they have been taken."""
+    put: Callable[[Event], object]
+    """Takes an event, from any thread. It is called for every token."""
+    end: Callable[[], object]
+    """Called once, after the last event."""
+
+
+def own_log() -> Outlet:
+    """The outlet of a run in process: its own log takes every event at once."""
+    log = RunLog()
+
+    return Outlet(log, log.append, log.close)
+
+
 class Execution:
     """A run in progress. `start` it on the loop it shall live on.
 
     tells_content: whether its statuses carry the inputs and outputs of calls.
     observers: told of its calls, besides statuses and usage.
-    when_over: called once, when the log has been closed.
+    last_call_id, usage: where an earlier attempt at the same run stopped; both go on from there.
+    when_over: called once, after the outlet's `end`.
     """
 
     def __init__(
         self,
         work: Work,
+        outlet: Outlet | None = None,
         *,
-        log: RunLog | None = None,
         timeout: float | None = None,
         tells_content: bool = True,
         observers: Sequence[Observer] = (),
+        last_call_id: int = 0,
+        usage: Usage | None = None,
         when_over: Callable[[], object] = lambda: None,
     ) -> None:
-        self.log = log or RunLog()
+        self._outlet = outlet or own_log()
+        self.over = False
+        """Nothing more will be recorded; whether readers have all of it is the log's to say."""
         self.timeout = timeout
         """Seconds the program may take; None = no limit."""
         self.error: HeadraceError | None = None
@@ -88,12 +114,14 @@ class Execution:
         self._work = work
         self._when_over = when_over
         self._scope = RunScope(
-            self.log.append,
+            self._outlet.put,
             work.addresses,
             work.messages,
             joins_text=self.log.merges,
             tells_content=tells_content,
             observers=observers,
+            last_call_id=last_call_id,
+            usage=usage,
         )
         self._task: asyncio.Task[None] | None = None
         self._timers: list[asyncio.TimerHandle] = []
@@ -101,14 +129,14 @@ class Execution:
         self._started = time.monotonic()
 
     @property
-    def usage(self) -> Usage:
-        """Of the LM calls that have ended so far."""
-        return self._scope.usage
+    def log(self) -> RunLog:
+        """What its readers read."""
+        return self._outlet.log
 
     @property
-    def over(self) -> bool:
-        """Whether the log is closed."""
-        return self.log.closed
+    def usage(self) -> Usage:
+        """Of the LM calls that have ended so far, earlier attempts included."""
+        return self._scope.usage
 
     def start(self, context: contextvars.Context | None = None) -> None:
         """Begins the run in a task of the running loop, in `context` or a copy of the current one."""
@@ -209,24 +237,28 @@ class Execution:
         with contained("ending what a run had open"):
             self._scope.close(self.error)
 
-        if self.result is not None and not self._recorded(self.result):
-            self.result, self.error = None, ServerFault()
+        if self.result is not None:
+            self._record(self.result)
+
+        self.over = True
 
         with contained("closing a run's log"):
-            self.log.close()
+            self._outlet.end()
 
         self._ended.set()
 
         with contained("taking leave of a run"):
             self._when_over()
 
-    def _recorded(self, result: PredictionEvent) -> bool:
-        sequence = 0
+    def _record(self, result: PredictionEvent) -> None:
+        recorded = False
 
         with contained("recording a result"):
-            sequence = self.log.append(result)
+            self._outlet.put(result)
+            recorded = True
 
-        return sequence > 0
+        if not recorded:
+            self.result, self.error = None, ServerFault()
 
 
 def _note_others(error: BaseException) -> None:

@@ -12,6 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 from headrace.server.app import Server
 from headrace.server.config import Config
 from headrace_proto.v1 import headrace_pb2 as pb
+from server.stores import new_store
 
 from conformance.programs import script
 
@@ -21,7 +22,8 @@ LINGER = Duration(seconds=30)
 @asynccontextmanager
 async def hosted(**config: Any) -> AsyncGenerator[Server, None]:
     """Serves the kit's program inside an `async with` block."""
-    server = Server([script], Config(listen="127.0.0.1:0", **config))
+    configured = Config(listen="127.0.0.1:0", **config)
+    server = Server([script], configured, store=new_store(configured.limits))
     server.bind()
     await server.start()
 

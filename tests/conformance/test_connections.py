@@ -17,6 +17,8 @@ from conformance.proxy import proxied
 from conformance.raw import GOAWAY, GREETING, PING, Frame, frame, peer
 from conformance.reader import connected
 
+pytestmark = pytest.mark.usefixtures("each_store")
+
 QUICK = {"ping_interval": 0.3, "ping_timeout": 0.3}
 
 

@@ -17,6 +17,8 @@ from conformance.scenarios import (
     reset_anywhere,
 )
 
+pytestmark = pytest.mark.usefixtures("each_store")
+
 
 @pytest.mark.parametrize("inputs", INPUTS)
 async def test_cut_at_every_message_it_is_the_same_run(inputs: dict[str, Any]) -> None:

@@ -14,6 +14,8 @@ from conformance.invariants import PER_READER, PER_RUN, validate
 from conformance.journal import Journal, Message, load, save
 from conformance.reader import connected, read
 
+pytestmark = pytest.mark.usefixtures("each_store")
+
 Damage = Callable[[Journal], None]
 
 

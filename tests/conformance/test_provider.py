@@ -16,12 +16,15 @@ from headrace.values import Prediction
 from headrace_mock import MockLM
 from headrace_proto.v1 import headrace_pb2 as pb
 from server.scripted import soon
+from server.stores import new_store
 
 from conformance.hosting import LINGER
 from conformance.invariants import validate
 from conformance.journal import Journal
 from conformance.reader import connected, read
 from conformance.scenarios import cut_after
+
+pytestmark = pytest.mark.usefixtures("each_store")
 
 
 class Pair(Module):
@@ -60,6 +63,12 @@ def _litellm_is_imported() -> None:
     preload().join()
 
 
+def serving_pair(lm: LM) -> Server:
+    config = Config(listen="127.0.0.1:0")
+
+    return Server([Program(Pair(), name="pair", lm=lm)], config, store=new_store(config.limits))
+
+
 async def journals_of(mock: MockLM, model: str) -> list[Journal]:
     """A run read whole and in pieces, with the number of requests it led to."""
     lm = LM(
@@ -69,7 +78,7 @@ async def journals_of(mock: MockLM, model: str) -> list[Journal]:
         retry_delay=0.01,
         cache=False,
     )
-    server = Server([Program(Pair(), name="pair", lm=lm)], Config(listen="127.0.0.1:0"))
+    server = serving_pair(lm)
     server.bind()
     await server.start()
 
@@ -110,7 +119,7 @@ async def test_as_many_requests_are_made_as_attempts_are_told(model: str, state:
 async def test_a_reader_that_leaves_closes_the_provider_s_connection() -> None:
     async with MockLM(pace=0.05) as mock:
         lm = LM("openai/canned", api_base=mock.base_url, api_key="any", cache=False)
-        server = Server([Program(Pair(), name="pair", lm=lm)], Config(listen="127.0.0.1:0"))
+        server = serving_pair(lm)
         server.bind()
         await server.start()
 

@@ -29,7 +29,8 @@ from headrace.events import (
     Token,
     Usage,
 )
-from headrace.execution import Execution, Work
+from headrace.execution import Execution, Outlet, Work
+from headrace.log import RunLog
 from headrace.threads import portal
 from scripted_lm import ScriptedLM
 
@@ -71,6 +72,47 @@ async def test_a_run_starts_calls_ends_and_gives_its_result() -> None:
         ("model", "START", 3, 2),
         ("model", "OK", 3, 2),
         ("step", "OK", 2, 1),
+        ("program", "OK", 1, 0),
+        "done",
+    ]
+
+
+async def test_a_later_attempt_counts_on_from_where_the_earlier_one_stopped() -> None:
+    async def program() -> str:
+        with open_call(Kind.LM, "model", None, {}) as call:
+            call.usage = Usage(input_tokens=3, lm_calls=1)
+
+        return "done"
+
+    earlier = Usage(input_tokens=2, lm_calls=1)
+    execution = Execution(Work(program, name="program"), last_call_id=7, usage=earlier)
+    execution.start()
+    await execution.ended()
+
+    assert story(execution) == [
+        ("program", "START", 8, 0),
+        ("model", "START", 9, 8),
+        ("model", "OK", 9, 8),
+        ("program", "OK", 8, 0),
+        "done",
+    ]
+    assert execution.usage == Usage(input_tokens=5, lm_calls=2)
+
+
+async def test_an_execution_is_over_before_its_readers_have_all_of_it() -> None:
+    taken: list[Event] = []
+    log = RunLog()
+
+    async def program() -> str:
+        return "done"
+
+    execution = Execution(Work(program, name="program"), Outlet(log, taken.append, lambda: None))
+    execution.start()
+    await execution.ended()
+
+    assert (execution.over, log.closed, log.last_sequence) == (True, False, 0)
+    assert [in_short(event) for event in taken] == [
+        ("program", "START", 1, 0),
         ("program", "OK", 1, 0),
         "done",
     ]

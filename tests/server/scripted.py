@@ -98,6 +98,12 @@ async def started(registry: Registry, order: StartRequest) -> Run:
     return run
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Waits until something holds that nobody tells of."""
+    while not condition():  # noqa: ASYNC110 - nobody sets an event
+        await asyncio.sleep(0.001)
+
+
 async def soon(awaitable: Awaitable[T], within: float = BOUND) -> T:
     """What an awaitable gives, within bounds."""
     async with asyncio.timeout(within):

@@ -16,6 +16,7 @@ from headrace.server.config import Config
 from headrace_proto.v1 import headrace_pb2 as pb
 from headrace_proto.v1 import headrace_pb2_grpc as rpc
 from server.scripted import echo, soon
+from server.stores import new_store
 
 Stub: TypeAlias = "rpc.HeadraceServiceAsyncStub"
 Stream: TypeAlias = AsyncIterable[pb.StreamEvent]
@@ -48,7 +49,8 @@ class Served:
 @asynccontextmanager
 async def served(*programs: Program, **config: Any) -> AsyncGenerator[Served, None]:
     """Serves programs inside an `async with` block."""
-    server = Server(programs or [program()], Config(listen="127.0.0.1:0", **config))
+    configured = Config(listen="127.0.0.1:0", **config)
+    server = Server(programs or [program()], configured, store=new_store(configured.limits))
     address = server.bind()
     await server.start()
 

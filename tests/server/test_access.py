@@ -18,6 +18,8 @@ from headrace_proto.v1 import headrace_pb2 as pb
 from server.scripted import soon
 from server.serving import Served, asking, heard, program, refusal, served
 
+pytestmark = pytest.mark.usefixtures("each_store")
+
 
 def hashed(token: str) -> str:
     return "sha256:" + hashlib.sha256(token.encode()).hexdigest()

@@ -30,17 +30,14 @@ async def asked(mock: MockLM, *principals: str) -> int:
     """How many requests the provider gets when these ask the same, one after another."""
     lm = LM("openai/any", api_base=mock.base_url, api_key="any")
     program = Program(Predict("question -> answer"), lm=lm)
-    registry = Registry()
 
-    async with asyncio.timeout(BOUND):
+    async with asyncio.timeout(BOUND), Registry() as registry:
         for principal in principals:
             run = await registry.start(
                 StartRequest(program, {"question": "why?"}, principal=principal)
             )
             await run.ended()
             assert run.failure is None
-
-    await registry.close()
 
     return len(mock.requests)
 

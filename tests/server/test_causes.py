@@ -18,6 +18,8 @@ from pydantic import TypeAdapter, ValidationError
 from server.scripted import soon
 from server.serving import asking, heard, program, refusal, served
 
+pytestmark = pytest.mark.usefixtures("each_store")
+
 
 def raised(error: BaseException, cause: BaseException | None = None) -> ProgramError:
     """What a run ends with whose program raised `error`."""

@@ -4,49 +4,114 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import pytest
 from grpc import StatusCode
 from headrace.calls import StatusMessageProvider, StatusMessages, current_run, open_call
-from headrace.errors import ProgramError, RunCancelled, ToolError
-from headrace.events import Kind, Token
+from headrace.errors import HeadraceError, ProgramError, ServerFault, ToolError
+from headrace.events import Event, Kind, PredictionEvent, Token
 from headrace.execution import Execution, Work
 from headrace.hosting.port import StartRequest
+from headrace.runs import registry as registries
 from headrace.runs.limits import Limits
-from headrace.runs.record import RunKey, RunState
+from headrace.runs.record import Ending, RunKey, RunRecord, RunState
 from headrace.runs.registry import Registry
 from headrace.runs.run import Run
-from headrace.runs.store import MemoryStore
-from server.scripted import Scripted, echo, soon
+from headrace.runs.stores.base import Intake, Outbox, Page, PagePlace
+from headrace.runs.stores.memory import MemoryStore
+from server.scripted import Gate, Scripted, echo, soon, until
 from server.serving import asking, heard, program, served
+from server.stores import new_store
+
+pytestmark = pytest.mark.usefixtures("each_store")
 
 ONE = Limits(max_running_count=1, max_running_count_per_principal=2)
 
 
-class Broken(MemoryStore):
-    """A store that cannot be reached for some calls."""
+class Away(ConnectionError):
+    """The store cannot be reached."""
+
+
+class BrokenOutbox:
+    """An outbox that cannot take some things."""
+
+    def __init__(self, outbox: Outbox, calls: set[str]) -> None:
+        self.log = outbox.log
+        self._outbox = outbox
+        self._calls = calls
+
+    def put(self, event: Event) -> None:
+        if "put" in self._calls and isinstance(event, Token):
+            raise Away
+
+        if "put result" in self._calls and isinstance(event, PredictionEvent):
+            raise Away
+
+        self._outbox.put(event)
+
+    def end(self, record: RunRecord) -> None:
+        if "end" in self._calls:
+            raise Away
+
+        self._outbox.end(record)
+
+
+class Broken:
+    """A store that cannot be reached for some calls, in front of one that can."""
 
     def __init__(self, *calls: str) -> None:
-        super().__init__(ONE)
         self.calls = set(calls)
-        self.asked: list[Run] = []
+        self.intakes: list[Intake] = []
+        self.store = new_store(ONE)
 
-    async def add(self, run: Run) -> Run:
-        self.asked.append(run)
-        self._fail("add")
+    async def claim(self, record: RunRecord) -> Run | None:
+        self._fail("claim")
 
-        return await super().add(run)
+        return await self.store.claim(record)
 
-    async def retain(self, run: Run) -> None:
-        self._fail("retain")
-        await super().retain(run)
+    async def withdraw(self, key: RunKey) -> None:
+        self._fail("withdraw")
+        await self.store.withdraw(key)
+
+    def outbox(self, record: RunRecord, intake: Intake) -> Outbox:
+        self._fail("outbox")
+        self.intakes.append(intake)
+
+        return BrokenOutbox(self.store.outbox(record, intake), self.calls)
+
+    def update(self, record: RunRecord) -> None:
+        self._fail("update")
+        self.store.update(record)
+
+    async def get(self, key: RunKey) -> Run | None:
+        self._fail("get")
+
+        return await self.store.get(key)
+
+    async def page(
+        self, principal: str, *, program: str = "", after: PagePlace | None = None, size: int
+    ) -> Page:
+        self._fail("page")
+
+        return await self.store.page(principal, program=program, after=after, size=size)
+
+    async def expire(self, now: float) -> float | None:
+        if "expire" in self.calls:
+            self.calls.remove("expire")
+            raise Away
+
+        return await self.store.expire(now)
+
+    async def close(self) -> None:
+        self._fail("close")
+        await self.store.close()
 
     def _fail(self, call: str) -> None:
         if call in self.calls:
-            raise ConnectionError("the store is away")
+            raise Away
 
 
 def order(hosted: Scripted | None = None, **asked: Any) -> StartRequest:
@@ -62,40 +127,161 @@ async def all_settled(registry: Registry) -> None:
     assert registry.live_count == 0
 
 
-async def test_a_run_that_the_store_does_not_take_is_over_and_costs_no_place() -> None:
-    store = Broken("add")
-    registry = Registry(ONE, store)
-
-    for _ in range(3):  # one more than the caller may have
-        with pytest.raises(ConnectionError):
-            await registry.start(order())
-
-    assert [(run.over, run.state) for run in store.asked] == [(True, RunState.CANCELLED)] * 3
-    assert isinstance(store.asked[0].failure, RunCancelled)
-
-    store.calls.clear()
-    run = await registry.start(order())
+async def how_it_ended(registry: Registry, run: Run) -> tuple[RunState, str]:
+    """How a run ended, for a reader who has read all of it, once its place is free."""
+    cursor = run.join()
     await soon(run.ended())
+    run.leave(cursor)
     await all_settled(registry)
-    assert run.state is RunState.SUCCEEDED
-    assert await registry.drain(0) == 0
-    await registry.close()
+
+    return run.state, run.failure.reason if run.failure is not None else ""
 
 
-async def test_a_run_that_the_store_does_not_retain_frees_its_place(
+@pytest.mark.parametrize("calls", [("claim",), ("outbox",), ("outbox", "withdraw")])
+async def test_a_run_that_the_store_does_not_take_costs_no_place(calls: Sequence[str]) -> None:
+    store = Broken(*calls)
+
+    async with Registry(ONE, store) as registry:
+        for number in range(3):  # one more than the caller may have
+            with pytest.raises(Away):
+                await registry.start(order(run_id=f"r{number}"))
+
+        store.calls.clear()
+        assert registry.live_count == 0
+        run = await registry.start(order())
+        assert await how_it_ended(registry, run) == (RunState.SUCCEEDED, "")
+        assert await registry.drain(0) == 0
+
+
+@pytest.mark.parametrize(
+    ("call", "ending"),
+    [
+        ("put", (RunState.FAILED, "PROGRAM_ERROR")),  # the store's error reached the program
+        ("put result", (RunState.FAILED, "SERVER_FAULT")),
+        ("end", (RunState.FAILED, "SERVER_FAULT")),
+        ("update", (RunState.SUCCEEDED, "")),
+    ],
+)
+async def test_a_run_ends_for_its_readers_whatever_its_store_fails_at(
+    call: str, ending: tuple[RunState, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Registry(ONE, Broken(call)) as registry:
+        runs = [await registry.start(order()) for _ in range(2)]  # the second waits for the first
+
+        assert [await how_it_ended(registry, run) for run in runs] == [ending] * 2
+        assert await soon(registry.drain(60)) == 0
+
+    assert [record.levelname for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_a_run_that_its_store_loses_is_stopped_and_its_readers_are_told_why() -> None:
+    gate = Gate()
+    store = Broken()
+
+    async with Registry(ONE, store) as registry:
+        run = await registry.start(order(Scripted(gate.play)))
+        following = await registry.start(order())
+        await soon(gate.entered.wait())
+        store.intakes[0].when_lost(ServerFault())
+
+        assert await how_it_ended(registry, run) == (RunState.FAILED, "SERVER_FAULT")
+        assert gate.stopped.is_set()
+        assert await how_it_ended(registry, following) == (RunState.SUCCEEDED, "")
+
+
+async def test_a_run_whose_end_the_store_never_takes_fails_once_the_store_is_given_up() -> None:
+    class Silent(Broken):
+        def outbox(self, record: RunRecord, intake: Intake) -> Outbox:
+            outbox = super().outbox(record, intake)
+            cast("Any", outbox).end = lambda record: None
+
+            return outbox
+
+    store = Silent()
+
+    async with Registry(ONE, store) as registry:
+        run = await registry.start(order())
+        reader = asyncio.ensure_future(how_it_ended(registry, run))
+        following = await registry.start(order())
+        await soon(until(lambda: following.state is RunState.RUNNING))
+
+        assert (run.over, run.state) == (False, RunState.RUNNING)
+
+        for intake in store.intakes:
+            intake.when_lost(ServerFault())
+
+        assert await soon(reader) == (RunState.FAILED, "SERVER_FAULT")
+
+
+async def test_a_store_that_cannot_find_runs_fails_the_call_and_nothing_else() -> None:
+    store = Broken("get", "page")
+
+    async with Registry(ONE, store) as registry:
+        for asking_ in (
+            registry.find("", "r1"),
+            registry.page("", size=1),
+            registry.start(order(run_id="r1")),
+        ):
+            with pytest.raises(Away):
+                await asking_
+
+        store.calls.clear()
+        run = await registry.start(order(run_id="r1"))
+        assert await how_it_ended(registry, run) == (RunState.SUCCEEDED, "")
+
+
+async def test_expiry_that_fails_is_tried_again(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registries, "EXPIRY_RETRY", 0.01)
+    store = Broken("expire")
+
+    async with Registry(ONE, store):
+        await soon(until(lambda: not store.calls))
+
+    assert caplog.messages == ["expiring runs failed"]
+
+
+async def test_a_registry_closes_though_its_store_does_not(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    registry = Registry(ONE, Broken("retain"))
-    runs = [await registry.start(order()) for _ in range(2)]
+    before = asyncio.all_tasks()
 
-    for run in runs:
+    async with Registry(ONE, Broken("close")) as registry:
+        run = await registry.start(order())
         await soon(run.ended())
 
-    await all_settled(registry)
-    assert [run.state for run in runs] == [RunState.SUCCEEDED] * 2
-    assert caplog.messages == ["retaining a run failed"] * 2
-    assert await soon(registry.drain(60)) == 0
-    await registry.close()
+    assert caplog.messages[-1] == "closing the store of runs failed"
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_run_ends_though_its_cause_cannot_be_told(caplog: pytest.LogCaptureFixture) -> None:
+    async def play(question: str) -> object:
+        raise ToolError("no tool")
+
+    def tell(failure: HeadraceError) -> str:
+        raise KeyError
+
+    async with Registry(ONE, new_store(ONE), tell_cause=tell) as registry:
+        run = await registry.start(order(Scripted(play)))
+
+        assert await how_it_ended(registry, run) == (RunState.FAILED, "TOOL_ERROR")
+        assert caplog.messages == ["telling the cause of a failure failed", "run failed: no tool"]
+
+
+async def test_a_run_is_settled_though_its_end_cannot_be_reported(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(run: Run) -> None:
+        raise KeyError
+
+    monkeypatch.setattr(registries, "report", fail)
+
+    async with Registry(ONE, new_store(ONE)) as registry:
+        run = await registry.start(order())
+
+        assert await how_it_ended(registry, run) == (RunState.SUCCEEDED, "")
+        assert caplog.messages == ["reporting how a run ended failed"]
 
 
 async def test_a_run_ends_though_taking_leave_of_it_fails(
@@ -124,17 +310,16 @@ async def test_outputs_that_cannot_be_read_fail_the_run() -> None:
         def fail(self, value: object) -> Mapping[str, object]:
             raise RecursionError
 
-    registry = Registry(ONE)
-    runs = [await registry.start(order(Unreadable(echo))) for _ in range(2)]
+    async with Registry(ONE, new_store(ONE)) as registry:
+        runs = [await registry.start(order(Unreadable(echo))) for _ in range(2)]
 
-    for run in runs:
-        await soon(run.ended())
+        for run in runs:
+            await soon(run.ended())
 
-    await all_settled(registry)
-    assert [(run.state, str(run.failure)) for run in runs] == [
-        (RunState.FAILED, "the program raised RecursionError")
-    ] * 2
-    await registry.close()
+        await all_settled(registry)
+        assert [(run.state, str(run.failure)) for run in runs] == [
+            (RunState.FAILED, "the program raised RecursionError")
+        ] * 2
 
 
 class Bare(ToolError):
@@ -234,26 +419,31 @@ async def test_instances_that_raise_when_looked_at_do_not_fail_a_run() -> None:
         def work(self, inputs: Mapping[str, Any]) -> Work:
             return replace(super().work(inputs), messages=StatusMessages(StatusMessageProvider()))
 
-    registry = Registry(ONE, keeps_content=lambda: True)
-    run = await registry.start(order(Hosted(play)))
-    await soon(run.ended())
+    async with Registry(ONE, new_store(ONE), keeps_content=lambda: True) as registry:
+        run = await registry.start(order(Hosted(play)))
+        await soon(run.ended())
 
-    assert run.state is RunState.SUCCEEDED
-    data = [getattr(entry.event, "data", None) for entry in run.log.read()]
-    assert {"shy": "<Shy>"} in data
-    await registry.close()
+        assert run.state is RunState.SUCCEEDED
+        data = [getattr(entry.event, "data", None) for entry in run.log.read()]
+        assert {"shy": "<Shy>"} in data
 
 
-async def test_a_run_that_was_retained_twice_does_not_keep_others() -> None:
+async def test_a_run_whose_end_is_told_twice_does_not_keep_others() -> None:
     store = MemoryStore(Limits(max_retained_bytes=1))
-    one, other = (Run(RunKey("", name), order(), ONE) for name in ("one", "other"))
+    records = [record_named(name) for name in ("one", "other")]
+    intake = Intake(lambda event: event, 1000, lambda: None, lambda error: None)
 
-    for run in (one, other):
-        await store.add(run)
-        run.discard()
+    for record in records:
+        await store.claim(record)
 
-    for run in (one, one, other):
-        await store.retain(run)
+    one, other = (store.outbox(record, intake) for record in records)
 
-    assert await store.of("") == []
+    for outbox, record in ((one, records[0]), (one, records[0]), (other, records[1])):
+        outbox.end(replace(record, ending=Ending(), end_time=1.0, expire_time=2.0))
+
+    assert (await store.page("", size=9)).runs == []
     assert store.held_bytes == 0
+
+
+def record_named(name: str) -> RunRecord:
+    return RunRecord(RunKey("", name), "scripted", "1", "", 0.0, 1.0, 0.0)

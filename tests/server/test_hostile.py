@@ -72,6 +72,7 @@ class FakeContext:
 def methods_by_name() -> tuple[Registry, Mapping[str, Any]]:
     """The methods as a server has them, by name."""
     registry = Registry(FORGETFUL)
+    registry.open()
     boundary = RpcBoundary(lambda context: Principal.model_construct(name=""))
     generic: Any = Servicer(Core([program()], registry)).methods(boundary)
     found: dict[str, Any] = {}

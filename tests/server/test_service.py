@@ -26,6 +26,9 @@ from headrace.server.v1.servicer import Servicer
 from headrace_proto.v1 import headrace_pb2 as pb
 from server.scripted import BOUND, Gate, soon, write, write_token
 from server.serving import Served, asking, first, heard, outlined, program, refusal, served, stub_of
+from server.stores import new_store
+
+pytestmark = pytest.mark.usefixtures("each_store")
 
 WHOLE = [
     "RUN START",
@@ -577,7 +580,9 @@ async def test_a_caller_who_leaves_at_any_moment_leaves_no_run_behind() -> None:
         await asyncio.Event().wait()
         return question
 
-    registry = Registry()
+    limits = Limits()
+    registry = Registry(limits, new_store(limits))
+    registry.open()
     servicer = Servicer(Core([program(play)], registry))
     caller = Caller(Principal(name="ann"))
     request = pb.RunRequest(program="scripted")
@@ -592,7 +597,7 @@ async def test_a_caller_who_leaves_at_any_moment_leaves_no_run_behind() -> None:
 
         call.cancel()
         await asyncio.wait({call}, timeout=5)
-        runs = await registry.store.of("ann")
+        runs, _ = await registry.page("ann", size=99)
         await soon(asyncio.gather(*(run.ended() for run in runs)))
 
     await registry.close()

@@ -17,6 +17,8 @@ from headrace_proto.v1 import headrace_pb2 as pb
 from server.scripted import BOUND, Gate, soon, write, write_token
 from server.serving import Stub, asking, first, heard, program, served, stub_of
 
+pytestmark = pytest.mark.usefixtures("each_store")
+
 NARROW = [("grpc.http2.bdp_probe", 0), ("grpc.use_local_subchannel_pool", 1)]
 
 

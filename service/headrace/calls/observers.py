@@ -98,8 +98,8 @@ class Callbacks:
 class UsageTotal:
     """Adds up the usage of the LM calls that end: of a run, or of a `track_usage` block."""
 
-    def __init__(self) -> None:
-        self.usage = Usage()
+    def __init__(self, usage: Usage | None = None) -> None:
+        self.usage = usage or Usage()
         self._lock = threading.Lock()
 
     def begin(self, call: Call) -> None:

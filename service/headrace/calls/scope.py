@@ -36,7 +36,7 @@ class RunScope:
     emit: appends to the run's log; safe from any thread. addresses: module path by id(module).
     joins_text: text that comes at the same moment may be recorded as one event. tells_content:
     statuses carry the inputs and outputs of calls. observers: told of its calls, besides statuses and
-    usage.
+    usage. last_call_id, usage: of an earlier attempt, which this one goes on from.
     """
 
     def __init__(
@@ -48,13 +48,15 @@ class RunScope:
         joins_text: bool = False,
         tells_content: bool = True,
         observers: Sequence[Observer] = (),
+        last_call_id: int = 0,
+        usage: Usage | None = None,
     ) -> None:
         self.emit = emit
         self.addresses = addresses or {}
         self.joins_text = joins_text
-        self.call_ids = itertools.count(1)
+        self.call_ids = itertools.count(last_call_id + 1)
         self._messages = messages
-        self._total = UsageTotal()
+        self._total = UsageTotal(usage)
         self._observers = Observers([Statuses(emit, tells_content), self._total, *observers])
         self._open: dict[Call, None] = {}  # in the order of their beginning
         self._writers: dict[int, FieldWriter] = {}

@@ -65,10 +65,16 @@ class StartRequest:
             raise RequestInvalid([FieldViolation("run_id", RUN_ID_RULE)])
 
     @cached_property
+    def inputs_json(self) -> str:
+        """The inputs as canonical JSON: equal inputs give equal text."""
+        inputs = {name: _canonical(value) for name, value in self.inputs.items()}
+
+        return json.dumps(inputs, sort_keys=True)
+
+    @cached_property
     def digest(self) -> str:
         """Equal for orders of the same program with the same inputs, in their JSON form."""
-        inputs = {name: _canonical(value) for name, value in self.inputs.items()}
-        text = json.dumps([self.program.name, inputs], sort_keys=True)
+        text = f"[{json.dumps(self.program.name)}, {self.inputs_json}]"
 
         return hashlib.sha256(text.encode()).hexdigest()
 

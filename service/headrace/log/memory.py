@@ -83,6 +83,11 @@ class RunLog:
         return self._closed
 
     @property
+    def cursor_count(self) -> int:
+        """Cursors that are open: readers, live or late."""
+        return len(self._cursors)
+
+    @property
     def recorded_bytes(self) -> int:
         """Text recorded so far, in bytes of UTF-8, and a flat amount for every other event."""
         return self._bytes
@@ -138,7 +143,7 @@ class RunLog:
 
             self._entries += new
             self._last = new[-1].sequence
-            self._bytes += sum(map(_recorded_bytes, new))
+            self._bytes += sum(size_of(entry.event) for entry in new)
             others = [entry.sequence for entry in new if not isinstance(entry.event, Token)]
             self._last_other = others[-1] if others else self._last_other
 
@@ -284,12 +289,13 @@ class RunLog:
             report()
 
 
+def size_of(event: Event) -> int:
+    """What an event counts against `max_bytes`."""
+    return _size(event.chunk) if isinstance(event, Token) else EVENT_BYTES
+
+
 def _size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
-
-
-def _recorded_bytes(entry: Entry) -> int:
-    return _size(entry.event.chunk) if isinstance(entry.event, Token) else EVENT_BYTES
 
 
 def _sequence(entry: Entry) -> int:

@@ -1,6 +1,8 @@
 """Admission: whether one more run may be taken in, and which waits its turn.
 
-Refusals come before anything was started, and say when to try again.
+Refusals come before anything was started, and say when to try again. A place is reserved before the
+store is asked who was first with a run id, and given back where another was: a run that the store has
+taken is never refused any more.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Callable
 
 from headrace.errors import QuotaExceeded, ServerBusy, ServerDraining
 from headrace.runs.limits import Limits
-from headrace.runs.run import Run
+from headrace.runs.live import LiveRun
 
 BUSY_DELAY = 1.0
 """Seconds after which a caller refused for lack of room is asked to try again."""
@@ -27,7 +29,8 @@ class Admission:
         self._limits = limits
         self._clock = clock
         self._running = 0
-        self._waiting: deque[Run] = deque()
+        self._reserved = 0
+        self._waiting: deque[LiveRun] = deque()
         self._by_principal: Counter[str] = Counter()
         self._rates: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self.draining = False
@@ -38,17 +41,21 @@ class Admission:
         """Runs that have been let begin and have not ended."""
         return self._running
 
-    def check(self, principal: str) -> None:
-        """Raises ServerDraining, ServerBusy or QuotaExceeded where one more run is one too many."""
+    def reserve(self, principal: str) -> None:
+        """Takes a place for a run: `admit` uses it, `give_back` frees it.
+
+        Raises ServerDraining, ServerBusy or QuotaExceeded where one more run is one too many.
+        """
         limits = self._limits
 
         if self.draining:
             raise ServerDraining("the server is shutting down; try again", retry_delay=BUSY_DELAY)
 
-        if self._running >= limits.max_running_count:
+        if self._running + self._reserved >= limits.max_running_count:
             self._sweep()
+            taken = self._running + self._reserved + len(self._waiting)
 
-            if len(self._waiting) >= limits.max_queued_count:
+            if taken >= limits.max_running_count + limits.max_queued_count:
                 raise ServerBusy("the server is at its limit of running and queued runs")
 
         own = limits.max_running_count_per_principal
@@ -57,10 +64,18 @@ class Admission:
             raise QuotaExceeded(f"at most {own} runs of one caller", retry_delay=BUSY_DELAY)
 
         self._spend(principal)
+        self._reserved += 1
+        self._by_principal[principal] += 1
 
-    def admit(self, run: Run) -> bool:
-        """Takes a run in; whether it may begin now. Otherwise it waits for `leave` to name it."""
-        self._by_principal[run.key.principal] += 1
+    def give_back(self, principal: str) -> None:
+        """Frees a reserved place, as if it had never been asked for."""
+        self._reserved -= 1
+        self._forget(principal)
+        self._refund(principal)
+
+    def admit(self, run: LiveRun) -> bool:
+        """Takes a run in at its reserved place. True: it may begin. Else `leave` names it in its turn."""
+        self._reserved -= 1
 
         if self._running < self._limits.max_running_count:
             self._running += 1
@@ -70,17 +85,12 @@ class Admission:
 
         return False
 
-    def leave(self, run: Run, *, begun: bool) -> Run | None:
+    def leave(self, run: LiveRun) -> LiveRun | None:
         """A run has ended; gives the next that may begin, if any."""
-        principal = run.key.principal
-        self._by_principal[principal] -= 1
-
-        if not self._by_principal[principal]:
-            del self._by_principal[principal]
-
+        self._forget(run.key.principal)
         self._sweep()
 
-        if not begun:
+        if not run.begun:
             return None
 
         if self._waiting:
@@ -92,8 +102,14 @@ class Admission:
 
     def _sweep(self) -> None:
         """Forgets the waiting runs that were stopped."""
-        if any(run.over for run in self._waiting):
-            self._waiting = deque(run for run in self._waiting if not run.over)
+        if any(run.concluded for run in self._waiting):
+            self._waiting = deque(run for run in self._waiting if not run.concluded)
+
+    def _forget(self, principal: str) -> None:
+        self._by_principal[principal] -= 1
+
+        if not self._by_principal[principal]:
+            del self._by_principal[principal]
 
     def _spend(self, principal: str) -> None:
         """Takes one start from the principal's allowance, a bucket of one second's worth."""
@@ -117,3 +133,9 @@ class Admission:
 
         while len(self._rates) > MAX_BUCKETS:
             self._rates.popitem(last=False)
+
+    def _refund(self, principal: str) -> None:
+        """Puts one start back into the principal's allowance."""
+        if principal in self._rates:
+            tokens, since = self._rates[principal]
+            self._rates[principal] = tokens + 1.0, since

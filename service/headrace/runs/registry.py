@@ -1,45 +1,53 @@
 """Registry: owns every run of this server, from admission to expiry (law 1).
 
 Starting and joining are one call, because a caller whose connection broke cannot know which of the
-two it is doing.
+two it is doing. A start goes through four doors: is the run there, is there a place for it, was this
+starter first with the store, and only then is anything built. Whoever comes second to a run id, even
+while the first is between these doors, joins what the first has started, and spends nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
-import re
+import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+import anyio
 
 from headrace.calls import Observer
-from headrace.defects import contained
-from headrace.errors import (
-    FieldViolation,
-    HeadraceError,
-    RequestInvalid,
-    RunCancelled,
-    RunIdReused,
-    RunNotFound,
-)
+from headrace.errors import HeadraceError, RunCancelled, RunIdReused, RunNotFound
 from headrace.hosting.port import StartRequest
 from headrace.lm import set_cache_scope
-from headrace.log_context import log_context
+from headrace.log_context import contained, log_context
 from headrace.runs.admission import Admission
+from headrace.runs.jobs import Jobs
 from headrace.runs.limits import Limits
-from headrace.runs.record import RunKey
+from headrace.runs.live import LiveRun
+from headrace.runs.record import RunKey, RunRecord
 from headrace.runs.reporting import report
 from headrace.runs.run import Run
-from headrace.runs.store import MemoryStore, RunStore
+from headrace.runs.stores.base import PagePlace, RunStore
+from headrace.runs.stores.memory import MemoryStore
 
 STOP_WAIT = 6.0
 """Seconds to wait for a stopped run to be over; longer than a program is given to unwind."""
 
-_TOKEN = re.compile(r"\d{1,12}\.\d{1,9}:[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+CLOSE_WAIT = 1.0
+"""Seconds that a closing registry gives its store to take what it was handed."""
+
+EXPIRY_RETRY = 1.0
+"""Seconds after which expiry is tried again that has failed."""
 
 
 class Registry:
-    """Starts, joins, finds, cancels and drains runs.
+    """Starts, joins, finds, cancels and drains runs, inside an `async with` block.
 
     keeps_content: whether runs that start now record the inputs and outputs of their calls.
     tell_cause: what readers may be told of the cause of a failure, beside its message.
@@ -58,64 +66,67 @@ class Registry:
         self.limits = limits or Limits()
         self.store: RunStore = store or MemoryStore(self.limits)
         self._admission = Admission(self.limits)
-        self._live: set[Run] = set()
-        self._farewells: set[asyncio.Task[None]] = set()
+        self._live: dict[RunKey, LiveRun] = {}
+        self._starting: dict[RunKey, asyncio.Event] = {}
+        self._jobs = Jobs()
+        self._something_ended = asyncio.Event()
         self._keeps_content = keeps_content
         self._tell_cause = tell_cause
         self._observers = observers
         self._context = contextvars.copy_context()
+
+    async def __aenter__(self) -> Self:
+        self.open()
+
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def open(self) -> None:
+        """Begins the work in the background. Another task than this one may `close`."""
+        self._jobs.open()
+        self._jobs.start("expiring runs", self._expire)
+
+    async def close(self) -> None:
+        """Stops everything at once and forgets it."""
+        await self.drain(0.0, unwind=0.0)
+        await _over(self._live.values(), CLOSE_WAIT)
+        await self._settled()
+        await self._jobs.close()
+
+        with contained("closing the store of runs"):
+            await self.store.close()
 
     @property
     def live_count(self) -> int:
         """Runs that are queued or running."""
         return len(self._live)
 
-    async def start(self, order: StartRequest) -> Run:
-        """The run of an order: the one that has its id, or a new one.
+    async def start(self, request: StartRequest) -> Run:
+        """The run that was asked for: the one that has its id, or a new one.
 
-        Raises RunIdReused, RunNotFound for an order that only joins, and what Admission raises.
+        Raises RunIdReused, RunNotFound for a request that only joins, and what Admission raises.
         """
-        key = RunKey(order.principal, order.run_id or uuid.uuid4().hex)
-        present = await self.store.find(key)
+        key = RunKey(request.principal, request.run_id or uuid.uuid4().hex)
 
-        if present is not None:
-            return self._joined(present, order)
+        async with self._one_at_a_time(key):
+            present = await self._find(key) if request.run_id else None
 
-        if order.resumes:
-            raise _not_found(key)
+            if present is None and request.resumes:
+                raise _not_found(key)
 
-        self._admission.check(order.principal)
-        run = Run(
-            key,
-            order,
-            self.limits,
-            keeps_content=self._keeps_content(),
-            tell_cause=self._tell_cause,
-            observers=self._observers,
-            when_over=self._take_leave,
-        )
-
-        try:
-            kept = await self.store.add(run)
-        except BaseException:
-            run.discard()
-            raise
-
-        if kept is not run:
-            run.discard()
-            return self._joined(kept, order)
-
-        self._live.add(run)
-
-        if self._admission.admit(run):
-            self._begin(run)
-
-        return run
+            return _joined(present or await self._start_or_join(key, request), request)
 
     async def find(self, principal: str, run_id: str) -> Run:
         """A principal's run. Raises RunNotFound: unknown, expired, or another's."""
         key = RunKey(principal, run_id)
-        run = await self.store.find(key)
+        run = await self._find(key)
 
         if run is None:
             raise _not_found(key)
@@ -124,23 +135,17 @@ class Registry:
 
     async def page(
         self, principal: str, program: str = "", *, size: int, token: str = ""
-    ) -> tuple[list[Run], str]:
+    ) -> tuple[Sequence[Run], str]:
         """A principal's runs, newest first, and the token of the next page.
 
         The token names the place after the last run of a page, so that runs which start or expire
         in between neither repeat nor hide others. Raises RequestInvalid for one that is no token.
         """
-        before = _place(token) if token else None
-        runs = sorted(await self.store.of(principal), key=_order_of, reverse=True)
-        rest = [
-            run
-            for run in runs
-            if program in ("", run.program) and (before is None or _order_of(run) < before)
-        ]
-        page = rest[:size]
-        following = f"{page[-1].create_time!r}:{page[-1].run_id}" if len(page) < len(rest) else ""
+        after = PagePlace.named_by(token) if token else None
+        page = await self.store.page(principal, program=program, after=after, size=size)
+        runs = [self._live.get(run.key, run) for run in page.runs]
 
-        return page, following
+        return runs, PagePlace.of(runs[-1]).token if page.has_more else ""
 
     async def cancel(self, principal: str, run_id: str, detail: str = "") -> Run:
         """Stops a run and gives it once it is over; an ended one is given unchanged."""
@@ -157,8 +162,8 @@ class Registry:
         to be stopped.
         """
         self._admission.draining = True
-        await _over(list(self._live), timeout)
-        rest = [run for run in self._live if not run.over]
+        await _over(self._live.values(), timeout)
+        rest = [run for run in self._live.values() if not run.over]
 
         for run in rest:
             run.stop(RunCancelled("drain"))
@@ -168,84 +173,158 @@ class Registry:
         for run in rest:
             run.abandon()
 
+        await _over(rest, CLOSE_WAIT)
+
         return len(rest)
 
-    async def close(self) -> None:
-        """Stops everything at once and forgets it."""
-        await self.drain(0.0, unwind=0.0)
-        farewells = list(self._farewells)
+    @asynccontextmanager
+    async def _one_at_a_time(self, key: RunKey) -> AsyncGenerator[None, None]:
+        """Lets one starter of a run in; others wait here until it is known what became of it."""
+        while (decided := self._starting.get(key)) is not None:
+            await decided.wait()
 
-        for farewell in farewells:
-            farewell.cancel()
+        decided = self._starting[key] = asyncio.Event()
 
-        await asyncio.gather(*farewells, return_exceptions=True)
-        await self.store.close()
+        try:
+            yield
+        finally:
+            del self._starting[key]
+            decided.set()
 
-    def _joined(self, run: Run, order: StartRequest) -> Run:
-        if run.digest != order.digest:
-            raise RunIdReused(
-                f"run {run.run_id!r} was started with another program or other inputs"
-            )
+    async def _find(self, key: RunKey) -> Run | None:
+        return self._live.get(key) or await self.store.get(key)
 
-        if order.linger is not None:
-            run.linger = order.linger
+    async def _start_or_join(self, key: RunKey, request: StartRequest) -> Run:
+        """A new run; or the one of a starter in another process, who was first."""
+        self._admission.reserve(key.principal)
+        record = self._record(key, request)
+
+        try:
+            present = await self.store.claim(record)
+            run = present or await self._built(record, request)
+        except BaseException:
+            self._admission.give_back(key.principal)
+            raise
+
+        if not isinstance(run, LiveRun):
+            self._admission.give_back(key.principal)
+            return run
+
+        self._live[key] = run
+
+        if self._admission.admit(run):
+            self._begin(run)
 
         return run
 
-    def _begin(self, run: Run) -> None:
+    def _record(self, key: RunKey, request: StartRequest) -> RunRecord:
+        limits = self.limits
+
+        return RunRecord(
+            key,
+            request.program.name,
+            request.program.revision,
+            request.digest,
+            create_time=time.time(),
+            timeout=limits.max_timeout if request.timeout is None else request.timeout,
+            linger=limits.default_linger if request.linger is None else request.linger,
+            labels=request.labels,
+            peer=request.peer,
+            inputs_json=request.inputs_json if self._keeps_content() else None,
+        )
+
+    async def _built(self, record: RunRecord, request: StartRequest) -> LiveRun:
+        """The run of a record that has been claimed. Where that fails, so does the claim."""
+        try:
+            return LiveRun(
+                record,
+                replace(
+                    request.program.work(request.inputs), caller_context=request.caller_context
+                ),
+                self.store,
+                self.limits,
+                keeps_content=self._keeps_content(),
+                tell_cause=self._tell_cause,
+                observers=self._observers,
+                when_over=self._take_leave,
+            )
+        except BaseException:
+            with contained("withdrawing a run"):
+                await self.store.withdraw(record.key)
+
+            raise
+
+    def _begin(self, run: LiveRun) -> None:
         context = self._context.copy()
-        context.run(log_context.set, run.about)
+        context.run(log_context.set, run.record.facts)
         context.run(set_cache_scope, run.key.principal)
         run.begin(context)
 
-    def _take_leave(self, run: Run) -> None:
-        farewell = asyncio.get_running_loop().create_task(self._settle(run))
-        self._farewells.add(farewell)
-        farewell.add_done_callback(self._farewells.discard)
-
-    async def _settle(self, run: Run) -> None:
-        log_context.set(run.about)
-
-        with contained("reporting how a run ended"):
-            report(run)
-
-        with contained("settling a run"):
-            run.settle()
-
-        following = self._admission.leave(run, begun=run.begun)
+    def _take_leave(self, run: LiveRun) -> None:
+        """A program is done: its place is free at once, and the rest can wait."""
+        self._jobs.start("settling a run", partial(self._settle, run))
+        following = self._admission.leave(run)
 
         if following is not None:
             self._begin(following)
 
-        with contained("retaining a run"):
-            await self.store.retain(run)
+    async def _settle(self, run: LiveRun) -> None:
+        """Lets go of a run once its readers have all of it."""
+        log_context.set(run.record.facts)
 
-        self._live.discard(run)
+        try:
+            await run.ended()
+
+            with contained("reporting how a run ended"):
+                report(run)
+        finally:
+            run.release()
+            self._live.pop(run.key, None)
+            self._something_ended.set()
+
+    async def _settled(self) -> None:
+        """Waits, not for long, until nothing is live."""
+        with anyio.move_on_after(CLOSE_WAIT):
+            while self._live:
+                self._something_ended.clear()
+                await self._something_ended.wait()
+
+    async def _expire(self) -> None:
+        """Drops what has expired, whenever something does."""
+        while True:
+            self._something_ended.clear()
+            due: float | None = time.time() + EXPIRY_RETRY
+
+            with contained("expiring runs"):
+                due = await self.store.expire(time.time())
+
+            if due is None:
+                await self._something_ended.wait()
+            else:
+                await anyio.sleep(max(due - time.time(), 0.001))
+
+
+def _joined(run: Run, request: StartRequest) -> Run:
+    """The run, for one who asked for it. Raises RunIdReused where something else was asked for."""
+    if run.record.digest != request.digest:
+        raise RunIdReused(f"run {run.run_id!r} was started with another program or other inputs")
+
+    if request.linger is not None and request.linger != run.record.linger:
+        run.keep_for(request.linger)
+
+    return run
 
 
 def _not_found(key: RunKey) -> RunNotFound:
     return RunNotFound(f"no run {key.run_id!r}: never started, expired, or not yours")
 
 
-async def _over(runs: list[Run], timeout: float) -> None:
+async def _over(runs: Iterable[Run], timeout: float) -> None:
     """Waits until the runs are over, at most `timeout` seconds."""
-    if runs:
-        waits = [asyncio.ensure_future(run.ended()) for run in runs]
+    waits = [asyncio.ensure_future(run.ended()) for run in runs if not run.over]
+
+    if waits:
         _, late = await asyncio.wait(waits, timeout=timeout)
 
         for wait in late:
             wait.cancel()
-
-
-def _order_of(run: Run) -> tuple[float, str]:
-    return run.create_time, run.run_id
-
-
-def _place(token: str) -> tuple[float, str]:
-    time, _, run_id = token.partition(":")
-
-    if not _TOKEN.fullmatch(token):
-        problem = "must be the next_page_token of the page before"
-        raise RequestInvalid([FieldViolation("page_token", problem)])
-
-    return float(time), run_id

@@ -7,16 +7,16 @@ import time
 from collections.abc import Mapping
 
 from headrace.runs.causes import origin_of
+from headrace.runs.live import LiveRun
 from headrace.runs.record import RunState
-from headrace.runs.run import Run
 from headrace.threads.portal import zombie_threads
 
 logger = logging.getLogger("headrace.runs")
 
 
-def report(run: Run) -> None:
-    """Logs how a run ended and what it took, before it is settled: the failure still has its cause."""
-    failure, facts = run.failure, facts_of(run)
+def report(run: LiveRun) -> None:
+    """Logs how a run ended and what it took, before it is released: the failure still has its cause."""
+    failure, facts = run.full_failure, facts_of(run)
 
     if failure is None:
         logger.info("run succeeded", extra={"facts": facts})
@@ -30,14 +30,14 @@ def report(run: Run) -> None:
         logger.warning("zombie_threads: %d, of sync code that has outlived its run", zombies)
 
 
-def facts_of(run: Run) -> Mapping[str, object]:
+def facts_of(run: LiveRun) -> Mapping[str, object]:
     """What a run that has just ended took. Times in seconds, since it was admitted."""
     usage, first = run.usage, run.log.first_token_time
 
     return {
         "state": run.state.name,
         "reason": run.failure.reason if run.failure else None,
-        "peer": run.peer,
+        "peer": run.record.peer,
         "duration": round(time.time() - run.create_time, 3),
         "first_token": None if first is None else round(first - run.create_time, 3),
         "lm_calls": usage.lm_calls,

@@ -1,230 +1,144 @@
-"""Run: the record of one run, from its admission until nobody can read it any more."""
+"""Run: one run as whoever may read it finds it, a record and a log.
+
+As it stands here a run has ended, or lives in another process. Where it lives it is a `LiveRun`.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 
-from headrace.calls import Observer
-from headrace.errors import HeadraceError, RunCancelled, RunTimeout, RunTooLarge, bare
+from headrace.errors import HeadraceError
 from headrace.events import PredictionEvent, Usage
-from headrace.execution import Execution, Work
-from headrace.hosting.port import StartRequest
 from headrace.log import Cursor, RunLog
-from headrace.runs.json_limits import check_outputs
-from headrace.runs.limits import Limits
-from headrace.runs.record import Ending, RunKey, RunState
-from headrace.runs.sanitize import with_content, without_content
+from headrace.runs.record import Ending, RunKey, RunRecord, RunState
 
 RECORD_BYTES = 4096
-"""What a record costs in memory besides its log, about."""
+"""Memory a record takes besides its log, about."""
 
 
 class Run:
-    """One run. Its readers join and leave; its registry begins it, and settles it `when_over`."""
+    """A run. Its readers join and leave."""
 
-    def __init__(
-        self,
-        key: RunKey,
-        order: StartRequest,
-        limits: Limits,
-        *,
-        keeps_content: bool = False,
-        observers: Sequence[Observer] = (),
-        tell_cause: Callable[[HeadraceError], str] = lambda failure: "",
-        when_over: Callable[[Run], object] = lambda run: None,
-    ) -> None:
-        self.key = key
-        self.program = order.program.name
-        self.revision = order.program.revision
-        self.digest = order.digest
-        self.labels: Mapping[str, str] = order.labels
-        self.peer = order.peer
-        self.linger = limits.default_linger if order.linger is None else order.linger
-        """Seconds the run outlives its last reader."""
-        self.timeout = limits.max_timeout if order.timeout is None else order.timeout
-        """Seconds the run may take, from its admission."""
-        self.attempt = 1
-        self.reader_count = 0
-        self.create_time = time.time()
-        self.end_time: float | None = None
-        self.expire_time: float | None = None
-        """When the record is dropped, at the latest."""
-        self.log = RunLog(
-            merges=True,
-            max_bytes=limits.max_run_bytes,
-            when_full=self._overflow,
-            prepare=with_content if keeps_content else without_content,
-        )
-        self._limits = limits
-        self._tell_cause = tell_cause
-        self._loop = asyncio.get_running_loop()
-        self._execution: Execution | None = Execution(
-            self._work(order),
-            log=self.log,
-            tells_content=keeps_content,
-            observers=observers,
-            when_over=lambda: when_over(self),
-        )
-        self.begun = False
-        """Whether the program has been called."""
-        self._ending = Ending()
-        self._output_bytes = 0
-        self._deadline = self._loop.call_later(self.timeout, self._time_out)
-        self._leaving: asyncio.TimerHandle | None = None
+    __slots__ = ("_record", "log")
+
+    def __init__(self, record: RunRecord, log: RunLog) -> None:
+        self._record = record
+        self.log = log
+
+    @property
+    def record(self) -> RunRecord:
+        """The run as data, as its readers may know it now."""
+        return self._record
+
+    @property
+    def key(self) -> RunKey:
+        """The name it is found by."""
+        return self.record.key
 
     @property
     def run_id(self) -> str:
         """Its name, unique among those of its principal."""
-        return self.key.run_id
+        return self.record.key.run_id
 
     @property
-    def about(self) -> Mapping[str, str]:
-        """What lines of log from inside it are about."""
-        return {
-            "run_id": self.run_id,
-            "program": self.program,
-            "attempt": str(self.attempt),
-            "principal": self.key.principal,
-        }
+    def program(self) -> str:
+        """The name of its program."""
+        return self.record.program
 
     @property
-    def over(self) -> bool:
-        """Whether it has ended, one way or another."""
-        return self.log.closed
+    def revision(self) -> str:
+        """The revision of its program."""
+        return self.record.revision
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Labels of its caller's."""
+        return self.record.labels
+
+    @property
+    def attempt(self) -> int:
+        """The attempt it is at."""
+        return self.record.attempt
+
+    @property
+    def create_time(self) -> float:
+        """When it was admitted, in seconds since the epoch, as the other times."""
+        return self.record.create_time
+
+    @property
+    def end_time(self) -> float | None:
+        """When it ended."""
+        return self.record.end_time
+
+    @property
+    def expire_time(self) -> float | None:
+        """When it is dropped, at the latest."""
+        return self.record.expire_time
 
     @property
     def state(self) -> RunState:
         """Where it is in its life."""
-        if not self.over:
-            return RunState.RUNNING if self.begun else RunState.QUEUED
+        return self.record.state
 
-        if self.failure is None:
-            return RunState.SUCCEEDED
-
-        return RunState.CANCELLED if isinstance(self.failure, RunCancelled) else RunState.FAILED
+    @property
+    def over(self) -> bool:
+        """True once readers can have all of it, its end included."""
+        return self.log.closed
 
     @property
     def failure(self) -> HeadraceError | None:
         """Why it failed or was cancelled, once it is over."""
-        return self._outcome().failure if self.over else None
+        return self._ending.failure
 
     @property
     def cause(self) -> str:
         """What its readers may be told of why it failed, beside the message; mostly nothing."""
-        return self._outcome().cause if self.over else ""
+        return self._ending.cause
 
     @property
     def result(self) -> PredictionEvent | None:
         """What it gave, once it has succeeded."""
-        return self._outcome().result if self.over else None
+        return self._ending.result
 
     @property
     def usage(self) -> Usage:
-        """LM work so far."""
-        return self._outcome().usage
+        """LM work so far, as far as it is known here."""
+        return self._ending.usage
+
+    @property
+    def reader_count(self) -> int:
+        """Readers it has here."""
+        return self.log.cursor_count
 
     @property
     def held_bytes(self) -> int:
         """Memory it takes up, about."""
-        return self.log.held_bytes + self._output_bytes + RECORD_BYTES
-
-    def begin(self, context: contextvars.Context) -> None:
-        """Starts the program."""
-        self.begun = True
-
-        if self._execution is not None:
-            self._execution.start(context)
-
-    async def ended(self) -> None:
-        """Waits until it is over."""
-        if self._execution is not None:
-            await self._execution.ended()
-
-    def stop(self, error: HeadraceError) -> None:
-        """Ends it because of `error`. The first reason stands; nothing happens once it is over."""
-        if self._execution is not None:
-            self._execution.stop(error)
-
-    def abandon(self) -> None:
-        """Ends it, once it was stopped, without waiting any longer for its program."""
-        if self._execution is not None:
-            self._execution.abandon()
+        return self.log.held_bytes + self._ending.output_bytes + RECORD_BYTES
 
     def join(self, after: int = 0) -> Cursor:
         """A reader comes: a place in the log, to be given to `leave`."""
-        self.reader_count += 1
-        self._stay()
-
         return self.log.cursor(after)
 
     def leave(self, cursor: Cursor, *, counts: bool = True) -> None:
-        """A reader goes. With the last one the linger begins, unless the server made it go."""
+        """A reader goes. It counts unless the server made it go."""
         cursor.close()
-        self.reader_count -= 1
 
-        if counts and self.reader_count == 0 and not self.over:
-            self._stay()
+    def stop(self, error: HeadraceError) -> None:
+        """Ends it because of `error`, where it lives here and has not ended."""
 
-            if self.linger > 0:
-                self._leaving = self._loop.call_later(self.linger, self._abandon)
-            else:
-                self._abandon()
+    def keep_for(self, linger: float) -> None:
+        """Lets it outlive its last reader by so many seconds, where it lives here."""
 
-    def settle(self) -> None:
-        """Notes that it is over, and lets go of all that it needed to run."""
-        self._stay()
-        self._deadline.cancel()
-        self.end_time = time.time()
-        self.expire_time = self.end_time + self._limits.retention
-        outcome = self._outcome()
-        result = None if outcome.result is None else replace(outcome.result, value=None)
-        self._ending = Ending(bare(outcome.failure), result, outcome.usage, outcome.cause)
-        self._execution = None
+    async def ended(self) -> None:
+        """Waits until it is over."""
+        log = self.log
 
-    def discard(self) -> None:
-        """Lets go of a run that was not taken in, and so never begins."""
-        self.settle()
-        self._ending = Ending(RunCancelled("caller"))
-        self.log.close()
+        while not log.closed:
+            await log.follow(log.last_sequence, patient=True)
 
-    def _outcome(self) -> Ending:
-        execution = self._execution
+    @property
+    def _ending(self) -> Ending:
+        return self.record.ending or _NOT_YET
 
-        if execution is None:
-            return self._ending
 
-        failure = None if execution.result is not None else execution.error
-        cause = self._tell_cause(failure) if failure is not None and self.over else ""
-
-        return Ending(failure, execution.result, execution.usage, cause)
-
-    def _work(self, order: StartRequest) -> Work:
-        """What the program has to do, with outputs that will surely reach a reader."""
-        work = order.program.work(order.inputs)
-
-        def outputs_of(value: object) -> Mapping[str, object]:
-            outputs = work.outputs_of(value)
-            self._output_bytes = check_outputs(outputs, self._limits)
-
-            return outputs
-
-        return replace(work, outputs_of=outputs_of, caller_context=order.caller_context)
-
-    def _stay(self) -> None:
-        if self._leaving is not None:
-            self._leaving.cancel()
-            self._leaving = None
-
-    def _abandon(self) -> None:
-        self.stop(RunCancelled("linger"))
-
-    def _time_out(self) -> None:
-        self.stop(RunTimeout(self.timeout))
-
-    def _overflow(self) -> None:
-        error = RunTooLarge(f"the run recorded more than {self._limits.max_run_bytes} bytes")
-        self._loop.call_soon_threadsafe(self.stop, error)
+_NOT_YET = Ending()

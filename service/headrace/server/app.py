@@ -13,6 +13,7 @@ from headrace.errors import UsageError
 from headrace.hosting import Program
 from headrace.runs.causes import told
 from headrace.runs.registry import Registry
+from headrace.runs.stores.base import RunStore
 from headrace.server.auth import AuthInterceptor, Principals
 from headrace.server.config import Config
 from headrace.server.core import Core
@@ -36,6 +37,8 @@ class Server:
         self,
         programs: Iterable[Program],
         config: Config | None = None,
+        *,
+        store: RunStore | None = None,
         observers: Sequence[Observer] = (),
     ) -> None:
         self.config = config or Config()
@@ -43,6 +46,7 @@ class Server:
         redact = own_redactor(self.config.tokens.get_secret_value())
         self.registry = Registry(
             self.config.limits,
+            store,
             keeps_content=self.directory.anyone_sees_content,
             tell_cause=lambda failure: redact(told(failure)) if self.config.dev else "",
             observers=observers,
@@ -86,6 +90,7 @@ class Server:
 
     async def start(self) -> None:
         """Serves."""
+        self.registry.open()
         await self._server.start()
         await self._health.serve()
 

@@ -6,7 +6,7 @@ and encodes the deliveries of a `Reader`. `server/v1` is one such; others stand 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -178,7 +178,7 @@ class Core:
 
     async def page(
         self, caller: Caller, program: str = "", *, size: int, token: str = ""
-    ) -> tuple[list[Run], str]:
+    ) -> tuple[Sequence[Run], str]:
         """Runs of the caller, newest first, and the token of the next page; see Registry.page."""
         return await self._registry.page(caller.principal.name, program, size=size, token=token)
 

@@ -1,0 +1,1 @@
+"""Stores: where the records and the logs of runs are kept."""

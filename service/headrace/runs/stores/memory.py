@@ -1,0 +1,122 @@
+"""MemoryStore: keeps runs in this process, ended ones for a time and within a number of bytes.
+
+It takes an event the moment it comes: the outbox of a run is its log.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from headrace.events import Event
+from headrace.log import RunLog
+from headrace.runs.limits import Limits
+from headrace.runs.record import RunKey, RunRecord
+from headrace.runs.run import Run
+from headrace.runs.stores.base import Intake, Outbox, Page, PagePlace, page_of
+
+
+class KeptRun(Run):
+    """A run as this store keeps it: the same for all that ask for it."""
+
+    __slots__ = ()
+
+    def renew(self, record: RunRecord) -> None:
+        """Replaces the record."""
+        self._record = record
+
+
+class LogOutbox:
+    """Writes a run's events straight into the log."""
+
+    def __init__(self, log: RunLog, end: Callable[[RunRecord], None]) -> None:
+        self.log = log
+        self.put: Callable[[Event], object] = log.append
+        self.end = end
+
+
+class MemoryStore:
+    """See RunStore."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._max_bytes = limits.max_retained_bytes
+        self._runs: dict[RunKey, KeptRun] = {}
+        self._ended: deque[KeptRun] = deque()  # in the order in which they expire
+        self._held = 0
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that ended runs take up, about."""
+        return self._held
+
+    async def claim(self, record: RunRecord) -> Run | None:
+        """See RunStore."""
+        present = self._runs.get(record.key)
+
+        if present is None:
+            self._runs[record.key] = KeptRun(record, RunLog(merges=True))
+
+        return present
+
+    async def withdraw(self, key: RunKey) -> None:
+        """See RunStore."""
+        self._runs.pop(key, None)
+
+    def outbox(self, record: RunRecord, intake: Intake) -> Outbox:
+        """See RunStore."""
+        run = self._runs[record.key]
+        run.log = RunLog(
+            merges=True,
+            attempt=record.attempt,
+            max_bytes=intake.max_bytes,
+            when_full=intake.when_full,
+            prepare=intake.prepare,
+        )
+
+        return LogOutbox(run.log, lambda final: self._end(run, final))
+
+    def update(self, record: RunRecord) -> None:
+        """See RunStore."""
+        self._runs[record.key].renew(record)
+
+    async def get(self, key: RunKey) -> Run | None:
+        """See RunStore."""
+        return self._runs.get(key)
+
+    async def page(
+        self, principal: str, *, program: str = "", after: PagePlace | None = None, size: int
+    ) -> Page:
+        """See RunStore."""
+        own = [run for key, run in self._runs.items() if key.principal == principal]
+
+        return page_of(own, program=program, after=after, size=size)
+
+    async def expire(self, now: float) -> float | None:
+        """See RunStore."""
+        while self._ended and (self._ended[0].expire_time or 0.0) <= now:
+            self._drop_oldest()
+
+        return self._ended[0].expire_time if self._ended else None
+
+    async def close(self) -> None:
+        """See RunStore."""
+        self._runs.clear()
+        self._ended.clear()
+        self._held = 0
+
+    def _end(self, run: KeptRun, record: RunRecord) -> None:
+        if run.log.closed:
+            return
+
+        run.renew(record)
+        run.log.close()
+        self._ended.append(run)
+        self._held += run.held_bytes
+
+        while self._held > self._max_bytes:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        run = self._ended.popleft()
+        self._held -= run.held_bytes
+        self._runs.pop(run.key, None)

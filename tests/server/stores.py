@@ -1,0 +1,31 @@
+"""The stores that tests of runs go over: whatever holds over one has to hold over all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+
+from headrace.runs.limits import Limits
+from headrace.runs.stores.base import RunStore
+from headrace.runs.stores.memory import MemoryStore
+from server.row_store import RowStore
+
+STORES: Mapping[str, Callable[[Limits], RunStore]] = {"memory": MemoryStore, "rows": RowStore}
+
+_kinds = ["memory"]
+
+
+def new_store(limits: Limits) -> RunStore:
+    """An empty store of the kind that is being tested."""
+    return STORES[_kinds[-1]](limits)
+
+
+@contextmanager
+def over(kind: str) -> Generator[None, None, None]:
+    """Tests one kind of store inside a `with` block."""
+    _kinds.append(kind)
+
+    try:
+        yield
+    finally:
+        _kinds.pop()
