@@ -6,12 +6,13 @@ import asyncio
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from headrace.lm import LM, Delta
 from headrace.threads import portal
 from headrace_mock import MockLM
+from runtime.lm.ways import WAYS, way_to
 
 BOUND = 10.0
 PHASES = {
@@ -21,12 +22,23 @@ PHASES = {
     "mid-stream": "fault-hang-mid-stream",
     "while tokens flow": "fault-endless",
 }
-REPETITIONS = {"direct": 100, "litellm": 20}
-ENGINES = list(REPETITIONS)
+REPETITIONS = {"direct": 100, "litellm": 20, "proxied": 50}
+ENGINES = ["direct", "litellm"]
 
 
-def lm_for(model: str, engine: Any, mock: MockLM, **arguments: Any) -> LM:
-    return LM(f"openai/{model}", engine=engine, api_base=mock.base_url, api_key="k", **arguments)
+@pytest.fixture(params=WAYS)
+def way(request: Any, mock: MockLM, monkeypatch: pytest.MonkeyPatch) -> Way:
+    return Way(request.param, way_to(mock.base_url, request.param, monkeypatch))
+
+
+class Way(NamedTuple):
+    """A way to the mock."""
+
+    name: str
+    arguments: dict[str, Any]
+
+    def lm(self, model: str, **options: Any) -> LM:
+        return LM(f"openai/{model}", **self.arguments, api_key="k", **options)
 
 
 async def all_left(mock: MockLM, count: int) -> None:
@@ -40,13 +52,12 @@ async def all_left(mock: MockLM, count: int) -> None:
 
 
 @pytest.mark.parametrize("cached", [False, True], ids=["own request", "shared request"])
-@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("phase", PHASES)
 async def test_a_cancelled_call_closes_its_connection(
-    phase: str, engine: str, cached: bool, mock: MockLM
+    phase: str, way: Way, cached: bool, mock: MockLM
 ) -> None:
-    count = REPETITIONS[engine]
-    lm = lm_for(PHASES[phase], engine, mock, cache=cached)
+    count = REPETITIONS[way.name]
+    lm = way.lm(PHASES[phase], cache=cached)
     calls = [asyncio.create_task(lm.acall(f"question {number}")) for number in range(count)]
     await asyncio.wait_for(mock.received(count), BOUND)
 
@@ -60,11 +71,8 @@ async def test_a_cancelled_call_closes_its_connection(
     await all_left(mock, count)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-async def test_a_call_cancelled_at_any_moment_leaves_no_connection(
-    engine: str, mock: MockLM
-) -> None:
-    lm = lm_for("fault-endless", engine, mock, cache=False)
+async def test_a_call_cancelled_at_any_moment_leaves_no_connection(way: Way, mock: MockLM) -> None:
+    lm = way.lm("fault-endless", cache=False)
 
     for turns in range(40):
         call = asyncio.create_task(lm.acall("hi"))
@@ -80,9 +88,8 @@ async def test_a_call_cancelled_at_any_moment_leaves_no_connection(
     await asyncio.wait_for(mock.quiet(), BOUND)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-async def test_a_call_cancelled_between_retries_asks_no_more(engine: str, mock: MockLM) -> None:
-    lm = lm_for("fault-status-503", engine, mock, retry_delay=20.0)
+async def test_a_call_cancelled_between_retries_asks_no_more(way: Way, mock: MockLM) -> None:
+    lm = way.lm("fault-status-503", retry_delay=20.0)
     call = asyncio.create_task(lm.acall("hi"))
     [request] = await asyncio.wait_for(mock.received(1), BOUND)
     await asyncio.wait_for(request.over.wait(), BOUND)
@@ -107,11 +114,10 @@ async def test_a_call_cancelled_while_it_connects_ends_at_once(engine: Any) -> N
     assert [one.cancelled() for one in done] == [True]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 async def test_a_sync_call_cancelled_with_its_run_closes_its_connection(
-    engine: str, mock: MockLM
+    way: Way, mock: MockLM
 ) -> None:
-    lm = lm_for("fault-hang-mid-stream", engine, mock)
+    lm = way.lm("fault-hang-mid-stream")
     call = asyncio.create_task(portal.in_thread(lm, "hi"))
     await asyncio.wait_for(mock.received(1), BOUND)
 
@@ -122,14 +128,13 @@ async def test_a_sync_call_cancelled_with_its_run_closes_its_connection(
     await all_left(mock, 1)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 async def test_a_receiver_that_raises_stops_the_call_and_closes_its_connection(
-    engine: str, mock: MockLM
+    way: Way, mock: MockLM
 ) -> None:
     def receive(delta: Delta) -> None:
         raise RuntimeError("enough")
 
-    lm = lm_for("fault-endless", engine, mock)
+    lm = way.lm("fault-endless")
 
     with pytest.raises(RuntimeError, match="enough"):
         await lm.complete([{"role": "user", "content": "hi"}], receive)
@@ -137,8 +142,9 @@ async def test_a_receiver_that_raises_stops_the_call_and_closes_its_connection(
     await all_left(mock, 1)
 
 
-async def test_a_finished_answers_connection_is_used_again(mock: MockLM) -> None:
-    lm = lm_for("any", "direct", mock, cache=False)
+@pytest.mark.parametrize("way", ["direct", "proxied"], indirect=True)
+async def test_a_finished_answers_connection_is_used_again(way: Way, mock: MockLM) -> None:
+    lm = way.lm("any", cache=False)
 
     await lm.acall("one")
     before = set(mock.connections)
