@@ -8,8 +8,12 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
+import anyio
 import pytest
+from headrace.errors import LMStreamBrokenError, LMTimeoutError
 from headrace.lm import LM, Delta
+from headrace.lm.litellm import engine as litellm_engine
+from headrace.lm.litellm import loading
 from headrace.threads import portal
 from headrace_mock import MockLM
 from runtime.lm.ways import WAYS, way_to
@@ -152,6 +156,56 @@ async def test_a_finished_answers_connection_is_used_again(way: Way, mock: MockL
 
     assert before == mock.connections
     assert len(before) == 1
+
+
+async def test_a_deadline_ends_a_call_whose_cancellation_is_swallowed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    swallowed = 0
+
+    async def acompletion(**arguments: Any) -> Any:
+        nonlocal swallowed
+
+        while swallowed < 3:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                swallowed += 1
+
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(loading.litellm(), "acompletion", acompletion)
+    lm = LM("openai/any", engine="litellm", api_key="k", first_token_timeout=0.1, cache=False)
+
+    with pytest.raises(LMTimeoutError) as late:
+        await asyncio.wait_for(lm.acall("hi"), BOUND)
+
+    assert (late.value.phase, swallowed) == ("first_token", 3)
+
+
+async def test_a_stream_that_does_not_close_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Endless:
+        def __aiter__(self) -> Endless:
+            return self
+
+        async def __anext__(self) -> Any:
+            raise LMStreamBrokenError("enough")
+
+        async def aclose(self) -> None:
+            with anyio.CancelScope(shield=True):
+                await asyncio.Event().wait()
+
+    async def acompletion(**arguments: Any) -> Any:
+        return Endless()
+
+    monkeypatch.setattr(loading.litellm(), "acompletion", acompletion)
+    monkeypatch.setattr(litellm_engine, "CLOSING", 0.05)
+    lm = LM("openai/any", engine="litellm", api_key="k", cache=False)
+
+    with pytest.raises(LMStreamBrokenError, match="enough"):
+        await asyncio.wait_for(lm.acall("hi"), BOUND)
 
 
 @asynccontextmanager
