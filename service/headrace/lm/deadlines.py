@@ -28,7 +28,7 @@ TRAILER = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """How long an LM call may take, in seconds."""
+    """Limits on the time an LM call may take, in seconds."""
 
     connect: float = 10.0
     """To connect, name lookup and TLS included."""

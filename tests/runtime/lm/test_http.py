@@ -14,8 +14,7 @@ from headrace.lm import LM
 from headrace.lm.http import Broken, InvalidRequest
 from headrace.lm.http.connection import HEAD_LIMIT, Connection
 from headrace.lm.http.request import fields_of, parse_url, request_bytes
-from headrace.lm.http.response import PushedResponse, Take
-from headrace.lm.http.unpacking import FREE, RATIO, STEP
+from headrace.lm.http.response import FREE, RATIO, STEP, PushedResponse, Take
 from headrace_mock import MockLM, Reply
 from hypothesis import given
 from hypothesis import strategies as st

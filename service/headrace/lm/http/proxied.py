@@ -27,7 +27,7 @@ OURS = ("Accept", "Content-Type")
 
 @dataclass
 class Phase:
-    """How far a request has come."""
+    """The phase that a request is in."""
 
     connecting: bool = False
 
@@ -137,7 +137,7 @@ class PulledResponse(Response):
 
 
 def how_failed(error: Exception, otherwise: str = "") -> str:
-    """How a connection of aiohttp's failed, in a few words."""
+    """A few words on how a connection of aiohttp's failed."""
     match error:
         case aiohttp.ClientConnectorCertificateError():
             return distrust(error.certificate_error)
