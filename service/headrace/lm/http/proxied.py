@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from yarl import URL
 
 from headrace.lm.errors import distrust
 from headrace.lm.http import connect
@@ -63,7 +62,7 @@ class ProxiedRequests:
 
         try:
             answer = await self._session.post(
-                URL(address.origin.url + address.path, encoded=True),
+                address.origin.url + address.path,
                 data=body,
                 headers={**fields, **({} if address.origin.tls else credentials)},
                 proxy=by.origin.url,
