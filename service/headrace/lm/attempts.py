@@ -31,7 +31,7 @@ LONGEST_PAUSE = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How often and how soon a failed request is sent again."""
+    """Rules for sending a failed request again: how often, how soon."""
 
     number: int = 2
     """Attempts after the first."""

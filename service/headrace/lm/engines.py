@@ -29,7 +29,7 @@ ENGINES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How an LM was told to reach its provider."""
+    """The model of an LM, and how it was told to reach its provider."""
 
     model: str
     api_key: str | None = field(default=None, repr=False)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import email.utils
 import math
 import re
-import ssl
 import time
 from collections.abc import Iterable, Mapping
 
@@ -141,7 +140,7 @@ def broken(model: str, how: str, *, emitted: bool) -> LMError:
     return LMTransportError(f"the LM's provider did not answer: {how}", model=model)
 
 
-def distrust(error: ssl.SSLCertVerificationError) -> str:
+def distrust(error: Exception) -> str:
     """Why a certificate is not trusted, in OpenSSL's words; without the host that they may name."""
     words: str = getattr(error, "verify_message", "")  # absent from errors that libraries derive
     why = words.partition(",")[0]

@@ -25,7 +25,7 @@ EngineChoice: TypeAlias = Literal["auto", "direct", "litellm"]
 STREAMING: Mapping[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
 NOT_SENT = frozenset({"cache", "rollout_id", *DEADLINES})
 OF_THE_LM = frozenset({"api_base", "api_key", "base_url", "engine", "messages", "model"})
-"""What a call cannot change."""
+"""Options that a call cannot change."""
 BY_VALUE = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 MOST_ENGINES = 256
 """Engines an LM keeps, one per set of options."""

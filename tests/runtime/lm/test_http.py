@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from headrace.errors import LMAuthError, LMError, LMTransportError
@@ -14,11 +14,11 @@ from headrace.lm import LM
 from headrace.lm.http import Broken, InvalidRequest
 from headrace.lm.http.connection import HEAD_LIMIT, Connection
 from headrace.lm.http.request import fields_of, parse_url, request_bytes
-from headrace.lm.http.response import PushedResponse, Take
-from headrace.lm.http.unpacking import FREE, RATIO, STEP
+from headrace.lm.http.response import FREE, RATIO, STEP, PushedResponse, Take
 from headrace_mock import MockLM, Reply
 from hypothesis import given
 from hypothesis import strategies as st
+from runtime.lm.ways import way_to
 
 BODY = b"data: one\n\ndata: two\n\n"
 PLAIN = b"HTTP/1.1 200 OK\r\ncontent-length: 22\r\n\r\n" + BODY
@@ -429,25 +429,49 @@ def test_a_header_cannot_smuggle_another(headers: dict[str, str]) -> None:
 BOMB = zeros(32 * FREE)
 COMMENTS = gzip.compress(b": nothing\n\n" * FREE)
 UNPACKED = LMTransportError, "its answer unpacks to many times its size"
-BOMBS: dict[str, tuple[int, str, bytes, tuple[type[LMError], str]]] = {
-    "a line": (200, "text/event-stream", BOMB, UNPACKED),
-    "comments": (200, "text/event-stream", COMMENTS, UNPACKED),
-    "a whole answer": (200, "application/json", BOMB, UNPACKED),
-    "a refusal": (401, "application/json", BOMB, (LMAuthError, "refuses the credentials")),
+UNASKED = LMTransportError, "it sends br, which it was not asked for"
+
+
+class Bomb(NamedTuple):
+    """An answer of few bytes that unpacks to very many, and what becomes of the call."""
+
+    body: bytes
+    outcome: tuple[type[LMError], str]
+    status: int = 200
+    content_type: str = "text/event-stream"
+    encoding: str = "gzip"
+
+
+BOMBS = {
+    "a line": Bomb(BOMB, UNPACKED),
+    "comments": Bomb(COMMENTS, UNPACKED),
+    "a whole answer": Bomb(BOMB, UNPACKED, content_type="application/json"),
+    "a refusal": Bomb(BOMB, (LMAuthError, "refuses the credentials"), status=401),
+    "deflate": Bomb(zlib.compress(bytes(32 * FREE)), UNPACKED, encoding="deflate"),
+    "br": Bomb(BOMB, UNASKED, encoding="br"),
 }
 
 
-@pytest.mark.parametrize("bomb", BOMBS)
-async def test_a_few_bytes_that_unpack_to_very_many_are_no_answer(bomb: str) -> None:
-    status, content_type, body, (kind, said) = BOMBS[bomb]
+@pytest.mark.parametrize("way", ["direct", "proxied"])
+@pytest.mark.parametrize("name", BOMBS)
+async def test_a_few_bytes_that_unpack_to_very_many_are_no_answer(
+    name: str, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bomb = BOMBS[name]
+    kind, said = bomb.outcome
 
     async def play(reply: Reply) -> None:
-        await reply.body(
-            status, body, content_type=content_type, headers={"content-encoding": "gzip"}
-        )
+        await reply.head(bomb.status, bomb.content_type, {"content-encoding": bomb.encoding})
+        await reply.raw(bomb.body)
+        await reply.hang()  # until its peer closes the connection
 
     async with MockLM({"any": play}) as mock:
-        lm = LM("openai/any", api_base=mock.base_url, api_key="k", num_retries=0, cache=False)
+        arguments = way_to(mock.base_url, way, monkeypatch)
+        lm = LM("openai/any", **arguments, api_key="k", num_retries=0, cache=False)
 
         with pytest.raises(kind, match=said):
             await asyncio.wait_for(lm.acall("hi"), 30)
+
+        [request] = mock.requests
+        await asyncio.wait_for(request.over.wait(), 30)
+        assert request.left is not None

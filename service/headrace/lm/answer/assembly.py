@@ -51,7 +51,7 @@ class Draft:
 class Assembly:
     """The answer to one attempt: `feed` pushes deltas to the receiver, `choices` gives the whole.
 
-    joins: whether text that comes together is pushed as one delta; `flush` says where it ends.
+    joins: text that comes together is pushed as one delta; `flush` says where it ends.
     count: the completions that were asked for.
     """
 
@@ -64,7 +64,7 @@ class Assembly:
         self._count = count
         self._drafts: dict[int, Draft] = {}
         self._gathered: list[str] = []
-        self._place = 0, False  # of what is gathered: which completion, and whether it is thinking
+        self._gathered_for = 0, False  # the completion's number, and whether it is thinking
         self.suspicious = False
         """Text may hold surrogates from here on, and is mended."""
         self.finished = False
@@ -74,9 +74,9 @@ class Assembly:
         self.pieces: int = 0
         """Pieces of the answer so far: what counts as progress."""
         self.emitted = False
-        """Whether the receiver has been called."""
+        """The receiver has been called."""
         self.stopped_by: BaseException | None = None
-        """What the receiver raised, to stop the call."""
+        """The error that the receiver raised, to stop the call."""
         self.usage: Mapping[str, Any] = NOTHING
         """As the provider wrote it."""
         self.served_by = ""
@@ -104,7 +104,7 @@ class Assembly:
         if not self._gathered:
             return
 
-        piece, (index, thinking) = "".join(self._gathered), self._place
+        piece, (index, thinking) = "".join(self._gathered), self._gathered_for
         self._gathered.clear()
         self.emitted = True
 
@@ -228,10 +228,10 @@ class Assembly:
         if not piece:
             return
 
-        if self._gathered and (index, thinking) != self._place:
+        if self._gathered and (index, thinking) != self._gathered_for:
             self.flush()
 
-        self._place = index, thinking
+        self._gathered_for = index, thinking
         self._gathered.append(piece)
 
     def _choice(self, index: int, draft: Draft) -> Choice:

@@ -27,7 +27,7 @@ from headrace.lm.loose_json import mapping, text_of
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one chunk says of one call; an empty text is one that it leaves out."""
+    """One chunk's part of one call; an empty text is one that it leaves out."""
 
     index: int | None
     id: str
@@ -52,7 +52,7 @@ class ToolCall:
             self._arguments.append(piece.arguments)
 
     def is_followed_by(self, piece: Piece) -> bool:
-        """Whether a piece that would continue this call begins another one."""
+        """True for a piece that begins another call, though it would continue this one."""
         other_id = bool(piece.id and self.id) and piece.id != self.id
         other_name = bool(piece.name and self.name) and piece.name != self.name
 

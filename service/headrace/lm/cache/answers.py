@@ -1,4 +1,4 @@
-"""The cache of answers: what counts as the same request, and where its answer is kept.
+"""The cache of answers: keys of requests, answers in memory and on disk, and its two layers.
 
 Values are kept as bytes, so what goes in and what comes out are copies. An answer served from here
 is marked as cached, cost nothing, and streams nothing.
@@ -65,7 +65,7 @@ class AnswerCache:
         self._memory = memory
         self._disk = disk
         self.shared = shared
-        """Whether all scopes see each other's answers."""
+        """All scopes see each other's answers."""
 
     def recall(self, key: str, model: str) -> Completion | None:
         """The answer, if it is in memory."""
@@ -171,7 +171,7 @@ def answer_cache() -> AnswerCache | None:
 
 
 def key_of(access: Access, request: Request) -> str | None:
-    """What makes two requests the same; None for one that cannot be told from others.
+    """The same key for requests that ask the same; None for one that cannot be told from others.
 
     Everything that shapes the answer counts, the address included; keys and streaming do not.
     """

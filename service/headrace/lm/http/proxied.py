@@ -5,12 +5,12 @@ Slower than our own connections, which have none of that: a task is woken for ev
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from yarl import URL
 
 from headrace.lm.errors import distrust
 from headrace.lm.http import connect
@@ -26,7 +26,7 @@ OURS = ("Accept", "Content-Type")
 
 @dataclass
 class Phase:
-    """How far a request has come."""
+    """The phase that a request is in."""
 
     connecting: bool = False
 
@@ -57,15 +57,16 @@ class ProxiedRequests:
         """
         by = parse_url(proxy)
         credentials = {"proxy-authorization": by.authorization} if by.authorization else {}
+        to_proxy = {"user-agent": fields["user-agent"], **credentials}
         phase = Phase()
 
         try:
             answer = await self._session.post(
-                URL(address.origin.url + address.path, encoded=True),
+                address.origin.url + address.path,
                 data=body,
                 headers={**fields, **({} if address.origin.tls else credentials)},
                 proxy=by.origin.url,
-                proxy_headers=credentials if address.origin.tls else None,
+                proxy_headers=to_proxy if address.origin.tls else None,
                 ssl=connect.TLS,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=None, connect=limit),
@@ -73,7 +74,9 @@ class ProxiedRequests:
             )
         except aiohttp.ConnectionTimeoutError:
             raise ConnectTimeout(f"no connection in {limit:g} s") from None
-        except aiohttp.ClientError as error:
+        except UnicodeError:
+            raise Broken("its host name is unknown") from None
+        except (aiohttp.ClientError, OSError) as error:
             hung_up = phase.connecting and not isinstance(error, aiohttp.ClientConnectorError)
             raise Broken(how_failed(error, "its proxy hung up" * hung_up)) from None
 
@@ -90,6 +93,7 @@ class PulledResponse(Response):
     def __init__(self, answer: aiohttp.ClientResponse) -> None:
         super().__init__()
         self._answer = answer
+        self._closed = _closed(answer)
 
         try:
             self._begin(
@@ -107,10 +111,13 @@ class PulledResponse(Response):
             while body := await content.readany():
                 if self._hand_on(take, body):
                     break
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, OSError) as error:
             raise Broken(how_failed(error)) from None
 
         self.complete = content.at_eof()
+
+        if self.complete and self._was_reset():
+            raise Broken("the connection broke")
 
     def leave(self) -> None:
         """See Response.leave."""
@@ -121,9 +128,15 @@ class PulledResponse(Response):
 
         self._answer.close()
 
+    def _was_reset(self) -> bool:
+        """True where the connection ended with an error, which aiohttp takes for a body's end too."""
+        closed = self._closed
 
-def how_failed(error: aiohttp.ClientError, otherwise: str = "") -> str:
-    """How a connection of aiohttp's failed, in a few words."""
+        return closed is not None and closed.done() and closed.exception() is not None
+
+
+def how_failed(error: Exception, otherwise: str = "") -> str:
+    """A few words on how a connection of aiohttp's failed."""
     match error:
         case aiohttp.ClientConnectorCertificateError():
             return distrust(error.certificate_error)
@@ -137,6 +150,24 @@ def how_failed(error: aiohttp.ClientError, otherwise: str = "") -> str:
             return otherwise or "it does not speak HTTP"
         case _:
             return otherwise or "the connection broke"
+
+
+def _closed(answer: aiohttp.ClientResponse) -> asyncio.Future[None] | None:
+    """The end of a connection, where it is the end of the body: it has no other."""
+    bounded = answer.headers.keys() & {"Content-Length", "Transfer-Encoding"}
+    connection = answer.connection
+
+    if bounded or connection is None or connection.protocol is None:
+        return None
+
+    closed = connection.protocol.closed
+
+    if closed is not None:
+        closed.add_done_callback(
+            lambda one: one.cancelled() or one.exception()
+        )  # else asyncio logs it
+
+    return closed
 
 
 async def _connecting(_: aiohttp.ClientSession, context: Any, __: object) -> None:

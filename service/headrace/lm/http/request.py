@@ -13,7 +13,7 @@ from urllib.request import getproxies, proxy_bypass
 PORTS = {"http": 80, "https": 443}
 UNSAFE = re.compile(r"[\r\n\0]")
 IN_PATHS = "/%:@!$&'()*+,;=~?"
-"""What a path and a query keep as they are; an address may be quoted already."""
+"""Characters that a path and a query keep as they are; an address may be quoted already."""
 
 
 class InvalidRequest(ValueError):

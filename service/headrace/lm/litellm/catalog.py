@@ -73,7 +73,7 @@ def usage_of(provider: Provider, model: str, counts: Mapping[str, Any]) -> Usage
 
 
 def _cost(provider: Provider, usage: Usage, billed: object) -> float | None:
-    """What the provider says it billed, else an estimate; None when no price is known."""
+    """The price that the provider billed, else an estimate; None when no price is known."""
     price = price_of(billed)
 
     if price is not None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
+from types import TracebackType
 from typing import Any
 
+import anyio
 import httpx
 
 from headrace.errors import LMError, LMTimeoutError
@@ -69,7 +71,7 @@ async def _ask(
     begun = False
 
     try:
-        async with Watchdog(deadlines, model) as watchdog:
+        async with Watchdog(deadlines, model, PersistentTimeout()) as watchdog:
             answer = await litellm.acompletion(**arguments)
             begun = True
             await _read(answer, assembly, watchdog)
@@ -145,6 +147,31 @@ async def _read(answer: Any, assembly: Assembly, watchdog: Watchdog) -> None:
         assembly.end()
 
 
+class PersistentTimeout:
+    """A timeout that cancels again wherever its block goes on: code of litellm's may swallow a cancel."""
+
+    def __init__(self) -> None:
+        self._scope = anyio.CancelScope()
+
+    def reschedule(self, when: float) -> None:
+        """Sets the end, by the event loop's clock."""
+        self._scope.deadline = when
+
+    async def __aenter__(self) -> None:
+        self._scope.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._scope.__exit__(kind, error, traceback)
+
+        if self._scope.cancelled_caught:
+            raise TimeoutError
+
+
 class Source:
     """Stands between litellm and the stream it reads, and keeps the error that ended it.
 
@@ -183,8 +210,11 @@ class Source:
 
 
 async def _close(answer: Any) -> None:
-    """Closes a stream. Whatever litellm makes of that is no matter of the answer's."""
-    with contextlib.suppress(Exception):
+    """Closes a stream. Whatever litellm makes of that is no matter of the answer's.
+
+    It shields what it does from anyio's deadlines, so that only one of asyncio's bounds it.
+    """
+    with contextlib.suppress(Exception), anyio.CancelScope(shield=True):
         async with asyncio.timeout(CLOSING):
             await answer.aclose()
 

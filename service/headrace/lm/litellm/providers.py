@@ -51,7 +51,7 @@ KEY_VARIABLES: Mapping[str, Sequence[str]] = {
     "openai": ("OPENAI_API_KEY",),
     "openrouter": ("OPENROUTER_API_KEY", "OR_API_KEY"),
 }
-"""What litellm reads only while it calls these providers."""
+"""Variables that litellm reads only while it calls these providers."""
 
 OWN_PARAMETERS = frozenset({"api_version", "extra_headers", "organization"})
 """Options that shape the request's address and headers rather than its body."""

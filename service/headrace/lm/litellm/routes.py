@@ -29,7 +29,7 @@ EMULATED = frozenset({"fake_stream", "json_mode"})
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How to ask one model with one set of options; without a URL, by litellm only."""
+    """The way to ask one model with one set of options; without a URL, by litellm only."""
 
     provider: Provider
     options: Mapping[str, Any]

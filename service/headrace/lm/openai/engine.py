@@ -110,7 +110,7 @@ async def _read(response: Response, assembly: Assembly, watchdog: Watchdog, mode
 
 
 async def _refusal(response: Response) -> str:
-    """What a provider says with an error status: as much as comes soon."""
+    """The provider's words with an error status: as much as comes soon."""
     said = bytearray()
 
     def take(body: bytes) -> bool:
