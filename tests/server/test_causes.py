@@ -11,7 +11,7 @@ from google.rpc import (  # type: ignore[import-untyped]  # has no py.typed
     status_pb2,
 )
 from headrace.errors import AdapterParseError, LMError, ProgramError
-from headrace.lm.naming import names_in
+from headrace.lm.error_names import error_names
 from headrace.runs.causes import MAX_TEXT, names_of, origin_of, place_of, told, words_of
 from headrace_proto.v1 import headrace_pb2 as pb
 from pydantic import TypeAdapter, ValidationError
@@ -37,7 +37,7 @@ def parse_error() -> AdapterParseError:
 def lm_error() -> LMError:
     said = {"error": {"type": "invalid_request_error", "code": "bad", "message": "a prompt"}}
 
-    return LMError("refused", status_code=400, detail=str(said), **names_in(said))
+    return LMError("refused", status_code=400, detail=str(said), **error_names(said))
 
 
 def test_the_place_is_the_innermost_line_of_the_program() -> None:

@@ -1,9 +1,9 @@
-"""Language models: messages in, text deltas out. The only rooms that know litellm."""
+"""Language models: messages in, text deltas out."""
 
 from headrace.lm.base import BaseLM, Choice, Completion, Delta, Message, Receive, Request, ignore
 from headrace.lm.cache.answers import cache_scope, configure_cache, set_cache_scope
+from headrace.lm.engines import preload
 from headrace.lm.history import configure_history, inspect_history
-from headrace.lm.litellm.loading import preload
 from headrace.lm.lm import LM
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""What headrace asks of a language model, and the one method an LM has to implement.
+"""The contract of a language model, and the one method an LM has to implement.
 
 An LM pushes deltas into a plain function while it reads, and returns the completion when the
 provider is done. Pushing, not yielding: nothing is suspended inside a deadline (law 7), cancelling
@@ -33,7 +33,7 @@ Message: TypeAlias = dict[str, Any]
 
 
 UTF_8 = "utf-8", "surrogatepass"
-"""How text is held while it grows, which may end in half a surrogate pair."""
+"""The encoding of text that still grows: it may end in half a surrogate pair."""
 
 
 class Delta(NamedTuple):
@@ -43,7 +43,7 @@ class Delta(NamedTuple):
     reasoning: str = ""
     """Reasoning content, which the provider sends apart from the text or the model in tags."""
     choice: int = 0
-    """Which of the n completions it belongs to."""
+    """The number of its completion, where n were asked for."""
 
 
 Receive: TypeAlias = Callable[[Delta], None]
@@ -64,13 +64,13 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a call to an LM gave."""
+    """The whole answer to a call."""
 
     choices: Sequence[Choice]
     usage: Usage = field(default_factory=Usage)
     model: str = ""
     lm: LmCall | None = None
-    """What served the call; `lm.cached` when it came from the cache."""
+    """The engine and the attempt that served the call; `lm.cached` when it came from the cache."""
 
     @property
     def text(self) -> str:
@@ -122,11 +122,11 @@ class BaseLM(abc.ABC):
         """
 
     def supports(self, feature: str) -> bool:
-        """Whether the model can do `feature`: "response_schema", "response_format", "reasoning", "tools"."""
+        """True where the model has `feature`: "response_schema", "response_format", "reasoning", "tools"."""
         return False
 
     async def takes(self, **options: Any) -> bool:
-        """Whether the model takes these options beside the LM's own; True where nobody knows."""
+        """True where the model takes these options beside the LM's own, and where nobody knows."""
         return True
 
     async def check(self) -> None:  # noqa: B027 - most LMs have nothing to check
@@ -189,7 +189,7 @@ class BaseLM(abc.ABC):
 
 
 def _checked(completion: object, lm: BaseLM) -> Completion:
-    """What `generate` gave. Raises UsageError for anything but a completion."""
+    """The result of `generate`. Raises UsageError for anything but a completion."""
     if not isinstance(completion, Completion):
         raise UsageError(
             f"{type(lm).__name__}.generate must return a Completion, not {type(completion).__name__}"

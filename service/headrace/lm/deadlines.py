@@ -8,19 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from types import TracebackType
-from typing import Self
+from typing import Any, Protocol, Self
 
 from headrace.errors import LMTimeoutError, UsageError
 
+OPTIONS: Mapping[str, str] = {
+    "connect_timeout": "connect",
+    "first_token_timeout": "first_token",
+    "idle_timeout": "idle",
+    "timeout": "total",
+}
+"""Options of a call that are deadlines."""
 TRAILER = 2.0
 """Seconds a whole answer waits for its usage and its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """How long an LM call may take, in seconds."""
+    """Limits on the time an LM call may take, in seconds."""
 
     connect: float = 10.0
     """To connect, name lookup and TLS included."""
@@ -36,15 +44,42 @@ class Deadlines:
             if not getattr(self, limit.name) > 0:
                 raise UsageError(f"the {limit.name} timeout of an LM must be above 0 seconds")
 
+    def of_call(self, options: Mapping[str, Any]) -> Deadlines:
+        """The deadlines as the options of a call change them."""
+        changed = {limit: options[name] for name, limit in OPTIONS.items() if name in options}
+        limits = replace(self, **changed) if changed else self
+
+        if not options.get("stream", True):
+            return replace(limits, first_token=limits.total)  # the answer comes all at once
+
+        return limits
+
+
+class Timeout(Protocol):
+    """A block with an end that can be put off, as asyncio's: then it raises TimeoutError."""
+
+    def reschedule(self, when: float) -> None:
+        """Sets the end, by the event loop's clock."""
+        ...
+
+    async def __aenter__(self) -> object: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> object: ...
+
 
 class Watchdog:
     """Ends the block it surrounds with LMTimeoutError when the provider makes no progress.
 
     One block is one attempt. `phase` goes first_token -> idle, and to trailer when nothing but the
-    usage and the end can follow.
+    usage and the end can follow. The timeout is asyncio's unless another is given.
     """
 
-    def __init__(self, deadlines: Deadlines, model: str) -> None:
+    def __init__(self, deadlines: Deadlines, model: str, timeout: Timeout | None = None) -> None:
         self._limits = {
             "first_token": deadlines.first_token,
             "idle": deadlines.idle,
@@ -52,7 +87,7 @@ class Watchdog:
         }
         self._model = model
         self._loop = asyncio.get_running_loop()
-        self._scope = asyncio.timeout(None)
+        self._scope = timeout or asyncio.timeout(None)
         self._timer: asyncio.TimerHandle | None = None
         self.phase = "first_token"
 

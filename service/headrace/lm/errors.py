@@ -1,4 +1,4 @@
-"""From what a provider says to an error of ours.
+"""Errors of ours, from what a provider says and from how a connection failed.
 
 Messages are ours alone. The provider's type and code are kept as names; what it wrote goes into
 `detail`, which stays in the process: it may quote the prompt, or a key.
@@ -21,12 +21,13 @@ from headrace.errors import (
     LMRateLimitError,
     LMRequestRejectedError,
     LMServerError,
+    LMStreamBrokenError,
     LMTimeoutError,
     LMTransportError,
     LMUnsupportedError,
 )
+from headrace.lm.error_names import error_names
 from headrace.lm.loose_json import mapping
-from headrace.lm.naming import names_in
 
 DETAIL_LIMIT = 2000
 """Characters of a provider's words that are kept."""
@@ -77,7 +78,7 @@ def refused(
         status_code=status,
         retry_after=retry_after(headers or {}),
         detail=said[:DETAIL_LIMIT],
-        **names_in(body or said),
+        **error_names(body or said),
     )
 
 
@@ -128,7 +129,23 @@ def said_in_stream(error: object, *, model: str) -> LMError:
     if kind is LMRequestRejectedError and "invalid_request" not in said:
         kind, text = LMServerError, "the provider reported an error inside its answer"
 
-    return kind(text, model=model, detail=said[:DETAIL_LIMIT], **names_in(fields))
+    return kind(text, model=model, detail=said[:DETAIL_LIMIT], **error_names(fields))
+
+
+def broken(model: str, how: str, *, emitted: bool) -> LMError:
+    """The error for a connection that failed, before or after a piece of the answer went out."""
+    if emitted:
+        return LMStreamBrokenError(f"the LM's answer broke off: {how}", model=model)
+
+    return LMTransportError(f"the LM's provider did not answer: {how}", model=model)
+
+
+def distrust(error: Exception) -> str:
+    """Why a certificate is not trusted, in OpenSSL's words; without the host that they may name."""
+    words: str = getattr(error, "verify_message", "")  # absent from errors that libraries derive
+    why = words.partition(",")[0]
+
+    return f"its certificate is not trusted ({why})" if why else "its certificate is not trusted"
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -165,7 +182,7 @@ def unsupported(provider: str, options: Iterable[str], model: str, said: str) ->
 
 
 def may_retry(error: LMError) -> bool:
-    """Whether the same request, sent again, may succeed: 408, 409, 429, 5xx, connection errors."""
+    """True where the same request, sent again, may succeed: 408, 409, 429, 5xx, connection errors."""
     if isinstance(error, LMTimeoutError):
         return error.phase == "connect"
 

@@ -1,4 +1,4 @@
-"""The last LM calls of the process, for people who look over a program's shoulder.
+"""History: the last LM calls of the process, for people who look over a program's shoulder.
 
 Bounded in bytes, kept in this process only. A server turns it off: it holds prompts.
 """
@@ -65,7 +65,7 @@ def remember(model: str, messages: Sequence[Message], completion: Completion) ->
 
 
 def exchanges() -> list[Exchange]:
-    """What is kept, oldest first."""
+    """The kept exchanges, oldest first."""
     with _lock:
         return list(_exchanges)
 

@@ -3,42 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal, Self, TypeAlias
 
 import orjson
 
 from headrace.calls import Call, current_call
-from headrace.errors import LMUnsupportedError, UsageError
-from headrace.lm.asking import Question, Records
+from headrace.errors import UsageError
+from headrace.lm.attempts import Attempts, Retries
 from headrace.lm.base import BaseLM, Completion, Receive, Request
-from headrace.lm.cache.answers import answer_cache, key_of
-from headrace.lm.cache.single_flight import share
+from headrace.lm.cache.answers import FromDisk, FromMemory, answer_cache, key_of
+from headrace.lm.cache.single_flight import SingleFlight
+from headrace.lm.deadlines import OPTIONS as DEADLINES
 from headrace.lm.deadlines import Deadlines
-from headrace.lm.litellm import loading
-from headrace.lm.litellm.features import supports, takes
-from headrace.lm.litellm.providers import Access
-from headrace.lm.litellm.routes import Route, find_route
-from headrace.lm.recording import Recorder
-from headrace.lm.retries import Retries
+from headrace.lm.engines import Access, Engine, engine_for
+from headrace.lm.layers import CallRecorder, Layer
+from headrace.lm.litellm import find_provider, opened, require_key, supports, takes
 from headrace.parsing.reasoning import REASONING_TAGS, ReasoningTags
 
-Engine: TypeAlias = Literal["auto", "direct", "litellm"]
+EngineChoice: TypeAlias = Literal["auto", "direct", "litellm"]
 
 STREAMING: Mapping[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
-LIMITS: Mapping[str, str] = {
-    "connect_timeout": "connect",
-    "first_token_timeout": "first_token",
-    "idle_timeout": "idle",
-    "timeout": "total",
-}
-"""Options of a call that are deadlines."""
-NOT_SENT = frozenset({"cache", "rollout_id", *LIMITS})
+NOT_SENT = frozenset({"cache", "rollout_id", *DEADLINES})
 OF_THE_LM = frozenset({"api_base", "api_key", "base_url", "engine", "messages", "model"})
-"""What a call cannot change."""
+"""Options that a call cannot change."""
 BY_VALUE = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
-ROUTES = 256
-"""Routes an LM keeps, one per set of parameters."""
+MOST_ENGINES = 256
+"""Engines an LM keeps, one per set of options."""
 
 
 class LM(BaseLM):
@@ -57,7 +47,7 @@ class LM(BaseLM):
         self,
         model: str,
         *,
-        engine: Engine = "auto",
+        engine: EngineChoice = "auto",
         api_key: str | None = None,
         api_base: str | None = None,
         temperature: float | None = None,
@@ -87,30 +77,39 @@ class LM(BaseLM):
             max_tokens=max_tokens,
             **options,
         )
-        self.engine: Engine = engine
+        self.engine: EngineChoice = engine
         self.cache = cache
         self._access = Access(model, api_key, api_base or self.kwargs.pop("base_url", None))
         self._deadlines = Deadlines(connect_timeout, first_token_timeout, idle_timeout, timeout)
         self._retries = Retries(num_retries, retry_delay)
-        self._routes: dict[bytes, Route] = {}
+        self._engines: dict[bytes, Engine] = {}
 
     async def generate(self, request: Request, receive: Receive) -> Completion:
         """See BaseLM.generate."""
         if misplaced := OF_THE_LM & request.options.keys():
             raise UsageError(f"{', '.join(sorted(misplaced))} belongs to the LM, not to a call")
 
-        records = Recorder(self._own_call(), self.model)
-        key = self._cache_key(request)
+        records = CallRecorder(self._own_call(), self.model)
 
-        if key is None:
-            return await self._ask(request, receive, records)
+        return await self._layers(request).ask(request, receive, records)
 
-        return await self._recall_or_share(key, request, receive, records)
+    def _layers(self, request: Request) -> Layer:
+        """The layers that a request passes through, the first of them."""
+        deadlines = self._deadlines.of_call(request.options)
+        attempts = Attempts(self.model, self._find_engine, deadlines, self._retries)
+        cache, key = answer_cache(), self._cache_key(request)
+
+        if cache is None or key is None:
+            return attempts
+
+        disk = FromDisk(cache, key, self.model, attempts)
+
+        return FromMemory(cache, key, self.model, SingleFlight(key, disk))
 
     async def check(self) -> None:
         """See BaseLM.check: a model of no known provider, no key for the provider's own address."""
-        await loading.opened()
-        self._route(self._sent(self.kwargs))
+        await opened()
+        self._engine(self._sent(self.kwargs))
 
     def supports(self, feature: str) -> bool:
         """See BaseLM.supports. Imports litellm on first use."""
@@ -118,7 +117,7 @@ class LM(BaseLM):
 
     async def takes(self, **options: Any) -> bool:
         """See BaseLM.takes."""
-        await loading.opened()
+        await opened()
 
         return takes(self._access, self._sent({**self.kwargs, **options}))
 
@@ -144,66 +143,30 @@ class LM(BaseLM):
 
         return type(self)(**{**arguments, **changes})
 
-    async def _recall_or_share(
-        self, key: str, request: Request, receive: Receive, records: Recorder
-    ) -> Completion:
-        cache = answer_cache()
+    async def _find_engine(self, request: Request) -> Engine:
+        await opened()
 
-        if cache is None:
-            return await self._ask(request, receive, records)
+        return self._engine(self._sent(request.options))
 
-        if hit := cache.recall(key, self.model):
-            return hit
+    def _engine(self, options: Mapping[str, Any]) -> Engine:
+        key = orjson.dumps(
+            options, option=BY_VALUE, default=id
+        )  # the engine keeps the object alive
+        engine = self._engines.get(key)
 
-        async def work(receive: Receive, records: Records) -> Completion:
-            if hit := await cache.recall_from_disk(key, self.model):
-                return hit
+        if engine is None:
+            if len(self._engines) >= MOST_ENGINES:
+                self._engines.clear()
 
-            completion = await self._ask(request, receive, records)
-            cache.keep(key, completion)
+            engine = self._engines[key] = self._make_engine(options)
 
-            return completion
+        return engine
 
-        return await share(key, work, receive, records)
+    def _make_engine(self, options: Mapping[str, Any]) -> Engine:
+        provider = find_provider(self._access)
+        require_key(self._access, provider)
 
-    async def _ask(self, request: Request, receive: Receive, records: Records) -> Completion:
-        await loading.opened()
-        route = self._route(self._sent(request.options))
-        deadlines = self._deadlines_of(request.options)
-
-        if not route.options.get("stream"):
-            deadlines = replace(deadlines, first_token=deadlines.total)  # it comes all at once
-
-        question = Question(
-            self.model, route, self._engine_for(route), request.messages, deadlines, self._retries
-        )
-
-        return await question.ask(receive, records)
-
-    def _deadlines_of(self, options: Mapping[str, Any]) -> Deadlines:
-        changed = {limit: options[name] for name, limit in LIMITS.items() if name in options}
-
-        return replace(self._deadlines, **changed) if changed else self._deadlines
-
-    def _route(self, options: Mapping[str, Any]) -> Route:
-        key = orjson.dumps(options, option=BY_VALUE, default=id)  # the route keeps the object alive
-        route = self._routes.get(key)
-
-        if route is None:
-            if len(self._routes) >= ROUTES:
-                self._routes.clear()
-
-            route = self._routes[key] = find_route(self._access, options)
-
-        return route
-
-    def _engine_for(self, route: Route) -> str:
-        if self.engine == "direct" and route.obstacle:
-            raise LMUnsupportedError(
-                f"the direct engine cannot serve this: {route.obstacle}", model=self.model
-            )
-
-        return "litellm" if route.obstacle or self.engine == "litellm" else "direct"
+        return engine_for(self.engine, provider, options, self.model)
 
     def _own_call(self) -> Call | None:
         """The LM call this code runs in: absent where `generate` is called by itself."""

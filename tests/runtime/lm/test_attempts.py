@@ -21,8 +21,8 @@ from headrace.errors import (
 )
 from headrace.events import Event, LmCall, Outcome, Phase, Status
 from headrace.lm import LM, Delta
+from headrace.lm.attempts import Retries
 from headrace.lm.errors import retry_after, said_in_stream
-from headrace.lm.retries import Retries
 from headrace_mock import MockLM, Reply
 from runtime.lm.test_cancellation import unconnectable
 

@@ -6,12 +6,17 @@ import asyncio
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
+import anyio
 import pytest
+from headrace.errors import LMStreamBrokenError, LMTimeoutError
 from headrace.lm import LM, Delta
+from headrace.lm.litellm import engine as litellm_engine
+from headrace.lm.litellm import loading
 from headrace.threads import portal
 from headrace_mock import MockLM
+from runtime.lm.ways import WAYS, way_to
 
 BOUND = 10.0
 PHASES = {
@@ -21,12 +26,23 @@ PHASES = {
     "mid-stream": "fault-hang-mid-stream",
     "while tokens flow": "fault-endless",
 }
-REPETITIONS = {"direct": 100, "litellm": 20}
-ENGINES = list(REPETITIONS)
+REPETITIONS = {"direct": 100, "litellm": 20, "proxied": 50}
+ENGINES = ["direct", "litellm"]
 
 
-def lm_for(model: str, engine: Any, mock: MockLM, **arguments: Any) -> LM:
-    return LM(f"openai/{model}", engine=engine, api_base=mock.base_url, api_key="k", **arguments)
+@pytest.fixture(params=WAYS)
+def way(request: Any, mock: MockLM, monkeypatch: pytest.MonkeyPatch) -> Way:
+    return Way(request.param, way_to(mock.base_url, request.param, monkeypatch))
+
+
+class Way(NamedTuple):
+    """A way to the mock."""
+
+    name: str
+    arguments: dict[str, Any]
+
+    def lm(self, model: str, **options: Any) -> LM:
+        return LM(f"openai/{model}", **self.arguments, api_key="k", **options)
 
 
 async def all_left(mock: MockLM, count: int) -> None:
@@ -40,13 +56,12 @@ async def all_left(mock: MockLM, count: int) -> None:
 
 
 @pytest.mark.parametrize("cached", [False, True], ids=["own request", "shared request"])
-@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("phase", PHASES)
 async def test_a_cancelled_call_closes_its_connection(
-    phase: str, engine: str, cached: bool, mock: MockLM
+    phase: str, way: Way, cached: bool, mock: MockLM
 ) -> None:
-    count = REPETITIONS[engine]
-    lm = lm_for(PHASES[phase], engine, mock, cache=cached)
+    count = REPETITIONS[way.name]
+    lm = way.lm(PHASES[phase], cache=cached)
     calls = [asyncio.create_task(lm.acall(f"question {number}")) for number in range(count)]
     await asyncio.wait_for(mock.received(count), BOUND)
 
@@ -60,11 +75,8 @@ async def test_a_cancelled_call_closes_its_connection(
     await all_left(mock, count)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-async def test_a_call_cancelled_at_any_moment_leaves_no_connection(
-    engine: str, mock: MockLM
-) -> None:
-    lm = lm_for("fault-endless", engine, mock, cache=False)
+async def test_a_call_cancelled_at_any_moment_leaves_no_connection(way: Way, mock: MockLM) -> None:
+    lm = way.lm("fault-endless", cache=False)
 
     for turns in range(40):
         call = asyncio.create_task(lm.acall("hi"))
@@ -80,9 +92,8 @@ async def test_a_call_cancelled_at_any_moment_leaves_no_connection(
     await asyncio.wait_for(mock.quiet(), BOUND)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-async def test_a_call_cancelled_between_retries_asks_no_more(engine: str, mock: MockLM) -> None:
-    lm = lm_for("fault-status-503", engine, mock, retry_delay=20.0)
+async def test_a_call_cancelled_between_retries_asks_no_more(way: Way, mock: MockLM) -> None:
+    lm = way.lm("fault-status-503", retry_delay=20.0)
     call = asyncio.create_task(lm.acall("hi"))
     [request] = await asyncio.wait_for(mock.received(1), BOUND)
     await asyncio.wait_for(request.over.wait(), BOUND)
@@ -107,11 +118,10 @@ async def test_a_call_cancelled_while_it_connects_ends_at_once(engine: Any) -> N
     assert [one.cancelled() for one in done] == [True]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 async def test_a_sync_call_cancelled_with_its_run_closes_its_connection(
-    engine: str, mock: MockLM
+    way: Way, mock: MockLM
 ) -> None:
-    lm = lm_for("fault-hang-mid-stream", engine, mock)
+    lm = way.lm("fault-hang-mid-stream")
     call = asyncio.create_task(portal.in_thread(lm, "hi"))
     await asyncio.wait_for(mock.received(1), BOUND)
 
@@ -122,14 +132,13 @@ async def test_a_sync_call_cancelled_with_its_run_closes_its_connection(
     await all_left(mock, 1)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 async def test_a_receiver_that_raises_stops_the_call_and_closes_its_connection(
-    engine: str, mock: MockLM
+    way: Way, mock: MockLM
 ) -> None:
     def receive(delta: Delta) -> None:
         raise RuntimeError("enough")
 
-    lm = lm_for("fault-endless", engine, mock)
+    lm = way.lm("fault-endless")
 
     with pytest.raises(RuntimeError, match="enough"):
         await lm.complete([{"role": "user", "content": "hi"}], receive)
@@ -137,8 +146,9 @@ async def test_a_receiver_that_raises_stops_the_call_and_closes_its_connection(
     await all_left(mock, 1)
 
 
-async def test_a_finished_answers_connection_is_used_again(mock: MockLM) -> None:
-    lm = lm_for("any", "direct", mock, cache=False)
+@pytest.mark.parametrize("way", ["direct", "proxied"], indirect=True)
+async def test_a_finished_answers_connection_is_used_again(way: Way, mock: MockLM) -> None:
+    lm = way.lm("any", cache=False)
 
     await lm.acall("one")
     before = set(mock.connections)
@@ -146,6 +156,56 @@ async def test_a_finished_answers_connection_is_used_again(mock: MockLM) -> None
 
     assert before == mock.connections
     assert len(before) == 1
+
+
+async def test_a_deadline_ends_a_call_whose_cancellation_is_swallowed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    swallowed = 0
+
+    async def acompletion(**arguments: Any) -> Any:
+        nonlocal swallowed
+
+        while swallowed < 3:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                swallowed += 1
+
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(loading.litellm(), "acompletion", acompletion)
+    lm = LM("openai/any", engine="litellm", api_key="k", first_token_timeout=0.1, cache=False)
+
+    with pytest.raises(LMTimeoutError) as late:
+        await asyncio.wait_for(lm.acall("hi"), BOUND)
+
+    assert (late.value.phase, swallowed) == ("first_token", 3)
+
+
+async def test_a_stream_that_does_not_close_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Endless:
+        def __aiter__(self) -> Endless:
+            return self
+
+        async def __anext__(self) -> Any:
+            raise LMStreamBrokenError("enough")
+
+        async def aclose(self) -> None:
+            with anyio.CancelScope(shield=True):
+                await asyncio.Event().wait()
+
+    async def acompletion(**arguments: Any) -> Any:
+        return Endless()
+
+    monkeypatch.setattr(loading.litellm(), "acompletion", acompletion)
+    monkeypatch.setattr(litellm_engine, "CLOSING", 0.05)
+    lm = LM("openai/any", engine="litellm", api_key="k", cache=False)
+
+    with pytest.raises(LMStreamBrokenError, match="enough"):
+        await asyncio.wait_for(lm.acall("hi"), BOUND)
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from headrace.events import LmCall
 from headrace.lm import LM, Completion, Delta
 from headrace_mock import MockLM, Reply
 from pydantic import BaseModel
+from runtime.lm.ways import ELSEWHERE, WAYS, way_to
 from runtime.lm.wire_shapes import SHAPES, Shape
 
 ENGINES = ["direct", "litellm"]
@@ -53,21 +54,22 @@ def counts_of(completion: Completion, shape: Shape, engine: str) -> tuple[int, i
 
 def cases() -> list[Any]:
     return [
-        pytest.param(engine, shape, id=f"{engine}-{name}")
-        for engine in ENGINES
+        pytest.param(way, shape, id=f"{way}-{name}")
+        for way in WAYS
         for name, shape in SHAPES.items()
-        if engine == "direct" or name not in BEYOND_LITELLM
+        if way != "litellm" or name not in BEYOND_LITELLM
     ]
 
 
-@pytest.mark.parametrize(("engine", "shape"), cases())
-async def test_a_providers_stream_is_read_for_what_it_says(engine: Any, shape: Shape) -> None:
+@pytest.mark.parametrize(("way", "shape"), cases())
+async def test_a_providers_stream_is_read_for_what_it_says(
+    way: str, shape: Shape, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with mock_of(shape) as mock:
-        host = mock.base_url.removesuffix("/v1")
+        base = mock.base_url.removesuffix("/v1") + shape.base
         lm = LM(
             shape.model,
-            engine=engine,
-            api_base=host + shape.base,
+            **way_to(base, way, monkeypatch),
             api_key="sk-the-key",
             api_version="2024-10-21" if shape.model.startswith("azure") else None,
         )
@@ -77,9 +79,9 @@ async def test_a_providers_stream_is_read_for_what_it_says(engine: Any, shape: S
     [choice] = completion.choices
     assert (choice.text, choice.reasoning) == (shape.text, shape.reasoning)
     assert (choice.tool_calls, choice.finish_reason) == (shape.tool_calls, shape.finish_reason)
-    assert request.path == shape.path
+    assert request.path.removeprefix(ELSEWHERE) == shape.path
     assert {name: request.headers[name] for name in shape.headers} == shape.headers
-    assert counts_of(completion, shape, engine) == shape.usage
+    assert counts_of(completion, shape, way) == shape.usage
     assert shape.cost is None or completion.usage.cost_usd == pytest.approx(shape.cost)
     assert "".join(delta.text for delta in deltas) == choice.text
     assert "".join(delta.reasoning for delta in deltas) == choice.reasoning

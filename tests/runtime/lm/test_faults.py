@@ -1,6 +1,6 @@
 """Whatever a provider does, a call ends in bounded time with the right text or a typed error.
 
-Every fault of the mock, on both engines, called from async and from sync code. Secrets are planted
+Every fault of the mock, on both engines and through a proxy, called from async and from sync code. Secrets are planted
 in the key, the prompt and the provider's errors, which quote the prompt: none may come out.
 """
 
@@ -19,18 +19,17 @@ from headrace.lm import LM
 from headrace_mock import MockLM
 from headrace_mock.faults import FAULTS as MOCK_FAULTS
 from runtime.lm.faults import FAULTS, TRIES, Error, Fault, Right
+from runtime.lm.ways import WAYS, engine_of, way_to
 
 PAGE = Path(__file__).parents[3] / "docs/lm.md"
 BOUND = 10.0
 CANARIES = ("sk-canary-key", "canary-prompt")
-ENGINES = ("direct", "litellm")
 
 
-def lm_for(fault: str, engine: Any, mock: MockLM, limits: Mapping[str, Any]) -> LM:
+def lm_for(fault: str, way: Mapping[str, Any], limits: Mapping[str, Any]) -> LM:
     return LM(
         f"openai/{fault}",
-        engine=engine,
-        api_base=mock.base_url,
+        **way,
         api_key=CANARIES[0],
         num_retries=TRIES - 1,
         retry_delay=0.01,
@@ -56,19 +55,20 @@ def leaks(error: LMError, logged: str) -> list[str]:
 
 
 @pytest.mark.parametrize("face", ["async", "sync"])
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.model)
 async def test_a_fault_ends_as_the_table_says(
     fault: Fault,
-    engine: str,
+    way: str,
     face: str,
     mock: MockLM,
+    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level(logging.DEBUG, "headrace")
-    lm = lm_for(fault.model, engine, mock, fault.limits)
-    expected = fault.by(engine)
+    lm = lm_for(fault.model, way_to(mock.base_url, way, monkeypatch), fault.limits)
+    expected = fault.by(engine_of(way))
 
     match expected:
         case Right():
@@ -93,9 +93,11 @@ async def test_a_fault_ends_as_the_table_says(
     assert len(mock.requests) == expected.requests
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-async def test_an_answer_cut_short_says_so(engine: str, mock: MockLM) -> None:
-    lm = lm_for("fault-length", engine, mock, {})
+@pytest.mark.parametrize("way", WAYS)
+async def test_an_answer_cut_short_says_so(
+    way: str, mock: MockLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lm = lm_for("fault-length", way_to(mock.base_url, way, monkeypatch), {})
 
     completion = await lm.complete([{"role": "user", "content": "hi"}])
 

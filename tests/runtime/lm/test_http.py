@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import gzip
 import zlib
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import pytest
 from headrace.errors import LMAuthError, LMError, LMTransportError
 from headrace.lm import LM
-from headrace.lm.http import Broken, InvalidRequest, Response
+from headrace.lm.http import Broken, InvalidRequest
 from headrace.lm.http.connection import HEAD_LIMIT, Connection
-from headrace.lm.http.request import connect_bytes, request_bytes, target_of
-from headrace.lm.http.response import Take
-from headrace.lm.http.unpacking import FREE, RATIO, STEP
+from headrace.lm.http.request import fields_of, parse_url, request_bytes
+from headrace.lm.http.response import FREE, RATIO, STEP, PushedResponse, Take
 from headrace_mock import MockLM, Reply
 from hypothesis import given
 from hypothesis import strategies as st
+from runtime.lm.ways import way_to
 
 BODY = b"data: one\n\ndata: two\n\n"
 PLAIN = b"HTTP/1.1 200 OK\r\ncontent-length: 22\r\n\r\n" + BODY
@@ -78,7 +78,7 @@ def into(pieces: list[bytes]) -> Take:
     return take
 
 
-async def whole(response: Response) -> bytes:
+async def whole(response: PushedResponse) -> bytes:
     pieces: list[bytes] = []
     await response.begun()
     await response.stream(into(pieces))
@@ -367,11 +367,18 @@ async def test_an_idle_connection_that_speaks_is_closed() -> None:
     assert (line.transport.aborted, line.connection.reusable) == (True, False)
 
 
+def written(url: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:
+    """A request as it is sent."""
+    address = parse_url(url)
+
+    return request_bytes(address, fields_of(address, headers, body), body)
+
+
 def test_a_request_names_its_host_and_its_length() -> None:
-    target = target_of("https://api.example.com/v1/chat completions?a=b c&d=%20")
+    url = "https://api.example.com/v1/chat completions?a=b c&d=%20"
     headers = {"Authorization": "Bearer k", "Content-Length": "7", "Transfer-Encoding": "chunked"}
 
-    assert request_bytes(target, headers, b"{}").decode().split("\r\n") == [
+    assert written(url, headers, b"{}").decode().split("\r\n") == [
         "POST /v1/chat%20completions?a=b%20c&d=%20 HTTP/1.1",
         "host: api.example.com",
         "user-agent: headrace",
@@ -393,30 +400,14 @@ def test_a_request_names_its_host_and_its_length() -> None:
     ],
 )
 def test_a_host_is_written_as_http_wants_it(url: str, host: str) -> None:
-    assert f"host: {host}\r\n".encode() in request_bytes(target_of(url), {}, b"")
+    assert f"host: {host}\r\n".encode() in written(url, {})
 
 
 def test_a_name_and_password_in_an_address_are_sent_as_credentials() -> None:
-    request = request_bytes(target_of("http://ann:s%40fe@localhost/v1"), {}, b"")
+    request = written("http://ann:s%40fe@localhost/v1", {})
 
     assert b"authorization: Basic YW5uOnNAZmU=\r\n" in request
     assert b"ann" not in request
-
-
-def test_a_proxy_of_plain_http_is_sent_the_whole_address() -> None:
-    target = target_of("http://provider:8000/v1?x=1", "http://ann:pw@proxy:3128")
-    line, *fields = request_bytes(target, {}, b"").decode().split("\r\n")
-
-    assert line == "POST http://provider:8000/v1?x=1 HTTP/1.1"
-    assert "proxy-authorization: Basic YW5uOnB3" in fields
-
-
-def test_a_tunnel_is_asked_for_with_host_and_port() -> None:
-    place = target_of("https://[2001:db8::1]/v1", "http://proxy:3128").place
-
-    assert connect_bytes(place) == (
-        b"CONNECT [2001:db8::1]:443 HTTP/1.1\r\nhost: [2001:db8::1]:443\r\n\r\n"
-    )
 
 
 @pytest.mark.parametrize(
@@ -424,13 +415,13 @@ def test_a_tunnel_is_asked_for_with_host_and_port() -> None:
 )
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(InvalidRequest, match="no valid URL"):
-        target_of(url)
+        parse_url(url)
 
 
 @pytest.mark.parametrize("headers", [{"x": "a\r\nb: c"}, {"x\n": "a"}, {"x": "\0"}])
 def test_a_header_cannot_smuggle_another(headers: dict[str, str]) -> None:
     with pytest.raises(InvalidRequest, match="line break") as caught:
-        request_bytes(target_of("http://localhost"), headers, b"")
+        written("http://localhost", headers)
 
     assert "b: c" not in str(caught.value)
 
@@ -438,25 +429,49 @@ def test_a_header_cannot_smuggle_another(headers: dict[str, str]) -> None:
 BOMB = zeros(32 * FREE)
 COMMENTS = gzip.compress(b": nothing\n\n" * FREE)
 UNPACKED = LMTransportError, "its answer unpacks to many times its size"
-BOMBS: dict[str, tuple[int, str, bytes, tuple[type[LMError], str]]] = {
-    "a line": (200, "text/event-stream", BOMB, UNPACKED),
-    "comments": (200, "text/event-stream", COMMENTS, UNPACKED),
-    "a whole answer": (200, "application/json", BOMB, UNPACKED),
-    "a refusal": (401, "application/json", BOMB, (LMAuthError, "refuses the credentials")),
+UNASKED = LMTransportError, "it sends br, which it was not asked for"
+
+
+class Bomb(NamedTuple):
+    """An answer of few bytes that unpacks to very many, and what becomes of the call."""
+
+    body: bytes
+    outcome: tuple[type[LMError], str]
+    status: int = 200
+    content_type: str = "text/event-stream"
+    encoding: str = "gzip"
+
+
+BOMBS = {
+    "a line": Bomb(BOMB, UNPACKED),
+    "comments": Bomb(COMMENTS, UNPACKED),
+    "a whole answer": Bomb(BOMB, UNPACKED, content_type="application/json"),
+    "a refusal": Bomb(BOMB, (LMAuthError, "refuses the credentials"), status=401),
+    "deflate": Bomb(zlib.compress(bytes(32 * FREE)), UNPACKED, encoding="deflate"),
+    "br": Bomb(BOMB, UNASKED, encoding="br"),
 }
 
 
-@pytest.mark.parametrize("bomb", BOMBS)
-async def test_a_few_bytes_that_unpack_to_very_many_are_no_answer(bomb: str) -> None:
-    status, content_type, body, (kind, said) = BOMBS[bomb]
+@pytest.mark.parametrize("way", ["direct", "proxied"])
+@pytest.mark.parametrize("name", BOMBS)
+async def test_a_few_bytes_that_unpack_to_very_many_are_no_answer(
+    name: str, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bomb = BOMBS[name]
+    kind, said = bomb.outcome
 
     async def play(reply: Reply) -> None:
-        await reply.body(
-            status, body, content_type=content_type, headers={"content-encoding": "gzip"}
-        )
+        await reply.head(bomb.status, bomb.content_type, {"content-encoding": bomb.encoding})
+        await reply.raw(bomb.body)
+        await reply.hang()  # until its peer closes the connection
 
     async with MockLM({"any": play}) as mock:
-        lm = LM("openai/any", api_base=mock.base_url, api_key="k", num_retries=0, cache=False)
+        arguments = way_to(mock.base_url, way, monkeypatch)
+        lm = LM("openai/any", **arguments, api_key="k", num_retries=0, cache=False)
 
         with pytest.raises(kind, match=said):
             await asyncio.wait_for(lm.acall("hi"), 30)
+
+        [request] = mock.requests
+        await asyncio.wait_for(request.over.wait(), 30)
+        assert request.left is not None

@@ -19,8 +19,8 @@ from headrace.errors import (
     LMTransportError,
 )
 from headrace.lm.deadlines import Deadlines
+from headrace.lm.engines import Provider
 from headrace.lm.litellm.errors import translated
-from headrace.lm.litellm.providers import Provider
 from headrace.lm.litellm.routes import Route
 
 ROUTE = Route(Provider("openai", "any", "k", "http://127.0.0.1/v1"), {})

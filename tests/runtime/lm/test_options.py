@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from headrace.errors import LMUnsupportedError
+from headrace.errors import LMNotConfiguredError, LMUnsupportedError
 from headrace.lm import LM
+from headrace.lm.engines import Access, Provider
+from headrace.lm.litellm import find_provider, loading
 from headrace.predict import Predict
 from headrace_mock import MockLM
 
@@ -114,6 +116,52 @@ async def test_of_several_refused_options_all_are_named() -> None:
 
     with pytest.raises(LMUnsupportedError, match=r"all of presence_penalty, temperature for"):
         await lm.check()
+
+
+@pytest.mark.parametrize("model", ["no-provider-of-that-name", "nobody/any", "Qwen/Qwen3-8B"])
+async def test_an_unknown_provider_is_asked_for_by_name(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("asked for what it does not know")
+
+    monkeypatch.setattr(loading.litellm(), "get_llm_provider", refuse)
+
+    with pytest.raises(LMNotConfiguredError, match="the model names no known provider"):
+        await LM(model).check()
+
+    assert find_provider(Access(model, None, "http://localhost/v1")) == Provider(
+        "openai", model, None, "http://localhost/v1", is_own_address=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "base", "provider"),
+    [
+        ("gpt-4o", None, "openai"),
+        ("mistral/of-next-year", None, "mistral"),
+        ("ft:gpt-4o:me", None, "openai"),
+        ("anything", "https://api.groq.com/openai/v1", "groq"),
+    ],
+)
+def test_a_provider_is_known_by_its_models_and_by_its_address(
+    model: str, base: str | None, provider: str
+) -> None:
+    assert find_provider(Access(model, None, base)).name == provider
+
+
+async def test_a_provider_that_litellm_cannot_make_out_is_not_configured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("no token for sk-canary")
+
+    monkeypatch.setattr(loading.litellm(), "get_llm_provider", fail)
+
+    with pytest.raises(LMNotConfiguredError, match="litellm cannot make out how") as failed:
+        await LM("openai/any").check()
+
+    assert "sk-canary" not in str(failed.value)
 
 
 async def test_a_model_that_nobody_knows_takes_everything() -> None:

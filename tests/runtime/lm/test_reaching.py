@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
+import socket
 import ssl
+import struct
+import traceback
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +17,7 @@ from typing import Any
 import pytest
 from headrace.errors import LMNotConfiguredError, LMTransportError
 from headrace.lm import LM
-from headrace.lm.http import Broken, Pool, connect, http_pool
+from headrace.lm.http import Broken, ConnectTimeout, Pool, connect, http_pool
 from headrace_mock import MockLM
 
 CERTIFICATES = Path(__file__).parents[2] / "client" / "certificates"
@@ -181,15 +186,12 @@ async def test_a_proxy_digs_a_tunnel_to_a_provider_with_tls(secure: bool) -> Non
         answer = await post(f"https://localhost:{port}/v1", f"{scheme}://ann:pw@localhost:{by}")
 
     assert answer == b"ok"
-    assert [request.split("\r\n") for request in proxy.requests] == [
-        [
-            f"CONNECT localhost:{port} HTTP/1.1",
-            f"host: localhost:{port}",
-            "proxy-authorization: Basic YW5uOnB3",
-            "",
-            "",
-        ]
-    ]
+    [line, *fields, _, _] = proxy.requests[0].split("\r\n")
+    asked = {name.lower(): value for name, _, value in (one.partition(": ") for one in fields)}
+    assert line == f"CONNECT localhost:{port} HTTP/1.1"
+    assert asked["host"] == f"localhost:{port}"
+    assert asked["proxy-authorization"] == "Basic YW5uOnB3"
+    assert asked["user-agent"] == "headrace"
     assert "proxy-authorization" not in provider.requests[0]
 
 
@@ -197,10 +199,21 @@ async def test_a_proxy_of_plain_http_is_asked_itself() -> None:
     proxy = Provider()
 
     async with listening(proxy) as port:
-        answer = await post("http://provider.example/v1", f"http://localhost:{port}")
+        url = "http://bob:pw@provider.example:8000/v1/a b?x=%20"
+        answer = await post(url, f"http://ann:pw@localhost:{port}")
 
     assert answer == b"ok"
-    assert proxy.requests[0].startswith("POST http://provider.example/v1 HTTP/1.1\r\n")
+    assert proxy.requests[0].split("\r\n") == [
+        "POST http://provider.example:8000/v1/a%20b?x=%20 HTTP/1.1",
+        "host: provider.example:8000",
+        "user-agent: headrace",
+        "authorization: Basic Ym9iOnB3",
+        "accept-encoding: identity",
+        "content-length: 5",
+        "proxy-authorization: Basic YW5uOnB3",
+        "",
+        "",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -214,6 +227,109 @@ async def test_a_proxy_may_refuse(reply: bytes, how: str) -> None:
     async with listening(Proxy(reply)) as port:
         with pytest.raises(Broken, match=how):
             await post("https://provider.example/v1", f"http://localhost:{port}")
+
+
+@pytest.mark.usefixtures("trusting")
+async def test_a_certificate_is_checked_inside_a_tunnel_too() -> None:
+    proxy = Proxy()
+
+    async with listening(Provider(), certified("expired")) as port, listening(proxy) as by:
+        with pytest.raises(Broken) as refused:
+            await post(f"https://localhost:{port}/v1", f"http://localhost:{by}")
+
+    assert str(refused.value) == "its certificate is not trusted (certificate has expired)"
+
+
+@pytest.mark.parametrize(
+    ("proxy", "how"),
+    [
+        ("http://127.0.0.1:9", "it cannot be reached"),
+        ("http://" + "x" * 70 + ".example", "its host name is unknown"),
+    ],
+)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_proxy_that_is_not_there_is_told_apart(scheme: str, proxy: str, how: str) -> None:
+    with pytest.raises(Broken, match=how):
+        await post(f"{scheme}://provider.example/v1", proxy)
+
+
+async def test_a_proxy_that_is_silent_is_not_waited_for_longer_than_for_a_connection() -> None:
+    async with listening(Silent()) as port:
+        pool = await http_pool()
+
+        with pytest.raises(ConnectTimeout, match=r"no connection in 0\.2 s"):
+            await pool.post(
+                "https://provider.example/", {}, b"", proxy=f"http://localhost:{port}", connect=0.2
+            )
+
+
+async def test_the_secrets_of_a_proxy_are_in_no_error_and_no_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("http_proxy", "http://ann:sk-canary@127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    lm = LM("openai/any", api_base="http://provider.example/v1", api_key="k", num_retries=0)
+
+    with pytest.raises(LMTransportError) as failed:
+        await lm.acall("hi")
+
+    shown = [*traceback.format_exception(failed.value), repr(failed.value.__dict__), caplog.text]
+    assert [text for text in shown if "sk-canary" in text] == []
+
+
+class Silent(Provider):
+    """Takes one request, and notes when its peer has left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.left = asyncio.Event(), asyncio.Event()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.peers.append(writer)
+        await reader.readuntil(b"\r\n\r\n")
+        await reader.read(1)
+        writer.write(self.answer)
+        self.asked.set()
+
+        with contextlib.suppress(ConnectionError):
+            while await reader.read(65536):
+                pass
+
+        self.left.set()
+
+
+@pytest.mark.usefixtures("trusting")
+@pytest.mark.parametrize("answer", [b"", ANSWER[:-1]], ids=["before its head", "in its body"])
+async def test_a_request_in_a_tunnel_that_is_cancelled_closes_its_connection(answer: bytes) -> None:
+    provider = Silent()
+    provider.answer = answer
+
+    async with listening(provider, certified()) as port, listening(Proxy()) as by:
+        asking = asyncio.create_task(post(f"https://localhost:{port}/", f"http://localhost:{by}"))
+        await asyncio.wait_for(provider.asked.wait(), BOUND)
+        asking.cancel()
+        await asyncio.wait({asking})
+
+        assert asking.cancelled()
+        await asyncio.wait_for(provider.left.wait(), BOUND)
+
+
+async def test_a_body_without_length_has_no_end_where_a_proxy_resets_it() -> None:
+    class Resetting(Provider):
+        async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self.peers.append(writer)
+            await reader.readuntil(b"\r\n\r\n")
+            await reader.read(5)
+            writer.write(b"HTTP/1.0 200 OK\r\n\r\nhalf")
+            await writer.drain()
+            peer = writer.get_extra_info("socket")
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+
+    async with listening(Resetting()) as port:
+        with pytest.raises(Broken, match="the connection broke"):
+            await post("http://provider.example/", f"http://localhost:{port}")
 
 
 async def test_the_environment_names_the_proxy_of_an_lm(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,7 +389,7 @@ async def test_a_closed_pool_keeps_nothing_open() -> None:
         await response.stream(lambda _: False)
         response.leave()
 
-        pool.close()
+        await pool.close()
         await asyncio.wait_for(provider.peers[0].wait_closed(), BOUND)
 
 

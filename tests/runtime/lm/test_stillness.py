@@ -16,8 +16,9 @@ from typing import Any
 import orjson
 import pytest
 from headrace.lm import LM, Completion, configure_cache
-from headrace.lm.litellm.features import supports
-from headrace.lm.litellm.providers import Access, model_facts
+from headrace.lm.engines import Access
+from headrace.lm.litellm import supports
+from headrace.lm.litellm.providers import model_facts
 from runtime.lm.wire_shapes import SHAPES, chunk, events
 
 LONGEST = 1.5

@@ -20,11 +20,11 @@ from headrace.errors import (
 )
 from headrace.lm import LM
 from headrace_mock import MockLM, Reply
+from runtime.lm.ways import WAYS, way_to
 from runtime.lm.wire_shapes import chunk, events, usage
 
 BOUND = 20.0
 SOON = 0.3
-ENGINES = ["direct", "litellm"]
 EVENTS = events(chunk({"content": "Hel"}), chunk({"content": "lo"}), chunk({}, "stop"))
 WHOLE = {"choices": [{"message": {"content": "Hello"}, "finish_reason": "stop"}]}
 OBJECT = json.dumps(WHOLE).encode()
@@ -56,17 +56,18 @@ BODIES = {
 Play = Callable[[Reply], Awaitable[None]]
 
 
-async def ask(
-    play: Play, *, engine: Any = "direct", model: str = "openai/any", **options: Any
-) -> Any:
+async def ask(play: Play, *, way: str = "direct", model: str = "openai/any", **options: Any) -> Any:
     """The first answer to a request that is played to like this."""
     models = {model.partition("/")[2]: play, "": play}  # Gemini has its model in the path
 
     async with MockLM(models) as mock, asyncio.timeout(BOUND):
         base = mock.base_url if model.startswith("openai/") else mock.base_url.removesuffix("/v1")
-        lm = LM(model, engine=engine, api_base=base, api_key="k", num_retries=0, **options)
 
-        return (await lm.acall("hi"))[0]
+        with pytest.MonkeyPatch.context() as environment:
+            arguments = {**way_to(base, way, environment), **options}
+            lm = LM(model, api_key="k", num_retries=0, **arguments)
+
+            return (await lm.acall("hi"))[0]
 
 
 def saying(body: bytes, content_type: str = "text/event-stream", **headers: str) -> Play:
@@ -174,44 +175,44 @@ EARLY = {
 }
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("ending", [Reply.end, Reply.close_body])
 @pytest.mark.parametrize("early", EARLY)
 async def test_an_early_finish_reason_does_not_end_an_answer(
-    early: str, ending: Any, engine: str
+    early: str, ending: Any, way: str
 ) -> None:
-    assert await ask(streaming(*EARLY[early], then=ending), engine=engine) == "One two three"
+    assert await ask(streaming(*EARLY[early], then=ending), way=way) == "One two three"
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("ending", [Reply.cut, Reply.reset])
 @pytest.mark.parametrize("early", EARLY)
 async def test_an_answer_that_breaks_off_after_an_early_finish_reason_is_none(
-    early: str, ending: Any, engine: str
+    early: str, ending: Any, way: str
 ) -> None:
     with pytest.raises(LMStreamBrokenError):
-        await ask(streaming(*EARLY[early], then=ending), engine=engine)
+        await ask(streaming(*EARLY[early], then=ending), way=way)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("early", EARLY)
 async def test_a_pause_after_an_early_finish_reason_is_bounded_by_idle_timeout(
-    early: str, engine: str
+    early: str, way: str
 ) -> None:
     with pytest.raises(LMTimeoutError) as raised:
-        await ask(streaming(*EARLY[early], then=Reply.hang), engine=engine, idle_timeout=SOON)
+        await ask(streaming(*EARLY[early], then=Reply.hang), way=way, idle_timeout=SOON)
 
     assert (raised.value.phase, raised.value.seconds) == ("idle", SOON)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("ending", [Reply.cut, Reply.reset, Reply.hang])
 async def test_an_answer_is_whole_after_a_finish_reason_that_nothing_followed(
-    ending: Any, engine: str
+    ending: Any, way: str
 ) -> None:
     pieces = [text("Hello", None), text("", "stop"), events({"choices": [], "usage": usage(1, 1)}, done=False)]  # fmt: skip
 
-    assert await ask(streaming(*pieces, then=ending), engine=engine, idle_timeout=SOON) == "Hello"
+    assert await ask(streaming(*pieces, then=ending), way=way, idle_timeout=SOON) == "Hello"
 
 
 async def test_a_pause_after_a_finish_reason_beside_text_ends_no_answer(
@@ -280,7 +281,7 @@ FAMILIES: dict[str, tuple[str, Sequence[bytes]]] = {
 def told(family: str, ending: Any, *more: bytes, **options: Any) -> Awaitable[Any]:
     model, pieces = FAMILIES[family]
 
-    return ask(streaming(*pieces, *more, then=ending), engine="litellm", model=model, **options)
+    return ask(streaming(*pieces, *more, then=ending), way="litellm", model=model, **options)
 
 
 @pytest.mark.parametrize("ending", [Reply.cut, Reply.reset])

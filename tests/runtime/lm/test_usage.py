@@ -11,9 +11,9 @@ import pytest
 from headrace.errors import UsageError
 from headrace.events import LmCall, Usage, count_of, price_of
 from headrace.lm import LM, BaseLM, Choice, Completion, Receive, Request, configure_cache
+from headrace.lm.engines import Provider
 from headrace.lm.litellm import loading
-from headrace.lm.litellm.costs import MAX_COUNT, usage_of
-from headrace.lm.litellm.providers import Provider
+from headrace.lm.litellm.catalog import MAX_COUNT, usage_of
 from headrace.server.wire.events import MAX_INT32, usage_message
 from headrace_mock import MockLM, Reply
 from headrace_proto.v1 import headrace_pb2 as pb

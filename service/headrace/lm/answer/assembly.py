@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from headrace.errors import ContentRefusedError, LMServerError, LMStreamBrokenError
+from headrace.lm.answer.surrogates import Mender
 from headrace.lm.answer.tool_calls import ToolCalls
 from headrace.lm.base import UTF_8, Choice, Delta, Receive
-from headrace.lm.loose_json import NOTHING, mapping, sequence
-from headrace.lm.surrogates import Mender, mend
+from headrace.lm.loose_json import NOTHING, mapping, sequence, text_of
 
 Chunk: TypeAlias = Mapping[str, Any]
 
@@ -51,7 +51,7 @@ class Draft:
 class Assembly:
     """The answer to one attempt: `feed` pushes deltas to the receiver, `choices` gives the whole.
 
-    joins: whether text that comes together is pushed as one delta; `flush` says where it ends.
+    joins: text that comes together is pushed as one delta; `flush` says where it ends.
     count: the completions that were asked for.
     """
 
@@ -64,7 +64,7 @@ class Assembly:
         self._count = count
         self._drafts: dict[int, Draft] = {}
         self._gathered: list[str] = []
-        self._place = 0, False  # of what is gathered: which completion, and whether it is thinking
+        self._gathered_for = 0, False  # the completion's number, and whether it is thinking
         self.suspicious = False
         """Text may hold surrogates from here on, and is mended."""
         self.finished = False
@@ -74,9 +74,9 @@ class Assembly:
         self.pieces: int = 0
         """Pieces of the answer so far: what counts as progress."""
         self.emitted = False
-        """Whether the receiver has been called."""
+        """The receiver has been called."""
         self.stopped_by: BaseException | None = None
-        """What the receiver raised, to stop the call."""
+        """The error that the receiver raised, to stop the call."""
         self.usage: Mapping[str, Any] = NOTHING
         """As the provider wrote it."""
         self.served_by = ""
@@ -94,7 +94,7 @@ class Assembly:
             self._take_usage(chunk)
 
         if not self.served_by:
-            self.served_by = _text(chunk.get("model"))
+            self.served_by = text_of(chunk.get("model"))
 
         if self._gathered and not self._joins:
             self.flush()
@@ -104,7 +104,7 @@ class Assembly:
         if not self._gathered:
             return
 
-        piece, (index, thinking) = "".join(self._gathered), self._place
+        piece, (index, thinking) = "".join(self._gathered), self._gathered_for
         self._gathered.clear()
         self.emitted = True
 
@@ -151,7 +151,7 @@ class Assembly:
             self._judge()
 
         if reason := choice.get("finish_reason"):
-            draft.finish_reason = FINISH_REASONS.get(str(reason), _text(reason))
+            draft.finish_reason = FINISH_REASONS.get(str(reason), text_of(reason))
             self._judge()
             self.settled = self.settled or (self.finished and self.pieces == pieces)
             self.pieces += 1
@@ -209,7 +209,7 @@ class Assembly:
 
         if refusal := delta.get("refusal"):
             self.pieces += 1
-            draft.refusal.append(_text(refusal))
+            draft.refusal.append(text_of(refusal))
 
         if calls := sequence(delta.get("tool_calls")) or _legacy_call(delta):
             self.pieces += 1
@@ -228,10 +228,10 @@ class Assembly:
         if not piece:
             return
 
-        if self._gathered and (index, thinking) != self._place:
+        if self._gathered and (index, thinking) != self._gathered_for:
             self.flush()
 
-        self._place = index, thinking
+        self._gathered_for = index, thinking
         self._gathered.append(piece)
 
     def _choice(self, index: int, draft: Draft) -> Choice:
@@ -281,7 +281,3 @@ def _legacy_call(delta: Mapping[str, Any]) -> list[Any]:
     function = delta.get("function_call")
 
     return [{"function": function}] if function else []
-
-
-def _text(value: object) -> str:
-    return mend(str(value)) if value else ""

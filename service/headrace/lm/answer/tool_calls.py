@@ -21,13 +21,13 @@ from typing import Any
 
 import orjson
 
-from headrace.lm.loose_json import mapping
-from headrace.lm.surrogates import mend
+from headrace.lm.answer.surrogates import mend
+from headrace.lm.loose_json import mapping, text_of
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one chunk says of one call; an empty text is one that it leaves out."""
+    """One chunk's part of one call; an empty text is one that it leaves out."""
 
     index: int | None
     id: str
@@ -52,7 +52,7 @@ class ToolCall:
             self._arguments.append(piece.arguments)
 
     def is_followed_by(self, piece: Piece) -> bool:
-        """Whether a piece that would continue this call begins another one."""
+        """True for a piece that begins another call, though it would continue this one."""
         other_id = bool(piece.id and self.id) and piece.id != self.id
         other_name = bool(piece.name and self.name) and piece.name != self.name
 
@@ -147,14 +147,10 @@ def _piece(sent: object) -> Piece:
 
     return Piece(
         index if type(index) is int else None,
-        _text(fields.get("id")),
-        _text(function.get("name")),
+        text_of(fields.get("id")),
+        text_of(function.get("name")),
         _arguments(function.get("arguments")),
     )
-
-
-def _text(value: object) -> str:
-    return mend(str(value)) if value else ""
 
 
 def _arguments(arguments: object) -> str:

@@ -1,4 +1,4 @@
-"""The cache of answers: what counts as the same request, and where its answer is kept.
+"""The cache of answers: keys of requests, answers in memory and on disk, and its two layers.
 
 Values are kept as bytes, so what goes in and what comes out are copies. An answer served from here
 is marked as cached, cost nothing, and streams nothing.
@@ -13,7 +13,7 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,26 +21,18 @@ import orjson
 from pydantic import BaseModel
 
 from headrace.events import LmCall, Usage
-from headrace.lm.base import Choice, Completion, Request
+from headrace.lm.base import Choice, Completion, Receive, Request
 from headrace.lm.cache.disk import DiskCache
 from headrace.lm.cache.memory import MemoryCache
-from headrace.lm.litellm.costs import per_model
-from headrace.lm.litellm.providers import BASE_VARIABLES, Access
+from headrace.lm.deadlines import OPTIONS as DEADLINES
+from headrace.lm.engines import Access
+from headrace.lm.layers import Layer, Records, per_model
+from headrace.lm.litellm import address_of
 
 logger = logging.getLogger(__name__)
 
 MEMORY_BYTES = 64 * 1024 * 1024
-SHAPELESS = frozenset(
-    {
-        "cache",
-        "stream",
-        "stream_options",
-        "connect_timeout",
-        "first_token_timeout",
-        "idle_timeout",
-        "timeout",
-    }
-)
+SHAPELESS = frozenset({"cache", "stream", "stream_options", *DEADLINES})
 """Options that do not shape the answer."""
 BY_VALUE = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 DISK_BYTES = 1024 * 1024 * 1024
@@ -73,7 +65,7 @@ class AnswerCache:
         self._memory = memory
         self._disk = disk
         self.shared = shared
-        """Whether all scopes see each other's answers."""
+        """All scopes see each other's answers."""
 
     def recall(self, key: str, model: str) -> Completion | None:
         """The answer, if it is in memory."""
@@ -112,6 +104,42 @@ class AnswerCache:
             self._disk.close()
 
 
+@dataclass(frozen=True, slots=True)
+class FromMemory:
+    """The layer that answers from memory."""
+
+    cache: AnswerCache
+    key: str
+    model: str
+    below: Layer
+
+    async def ask(self, request: Request, receive: Receive, records: Records) -> Completion:
+        """See Layer.ask."""
+        hit = self.cache.recall(self.key, self.model)
+
+        return hit or await self.below.ask(request, receive, records)
+
+
+@dataclass(frozen=True, slots=True)
+class FromDisk:
+    """The layer that answers from disk, and keeps what is answered below."""
+
+    cache: AnswerCache
+    key: str
+    model: str
+    below: Layer
+
+    async def ask(self, request: Request, receive: Receive, records: Records) -> Completion:
+        """See Layer.ask."""
+        if hit := await self.cache.recall_from_disk(self.key, self.model):
+            return hit
+
+        completion = await self.below.ask(request, receive, records)
+        self.cache.keep(self.key, completion)
+
+        return completion
+
+
 _cache: AnswerCache | None = AnswerCache(MemoryCache(MEMORY_BYTES))
 
 
@@ -143,19 +171,17 @@ def answer_cache() -> AnswerCache | None:
 
 
 def key_of(access: Access, request: Request) -> str | None:
-    """What makes two requests the same; None for one that cannot be told from others.
+    """The same key for requests that ask the same; None for one that cannot be told from others.
 
     Everything that shapes the answer counts, the address included; keys and streaming do not.
     """
-    variables = (name for names in BASE_VARIABLES.values() for name in names)
-    address = access.api_base or [os.environ.get(name) for name in variables]
     options = {
         name: value
         for name, value in request.options.items()
         if value is not None and name not in SHAPELESS
     }
     scope = "" if _cache is not None and _cache.shared else _scope.get()
-    facts = [scope, access.model, address, request.messages, options]
+    facts = [scope, access.model, address_of(access), request.messages, options]
 
     try:
         written = orjson.dumps(facts, option=BY_VALUE, default=_schema)

@@ -10,31 +10,38 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 from headrace.errors import LMError
 from headrace.events import LmCall, Usage
-from headrace.lm.asking import Records
-from headrace.lm.base import Completion, Delta, Receive
-from headrace.lm.litellm.costs import per_model
+from headrace.lm.base import Completion, Delta, Receive, Request
+from headrace.lm.layers import Layer, Records, per_model
 
-Work: TypeAlias = Callable[[Receive, Records], Awaitable[Completion]]
-Place: TypeAlias = tuple[asyncio.AbstractEventLoop, str]
+Ask: TypeAlias = Callable[[Receive, Records], Awaitable[Completion]]
+FlightKey: TypeAlias = tuple[asyncio.AbstractEventLoop, str]
 
-_flights: dict[Place, SharedCall] = {}
+_flights: dict[FlightKey, SharedCall] = {}
 
 
-async def share(key: str, work: Work, receive: Receive, records: Records) -> Completion:
-    """The answer of the flight with that key on this loop; starts it if there is none."""
-    place = asyncio.get_running_loop(), key
-    flight = _flights.get(place) or SharedCall(place, work)
+@dataclass(frozen=True, slots=True)
+class SingleFlight:
+    """The layer that lets calls of one key, on one event loop, share a request."""
 
-    return await flight.join(receive, records)
+    key: str
+    below: Layer
+
+    async def ask(self, request: Request, receive: Receive, records: Records) -> Completion:
+        """See Layer.ask."""
+        key = asyncio.get_running_loop(), self.key
+        shared = _flights.get(key) or SharedCall(key, partial(self.below.ask, request))
+
+        return await shared.join(receive, records)
 
 
 @dataclass(slots=True, eq=False)
 class Waiter:
-    """One call on a flight. The first owns the request: attempts and usage are recorded there."""
+    """One call that shares a request. The first owns it: attempts and usage are recorded there."""
 
     receive: Receive
     records: Records
@@ -44,15 +51,15 @@ class Waiter:
 class SharedCall:
     """One request and the calls that wait for it."""
 
-    def __init__(self, place: Place, work: Work) -> None:
-        self._place = place
-        self._work = work
-        self._seats: list[Waiter] = []
+    def __init__(self, key: FlightKey, ask: Ask) -> None:
+        self._key = key
+        self._ask = ask
+        self._waiters: list[Waiter] = []
         self._heard: list[Delta] = []
         self._lm: LmCall | None = None
         self._counted = 0
         """Attempts that stand in the records of owners who left."""
-        _flights[place] = self
+        _flights[key] = self
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def join(self, receive: Receive, records: Records) -> Completion:
@@ -60,62 +67,62 @@ class SharedCall:
         for delta in self._heard:
             receive(delta)
 
-        seat = Waiter(receive, records, asyncio.get_running_loop().create_future())
-        self._seats.append(seat)
+        waiter = Waiter(receive, records, asyncio.get_running_loop().create_future())
+        self._waiters.append(waiter)
 
         try:
-            return await seat.outcome
+            return await waiter.outcome
         finally:
-            self._leave(seat)
+            self._leave(waiter)
 
-            if not self._seats and not self._task.done():
-                self._land()
+            if not self._waiters and not self._task.done():
+                self._close()
                 self._task.cancel()
                 await asyncio.wait({self._task})
 
     def begin(self, lm: LmCall) -> None:
         """An attempt begins."""
         self._lm = lm
-        self._seats[0].records.begin(self._owned(lm))
+        self._waiters[0].records.begin(self._owned(lm))
 
     def spent(self, usage: Usage) -> None:
         """The provider has counted, whether or not its answer is of use."""
-        self._seats[0].records.spent(usage)
+        self._waiters[0].records.spent(usage)
 
     def failed(self, error: LMError) -> None:
         """An attempt failed, and another will follow."""
-        self._seats[0].records.failed(error)
+        self._waiters[0].records.failed(error)
 
     async def _run(self) -> None:
         try:
-            completion = await self._work(self._spread, self)
+            completion = await self._ask(self._spread, self)
         except asyncio.CancelledError:
-            for seat in self._seats:
-                seat.outcome.cancel()
+            for waiter in self._waiters:
+                waiter.outcome.cancel()
 
             raise
         except Exception as error:  # noqa: BLE001 - it is raised again in every call
-            for seat in self._waiting():
-                seat.outcome.set_exception(error)
+            for waiter in self._waiting():
+                waiter.outcome.set_exception(error)
         else:
-            owner = self._seats[0]
+            owner = self._waiters[0]
 
-            for seat in self._waiting():
-                seat.outcome.set_result(self._for(seat is owner, completion))
+            for waiter in self._waiting():
+                waiter.outcome.set_result(self._for(waiter is owner, completion))
         finally:
-            self._land()
+            self._close()
 
     def _spread(self, delta: Delta) -> None:
         self._heard.append(delta)
 
-        for seat in self._waiting():
+        for waiter in self._waiting():
             try:
-                seat.receive(delta)
+                waiter.receive(delta)
             except Exception as error:  # noqa: BLE001 - it stops that call, not the others
-                seat.outcome.set_exception(error)
+                waiter.outcome.set_exception(error)
 
     def _waiting(self) -> list[Waiter]:
-        return [seat for seat in self._seats if not seat.outcome.done()]
+        return [waiter for waiter in self._waiters if not waiter.outcome.done()]
 
     def _for(self, owner: bool, completion: Completion) -> Completion:
         """The completion as one call gets it: the others' is a copy that cost nothing."""
@@ -132,17 +139,18 @@ class SharedCall:
     def _owned(self, lm: LmCall) -> LmCall:
         return replace(lm, attempt=lm.attempt - self._counted)
 
-    def _leave(self, seat: Waiter) -> None:
-        owner = self._seats[0]
-        self._seats.remove(seat)
+    def _leave(self, waiter: Waiter) -> None:
+        owner = self._waiters[0]
+        self._waiters.remove(waiter)
 
-        if seat is owner and self._seats and self._lm is not None:
+        if waiter is owner and self._waiters and self._lm is not None:
             self._counted = self._lm.attempt
-            self._seats[0].records.begin(self._owned(self._lm))
+            self._waiters[0].records.begin(self._owned(self._lm))
 
-    def _land(self) -> None:
-        if _flights.get(self._place) is self:
-            del _flights[self._place]
+    def _close(self) -> None:
+        """Lets nobody else join."""
+        if _flights.get(self._key) is self:
+            del _flights[self._key]
 
 
 def as_reused(completion: Completion, lm: LmCall) -> Completion:

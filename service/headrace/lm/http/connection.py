@@ -12,7 +12,7 @@ from typing import cast
 
 import httptools
 
-from headrace.lm.http.response import Broken, Response
+from headrace.lm.http.response import Broken, PushedResponse
 
 HEAD_LIMIT = 64 * 1024
 """Bytes a response's head may have, about: it is counted by what arrives."""
@@ -26,7 +26,7 @@ class Connection(asyncio.Protocol):
     ) -> None:
         self._left = left
         self._lost = lost
-        self._response: Response | None = None
+        self._response: PushedResponse | None = None
         self._headers: dict[str, str] = {}
         self._head_size = 0
         self._ended = False
@@ -41,11 +41,11 @@ class Connection(asyncio.Protocol):
             lenient_spaces_after_chunk_size=True,
         )
         self.reusable = False
-        """Whether another request may follow."""
+        """Another request may follow."""
 
-    def request(self, data: bytes) -> Response:
+    def request(self, data: bytes) -> PushedResponse:
         """Sends a request, head and body, and gives the response it will have."""
-        self._response = response = Response(self._leave)
+        self._response = response = PushedResponse(self._leave)
         self._headers, self._head_size = {}, 0
         self._ended = self.reusable = False
         self._transport.write(data)

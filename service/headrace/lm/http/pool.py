@@ -11,27 +11,26 @@ import atexit
 from collections.abc import AsyncGenerator, Mapping
 from functools import partial
 
-from headrace.lm.http.connect import Reach
+from headrace.lm.http.connect import Connector
 from headrace.lm.http.connection import Connection
-from headrace.lm.http.request import Place, request_bytes, target_of
-from headrace.lm.http.response import Broken, Response
+from headrace.lm.http.proxied import KEEP_ALIVE, ProxiedRequests
+from headrace.lm.http.request import Origin, fields_of, parse_url, request_bytes
+from headrace.lm.http.response import ConnectTimeout, Response
 
-KEEP_ALIVE = 30.0
-"""Seconds an idle connection is kept."""
 CLOSING_AT_EXIT = 1.0
 
 
-class ConnectTimeout(Broken):
-    """There was no connection in time."""
-
-
 class Pool:
-    """Posts requests over connections that it keeps. Belongs to the running loop."""
+    """Posts requests over connections that it keeps: its own, or aiohttp's where there is a proxy.
+
+    Belongs to the running loop.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._reach = Reach()
-        self._idle: dict[Place, dict[Connection, asyncio.TimerHandle]] = {}
+        self._connector = Connector()
+        self._proxied: ProxiedRequests | None = None
+        self._idle: dict[Origin, dict[Connection, asyncio.TimerHandle]] = {}
 
     async def post(
         self,
@@ -46,9 +45,16 @@ class Pool:
 
         connect: seconds a connection may take. Raises InvalidRequest, ConnectTimeout and Broken.
         """
-        target = target_of(url, proxy)
-        request = request_bytes(target, headers, body)
-        connection = self._kept(target.place) or await self._connect(target.place, connect)
+        address = parse_url(url)
+        fields = fields_of(address, headers, body)
+
+        if proxy is not None:
+            self._proxied = self._proxied or ProxiedRequests()
+
+            return await self._proxied.post(address, fields, body, proxy, connect)
+
+        request = request_bytes(address, fields, body)
+        connection = self._kept(address.origin) or await self._connect(address.origin, connect)
         response = connection.request(request)
 
         try:
@@ -59,7 +65,7 @@ class Pool:
 
         return response
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Closes the idle connections."""
         for connections in self._idle.values():
             for connection, timer in connections.items():
@@ -68,8 +74,11 @@ class Pool:
 
         self._idle.clear()
 
-    def _kept(self, place: Place) -> Connection | None:
-        idle = self._idle.get(place)
+        if self._proxied is not None:
+            await self._proxied.close()
+
+    def _kept(self, origin: Origin) -> Connection | None:
+        idle = self._idle.get(origin)
 
         if not idle:
             return None
@@ -79,31 +88,31 @@ class Pool:
 
         return connection
 
-    async def _connect(self, place: Place, limit: float) -> Connection:
-        make = partial(Connection, partial(self._keep, place), partial(self._forget, place))
+    async def _connect(self, origin: Origin, limit: float) -> Connection:
+        make = partial(Connection, partial(self._keep, origin), partial(self._forget, origin))
 
         try:
             async with asyncio.timeout(limit):
-                return await self._reach.connect(place, make)
+                return await self._connector.connect(origin, make)
         except TimeoutError:
             raise ConnectTimeout(f"no connection in {limit:g} s") from None
 
-    def _keep(self, place: Place, connection: Connection) -> None:
+    def _keep(self, origin: Origin, connection: Connection) -> None:
         """Its response was left."""
         if connection.reusable:
             timer = self._loop.call_later(KEEP_ALIVE, connection.abort)
-            self._idle.setdefault(place, {})[connection] = timer
+            self._idle.setdefault(origin, {})[connection] = timer
         else:
             connection.abort()
 
-    def _forget(self, place: Place, connection: Connection) -> None:
-        idle = self._idle.get(place, {})
+    def _forget(self, origin: Origin, connection: Connection) -> None:
+        idle = self._idle.get(origin, {})
 
         if timer := idle.pop(connection, None):
             timer.cancel()
 
         if not idle:
-            self._idle.pop(place, None)
+            self._idle.pop(origin, None)
 
 
 _pools: dict[asyncio.AbstractEventLoop, tuple[Pool, AsyncGenerator[None, None]]] = {}
@@ -133,7 +142,7 @@ async def _keeper(pool: Pool) -> AsyncGenerator[None, None]:
 
 
 async def _close(pool: Pool) -> None:
-    pool.close()
+    await pool.close()
     await asyncio.sleep(0)  # sockets are closed in the next turn
 
 

@@ -1,4 +1,4 @@
-"""A request as bytes, and where it goes."""
+"""A request: where it goes, its headers, and its bytes."""
 
 from __future__ import annotations
 
@@ -8,49 +8,50 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import SplitResult, quote, unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 PORTS = {"http": 80, "https": 443}
 UNSAFE = re.compile(r"[\r\n\0]")
 IN_PATHS = "/%:@!$&'()*+,;=~?"
-"""What a path and a query keep as they are; an address may be quoted already."""
+"""Characters that a path and a query keep as they are; an address may be quoted already."""
 
 
 class InvalidRequest(ValueError):
     """An address or a header that HTTP cannot carry. Its text says which, and never the value."""
 
 
-class Place(NamedTuple):
-    """What a connection leads to."""
+class Origin(NamedTuple):
+    """A server, as connections to it are kept apart."""
 
     tls: bool
     host: str
     port: int
-    proxy: str | None = None
 
     @property
     def authority(self) -> str:
         """Host and port, as a Host header has them: without the port that goes without saying."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
         usual = PORTS["https" if self.tls else "http"]
 
-        return self.address.removesuffix(f":{usual}") if self.port == usual else self.address
+        return host if self.port == usual else f"{host}:{self.port}"
 
     @property
-    def address(self) -> str:
-        """Host and port."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+    def url(self) -> str:
+        """The URL of its root, without the slash."""
+        return f"{'https' if self.tls else 'http'}://{self.authority}"
 
 
-class Target(NamedTuple):
-    """A URL in the parts a request needs."""
+class Address(NamedTuple):
+    """A URL in the parts that a request needs."""
 
-    place: Place
+    origin: Origin
     path: str
     authorization: str
     """For the name and password in the URL; empty where it has none."""
 
 
 @lru_cache(maxsize=256)
-def target_of(url: str, proxy: str | None = None) -> Target:
+def parse_url(url: str) -> Address:
     """The parts of a URL. Raises InvalidRequest."""
     parts = urlsplit(url)
 
@@ -67,51 +68,43 @@ def target_of(url: str, proxy: str | None = None) -> Target:
         f"?{quote(parts.query, IN_PATHS)}" if parts.query else ""
     )
 
-    return Target(Place(parts.scheme == "https", host, port, proxy), path, _basic(parts))
+    return Address(Origin(parts.scheme == "https", host, port), path, _basic(parts))
 
 
-def request_bytes(target: Target, headers: Mapping[str, str], body: bytes) -> bytes:
-    """A POST request. Raises InvalidRequest."""
-    place = target.place
-    path, fields = target.path, {"host": place.authority, "user-agent": "headrace"}
+def proxy_for(url: str) -> str | None:
+    """The proxy that the environment sets for a URL."""
+    parts = urlsplit(url)
+    proxy = getproxies().get(parts.scheme)
 
-    if target.authorization:
-        fields["authorization"] = target.authorization
+    return None if proxy is None or proxy_bypass(parts.netloc) else proxy
 
-    if place.proxy is not None and not place.tls:  # the proxy itself reads the request
-        path = f"http://{place.authority}{path}"
-        fields |= proxy_authorization(place.proxy)
+
+def fields_of(address: Address, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+    """The headers of a POST request, with those that HTTP asks for. Raises InvalidRequest.
+
+    An answer is not to be compressed: it comes in small pieces, and is read as they come.
+    """
+    fields = {"host": address.origin.authority, "user-agent": "headrace"}
+
+    if address.authorization:
+        fields["authorization"] = address.authorization
 
     fields |= {name.lower(): value for name, value in headers.items()}
     fields |= {"accept-encoding": "identity", "content-length": str(len(body))}
     fields.pop("transfer-encoding", None)
 
-    return _head("POST", path, fields) + body
+    for name, value in fields.items():
+        if UNSAFE.search(name) or UNSAFE.search(value):
+            raise InvalidRequest(f"header {name[:40]!r} has a line break in it")
+
+    return fields
 
 
-def connect_bytes(place: Place) -> bytes:
-    """A request to a proxy for a tunnel."""
-    assert place.proxy is not None
-    fields = {"host": place.address, **proxy_authorization(place.proxy)}
-
-    return _head("CONNECT", place.address, fields)
-
-
-def proxy_authorization(proxy: str) -> dict[str, str]:
-    """The header for the name and password in a proxy's URL, if it has them."""
-    basic = target_of(proxy).authorization
-
-    return {"proxy-authorization": basic} if basic else {}
-
-
-def _head(method: str, path: str, fields: Mapping[str, str]) -> bytes:
+def request_bytes(address: Address, fields: Mapping[str, str], body: bytes) -> bytes:
+    """A POST request."""
     lines = [f"{name}: {value}" for name, value in fields.items()]
 
-    if UNSAFE.search("".join(lines)):
-        name = next(name for name, value in fields.items() if UNSAFE.search(f"{name}{value}"))
-        raise InvalidRequest(f"header {name[:40]!r} has a line break in it")
-
-    return "\r\n".join([f"{method} {path} HTTP/1.1", *lines, "", ""]).encode()
+    return "\r\n".join([f"POST {address.path} HTTP/1.1", *lines, "", ""]).encode() + body
 
 
 def _basic(parts: SplitResult) -> str:

@@ -1,41 +1,129 @@
-"""A response: its head, and a body that is handed on piece by piece."""
+"""A response: its head, and a body that is unpacked and handed on piece by piece."""
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import contextvars
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
-from headrace.lm.http.unpacking import ENCODINGS, Overfull, Unpacker
-
 Take: TypeAlias = Callable[[bytes], bool]
-"""Takes a piece of a body; gives whether it has had enough."""
+"""Takes a piece of a body; gives True when it has had enough."""
+
+
+STEP = 256 * 1024
+"""Bytes unpacked at once, at most: about what one read of a socket gives."""
+FREE = 4 * 1024 * 1024
+"""Bytes a body may unpack to, however few came."""
+RATIO = 64
+"""Bytes it may unpack to beyond that for each that came: two or three times what answers do."""
+AUTOMATIC = 32 + zlib.MAX_WBITS
+"""Tells gzip and zlib apart by themselves."""
+ENCODINGS = frozenset({"gzip", "x-gzip", "deflate"})
+"""Encodings that an Unpacker reads."""
 
 
 class Broken(Exception):
     """The connection could not be had, or broke. Its text says how, in a few words."""
 
 
-class Response:
-    """What a provider answers. `begun` waits for its head, `stream` reads its body; then `leave`."""
+class ConnectTimeout(Broken):
+    """There was no connection in time."""
 
-    def __init__(self, leave: Callable[[], None]) -> None:
+
+class Overfull(ValueError):
+    """A body unpacks to more than its size allows."""
+
+
+class Unpacker:
+    """Unpacks one body, however its bytes are cut, a little at a time and in proportion to what came.
+
+    A few kilobytes can unpack to many megabytes, which would fill the memory and hold up the event loop.
+    """
+
+    def __init__(self) -> None:
+        self._zlib = zlib.decompressobj(AUTOMATIC)
+        self._room = FREE
+
+    def pieces(self, packed: bytes) -> Iterator[bytes]:
+        """The unpacked bytes, piece by piece. Raises zlib.error and Overfull."""
+        self._room += RATIO * len(packed)
+        size = STEP
+
+        while size == STEP:  # else nothing is left, neither of these bytes nor inside zlib
+            piece = self._zlib.decompress(packed, STEP)
+            packed, size = self._zlib.unconsumed_tail, len(piece)
+            self._room -= size
+
+            if self._room < 0:
+                raise Overfull
+
+            yield piece
+
+
+class Response(abc.ABC):
+    """A provider's answer: its head is there, `stream` reads its body; then `leave`."""
+
+    def __init__(self) -> None:
         self.status = 0
         """0 until the head is there."""
         self.headers: Mapping[str, str] = {}
         """By name in small letters."""
         self.complete = False
-        """Whether the whole body has come."""
-        self.leave = leave
-        """Says that nobody reads any more. Unless it is complete, the connection is closed."""
+        """The whole body has come."""
+        self._unpacker: Unpacker | None = None
+
+    @abc.abstractmethod
+    async def stream(self, take: Take) -> None:
+        """Hands the body to `take`, as it comes, until it ends or `take` has enough.
+
+        Raises what `take` raised, and Broken.
+        """
+
+    @abc.abstractmethod
+    def leave(self) -> None:
+        """Says that nobody reads any more. Unless it is complete, the connection is closed at once."""
+
+    def _begin(self, status: int, headers: Mapping[str, str]) -> None:
+        """Takes the head. Raises Broken for a body that nobody can read."""
+        self.status, self.headers = status, headers
+        encoding = headers.get("content-encoding", "identity").strip().lower()
+
+        if encoding in ENCODINGS:
+            self._unpacker = Unpacker()
+        elif encoding not in ("", "identity"):
+            raise Broken(f"it sends {encoding[:20]}, which it was not asked for")
+
+    def _hand_on(self, take: Take, body: bytes) -> bool:
+        """Hands on a piece of the body, unpacked; gives what `take` gives. Raises Broken."""
+        if self._unpacker is None:
+            return take(body)
+
+        try:
+            return any(map(take, self._unpacker.pieces(body)))
+        except zlib.error:
+            raise Broken("it sends broken gzip") from None
+        except Overfull:
+            raise Broken("its answer unpacks to many times its size") from None
+
+
+class PushedResponse(Response):
+    """A response that its connection pushes on where the bytes arrive."""
+
+    def __init__(self, leave: Callable[[], None]) -> None:
+        super().__init__()
+        self._leave = leave
         self._kept: list[bytes] = []  # what came before anyone read
         self._take: Take | None = None
         self._context: contextvars.Context  # of whoever reads
         self._error: BaseException | None = None
         self._waiting: asyncio.Future[None] | None = None
-        self._unpacker: Unpacker | None = None
+
+    def leave(self) -> None:
+        """See Response.leave."""
+        self._leave()
 
     async def begun(self) -> None:
         """Waits for the head. Raises Broken."""
@@ -43,10 +131,7 @@ class Response:
             await self._change()
 
     async def stream(self, take: Take) -> None:
-        """Hands the body to `take`, where and when it comes, until it ends or `take` has enough.
-
-        `take` runs in this context but outside this task. Raises what `take` raised, and Broken.
-        """
+        """See Response.stream. `take` runs in this context but outside this task, in the same turn."""
         self._context = contextvars.copy_context()
         self._take = take
         kept, self._kept = b"".join(self._kept), []
@@ -65,13 +150,10 @@ class Response:
 
     def begin(self, status: int, headers: Mapping[str, str]) -> None:
         """The head has come."""
-        self.status, self.headers = status, headers
-        encoding = headers.get("content-encoding", "identity").strip().lower()
-
-        if encoding in ENCODINGS:
-            self._unpacker = Unpacker()
-        elif encoding not in ("", "identity"):
-            self.fail(Broken(f"it sends {encoding[:20]}, which it was not asked for"))
+        try:
+            self._begin(status, headers)
+        except Broken as error:
+            self.fail(error)
 
         self._wake()
 
@@ -82,23 +164,16 @@ class Response:
             return
 
         try:
-            enough = self._context.run(self._unpack if self._unpacker else self._take, body)
-        except zlib.error:
-            self.fail(Broken("it sends broken gzip"))
-        except Overfull:
-            self.fail(Broken("its answer unpacks to many times its size"))
+            if self._unpacker is None:
+                enough = self._context.run(self._take, body)
+            else:
+                enough = self._context.run(self._hand_on, self._take, body)
         except BaseException as error:  # noqa: BLE001 - raised where the response is read
             self.fail(error)
         else:
             if enough:
                 self._take = None
                 self._wake()
-
-    def _unpack(self, body: bytes) -> bool:
-        assert self._unpacker is not None
-        assert self._take is not None
-
-        return any(map(self._take, self._unpacker.pieces(body)))
 
     def end(self) -> None:
         """The body has ended."""

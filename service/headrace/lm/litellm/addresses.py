@@ -1,4 +1,4 @@
-"""The address and headers of a request the direct engine sends."""
+"""The address and the headers of a request in OpenAI's dialect."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from headrace.errors import LMNotConfiguredError
 from headrace.lm.litellm import loading
@@ -20,7 +19,7 @@ def url_of(
     params: Mapping[str, Any],
     options: Mapping[str, Any],
 ) -> str:
-    """Where to post the request. Raises LMNotConfiguredError for a base that is no URL."""
+    """The URL to post the request to. Raises LMNotConfiguredError for a base that is no URL."""
     if urlsplit(base).scheme not in ("http", "https"):
         raise LMNotConfiguredError(f"api_base must begin with http:// or https://, not {base!r}")
 
@@ -52,14 +51,6 @@ def headers_of(provider: str, key: str | None, options: Mapping[str, Any]) -> di
         headers["OpenAI-Organization"] = organization
 
     return {**headers, **(options.get("extra_headers") or {})}
-
-
-def proxy_for(url: str) -> str | None:
-    """The proxy that the environment sets for a URL, looked up once per route."""
-    parts = urlsplit(url)
-    proxy = getproxies().get(parts.scheme)
-
-    return None if proxy is None or proxy_bypass(parts.netloc) else proxy
 
 
 def _azure_url(model: str, base: str, options: Mapping[str, Any]) -> str:

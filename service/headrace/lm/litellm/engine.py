@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from types import TracebackType
 from typing import Any
 
+import anyio
 import httpx
 
 from headrace.errors import LMError, LMTimeoutError
 from headrace.lm.answer.assembly import Assembly
-from headrace.lm.base import Message
+from headrace.lm.answer.surrogates import SURROGATE
+from headrace.lm.base import Completion, Message, Receive, Request
 from headrace.lm.deadlines import Deadlines, Watchdog
+from headrace.lm.engines import Attempt, Engine, Obstacle, Provider
 from headrace.lm.litellm import loading
+from headrace.lm.litellm.catalog import usage_of
 from headrace.lm.litellm.errors import translated
 from headrace.lm.litellm.providers import DIRECT_PROVIDERS
-from headrace.lm.litellm.routes import Route, copied
-from headrace.lm.surrogates import SURROGATE
+from headrace.lm.litellm.routes import Route, copied, find_route
 
 NO_KEY = "none"
 """For addresses that need no key: the SDKs below litellm insist on one."""
@@ -32,17 +36,42 @@ LATE = 5.0
 """Seconds litellm's own timeout comes after ours, which tells what happened."""
 
 
-async def ask(
+class LitellmEngine(Engine):
+    """Asks any provider by litellm."""
+
+    name = "litellm"
+
+    def __init__(self, provider: Provider, options: Mapping[str, Any]) -> None:
+        """Raises LMUnsupportedError for options that the provider does not take, if it is known."""
+        with contextlib.suppress(Obstacle):
+            find_route(provider, options)
+
+        self._route = Route(provider, options)
+
+    @staticmethod
+    def warm_up() -> None:
+        """See Engine.warm_up."""
+        loading.warm_up()
+
+    async def ask(self, request: Request, receive: Receive, attempt: Attempt) -> Completion:
+        """See Engine.ask."""
+        provider = self._route.provider
+        answer = attempt.begin_answer(receive, self._route.count)
+        await _ask(self._route, request.messages, answer, attempt.deadlines, attempt.lm.model)
+        usage = usage_of(provider, attempt.lm.model, answer.usage)
+
+        return attempt.completed(answer, usage, answer.served_by or provider.model)
+
+
+async def _ask(
     route: Route, messages: Sequence[Message], assembly: Assembly, deadlines: Deadlines, model: str
 ) -> None:
-    """Asks once and feeds the answer to the assembly. Raises an LMError."""
     litellm = await loading.opened()
     arguments = _arguments(route, messages, deadlines)
-
     begun = False
 
     try:
-        async with Watchdog(deadlines, model) as watchdog:
+        async with Watchdog(deadlines, model, PersistentTimeout()) as watchdog:
             answer = await litellm.acompletion(**arguments)
             begun = True
             await _read(answer, assembly, watchdog)
@@ -118,6 +147,31 @@ async def _read(answer: Any, assembly: Assembly, watchdog: Watchdog) -> None:
         assembly.end()
 
 
+class PersistentTimeout:
+    """A timeout that cancels again wherever its block goes on: code of litellm's may swallow a cancel."""
+
+    def __init__(self) -> None:
+        self._scope = anyio.CancelScope()
+
+    def reschedule(self, when: float) -> None:
+        """Sets the end, by the event loop's clock."""
+        self._scope.deadline = when
+
+    async def __aenter__(self) -> None:
+        self._scope.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._scope.__exit__(kind, error, traceback)
+
+        if self._scope.cancelled_caught:
+            raise TimeoutError
+
+
 class Source:
     """Stands between litellm and the stream it reads, and keeps the error that ended it.
 
@@ -156,8 +210,11 @@ class Source:
 
 
 async def _close(answer: Any) -> None:
-    """Closes a stream. Whatever litellm makes of that is no matter of the answer's."""
-    with contextlib.suppress(Exception):
+    """Closes a stream. Whatever litellm makes of that is no matter of the answer's.
+
+    It shields what it does from anyio's deadlines, so that only one of asyncio's bounds it.
+    """
+    with contextlib.suppress(Exception), anyio.CancelScope(shield=True):
         async with asyncio.timeout(CLOSING):
             await answer.aclose()
 

@@ -1,4 +1,4 @@
-"""From what litellm raises to an error of ours.
+"""Errors of ours, from what litellm raises.
 
 Neither the class nor the words of litellm's errors are trusted: both change from one release to the
 next, and a failed connection has the made-up status 500. What counts is what lies beneath them: a
@@ -17,9 +17,8 @@ import aiohttp
 import httpx
 
 from headrace.errors import LMError, LMServerError, LMStreamBrokenError, LMTimeoutError
-from headrace.lm.connections import broken, distrust
 from headrace.lm.deadlines import Deadlines
-from headrace.lm.errors import DETAIL_LIMIT, refused, said_in_stream, unsupported
+from headrace.lm.errors import DETAIL_LIMIT, broken, distrust, refused, said_in_stream, unsupported
 from headrace.lm.litellm import loading
 from headrace.lm.litellm.providers import refused_of
 from headrace.lm.litellm.routes import Route
@@ -36,7 +35,7 @@ def translated(
 ) -> LMError:
     """The error for one of litellm's.
 
-    begun: whether there was an answer to read. emitted: whether a piece of it went out.
+    begun: there was an answer to read. emitted: a piece of it went out.
     """
     chain = list(_chain(error))
     said = " ".join(dict.fromkeys(str(one) for one in chain))
@@ -120,7 +119,7 @@ def _distrust(chain: Sequence[Exception]) -> str:
 
 
 def _how(failed: Sequence[Exception]) -> str:
-    """How a connection failed, as the HTTP library at the bottom tells it: it tells more."""
+    """A few words on how a connection failed. The HTTP library at the bottom tells more."""
     match next((one for one in failed if isinstance(one, aiohttp.ClientError)), failed[-1]):
         case aiohttp.ClientConnectorDNSError():
             return "its host name is unknown"
@@ -131,7 +130,7 @@ def _how(failed: Sequence[Exception]) -> str:
 
 
 def _is_of(error: Exception, *modules: str) -> bool:
-    """Whether the error's class comes from one of these modules, or from inside one."""
+    """True for an error whose class comes from one of these modules, or from inside one."""
     return f"{type(error).__module__}.".startswith(tuple(f"{module}." for module in modules))
 
 

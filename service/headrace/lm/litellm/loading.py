@@ -1,7 +1,6 @@
-"""The one door to litellm: opened late, in a thread, without network, and quiet.
+"""Opens litellm: late, in a thread, without network, and quiet.
 
-litellm is a library of providers here: names, keys, addresses, parameters, prices. It costs seconds
-to import, so nothing in headrace imports it at module level.
+It costs seconds to import, so nothing in headrace imports it at module level.
 
 Warnings about litellm's own code are no news for whoever uses headrace, and as errors (python -W error)
 they make it lose parameters and mistake providers: while its code runs there are none.
@@ -73,28 +72,10 @@ async def opened() -> Any:
     return await asyncio.to_thread(litellm)
 
 
-def preload() -> threading.Thread:
-    """Makes both engines ready in the background; join the thread to wait for it.
-
-    After that, the first LM call does not hold up the event loop.
-    """
-    thread = threading.Thread(target=_warm, name="headrace-preload", daemon=True)
-    thread.start()
-
-    return thread
-
-
-def _warm() -> None:
+def warm_up() -> None:
     """Imports what litellm itself imports late, by an answer that asks nobody."""
     module = litellm()
-
-    for name in (
-        "headrace.lm.openai.engine",
-        "headrace.lm.litellm.engine",
-        "openai.resources.chat",
-    ):
-        importlib.import_module(name)
-
+    importlib.import_module("openai.resources.chat")
     question = [{"role": "user", "content": "ready?"}]
 
     for _ in module.completion(

@@ -1,15 +1,15 @@
-"""What litellm knows of providers: whose model it is, with which key, where, with which parameters."""
+"""litellm's knowledge of providers: whose model it is, with which key, where, with which parameters."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
 from typing import Any
 
 from headrace.errors import LMNotConfiguredError
-from headrace.lm.errors import unsupported
+from headrace.lm.engines import Access, Provider
+from headrace.lm.errors import DETAIL_LIMIT, unsupported
 from headrace.lm.litellm import loading
 
 DIRECT_PROVIDERS: Mapping[str, str] = {
@@ -51,32 +51,10 @@ KEY_VARIABLES: Mapping[str, Sequence[str]] = {
     "openai": ("OPENAI_API_KEY",),
     "openrouter": ("OPENROUTER_API_KEY", "OR_API_KEY"),
 }
-"""What litellm reads only while it calls these providers."""
+"""Variables that litellm reads only while it calls these providers."""
 
 OWN_PARAMETERS = frozenset({"api_version", "extra_headers", "organization"})
 """Options that shape the request's address and headers rather than its body."""
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """How an LM was told to reach its provider."""
-
-    model: str
-    api_key: str | None = field(default=None, repr=False)
-    api_base: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """Whose model an LM names, and how it is reached as far as anyone has said."""
-
-    name: str
-    model: str
-    """As the provider calls it."""
-    api_key: str | None = field(default=None, repr=False)
-    api_base: str | None = None
-    is_own_address: bool = False
-    """Whether the address was set by someone, rather than being the provider's."""
 
 
 def find_provider(access: Access) -> Provider:
@@ -84,27 +62,55 @@ def find_provider(access: Access) -> Provider:
 
     Raises LMNotConfiguredError for a model that names no provider, unless there is an address.
     """
-    litellm = loading.litellm()
-
-    try:
-        model, name, key, base = litellm.get_llm_provider(
-            access.model, api_base=access.api_base, api_key=access.api_key
-        )
-    except litellm.exceptions.BadRequestError:
-        if access.api_base is None:
-            raise LMNotConfiguredError(
-                "the model names no known provider; write it as provider/model, such as "
-                "openai/gpt-4o-mini, or set api_base",
-                model=access.model,
-            ) from None
-
+    if _is_known(access):
+        model, name, key, base = _resolved(access)
+    elif access.api_base is not None:
         model, name, key, base = access.model, "openai", None, None
+    else:
+        raise LMNotConfiguredError(
+            "the model names no known provider; write it as provider/model, such as "
+            "openai/gpt-4o-mini, or set api_base",
+            model=access.model,
+        )
 
     key = key or access.api_key or _first(KEY_VARIABLES.get(name, ()))
     base = base or access.api_base or _first(BASE_VARIABLES.get(name, ()))
     own = base is not None and (access.api_base is not None or _is_in_environment(base))
 
     return Provider(name, model, key, base, own)
+
+
+def _resolved(access: Access) -> tuple[str, str, str | None, str | None]:
+    """Model, provider, key and address, of a provider that litellm knows."""
+    try:
+        found: tuple[str, str, str | None, str | None] = loading.litellm().get_llm_provider(
+            access.model, api_base=access.api_base, api_key=access.api_key
+        )
+    except Exception as error:  # noqa: BLE001 - some log in here, and fail in ways of their own
+        raise LMNotConfiguredError(
+            "litellm cannot make out how this provider is reached",
+            model=access.model,
+            detail=str(error)[:DETAIL_LIMIT],
+        ) from None
+
+    return found
+
+
+def _is_known(access: Access) -> bool:
+    """True where litellm knows a provider by the model's name, or by the address."""
+    known = loading.litellm().litellm_core_utils.get_llm_provider_logic
+    by_name = known.inferred_provider(access.model) is not None
+
+    return by_name or (
+        access.api_base is not None and known.is_openai_compatible_endpoint(access.api_base)
+    )
+
+
+def address_of(access: Access) -> str | Sequence[str | None]:
+    """The address of requests as far as anyone has set it."""
+    variables = (name for names in BASE_VARIABLES.values() for name in names)
+
+    return access.api_base or [os.environ.get(name) for name in variables]
 
 
 def require_key(access: Access, provider: Provider) -> None:

@@ -1,27 +1,24 @@
-"""Routes: how the messages of one LM, with one set of parameters, reach its provider.
+"""Routes: how requests in OpenAI's dialect, with one set of options, reach a provider.
 
-A route is found once per LM and set of parameters; afterwards only the messages change.
+A route is found once per LM and set of options; afterwards only the messages change.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from headrace.lm.base import Message
-from headrace.lm.litellm.addresses import headers_of, proxy_for, url_of
+from headrace.lm.engines import Obstacle, Provider
+from headrace.lm.litellm.addresses import headers_of, url_of
 from headrace.lm.litellm.providers import (
     DIRECT_PROVIDERS,
-    Access,
-    Provider,
     beyond_openai,
     chat_config,
-    find_provider,
     model_facts,
     parameters,
-    require_key,
 )
 
 OLLAMA = frozenset({"ollama", "ollama_chat"})
@@ -32,18 +29,15 @@ EMULATED = frozenset({"fake_stream", "json_mode"})
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How to ask one model with one set of parameters."""
+    """The way to ask one model with one set of options; without a URL, by litellm only."""
 
     provider: Provider
     options: Mapping[str, Any]
-    """What was asked for, in OpenAI's words."""
-    obstacle: str = ""
-    """Why the direct engine cannot take this route; empty = it can."""
+    """As they were asked for, in OpenAI's words."""
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     params: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The options as the provider takes them."""
-    proxy: str | None = None
     config: Any = None
     """litellm's description of the provider."""
 
@@ -68,40 +62,13 @@ class Route:
         return body
 
 
-def find_route(access: Access, options: Mapping[str, Any]) -> Route:
-    """The route for the options of one call. Needs litellm; see `loading`.
+def find_route(provider: Provider, options: Mapping[str, Any]) -> Route:
+    """The route to a provider that speaks OpenAI's dialect. Needs litellm; see `loading`.
 
-    Raises LMNotConfiguredError without a key that the provider needs, LMUnsupportedError for
-    parameters the provider does not take.
+    Raises Obstacle for one that does not, or not with these options, and LMUnsupportedError for options
+    that it does not take.
     """
-    provider = find_provider(access)
-    require_key(access, provider)
-    route = Route(provider, options, _obstacle(provider, options))
-
-    return route if route.obstacle else _direct(route)
-
-
-def _obstacle(provider: Provider, options: Mapping[str, Any]) -> str:
-    name, model = provider.name, provider.model
-
-    if name not in DIRECT_PROVIDERS:
-        return f"{name} does not speak OpenAI's chat completions"
-
-    if name == "azure" and provider.api_key is None:
-        return "azure without api_key takes tokens that litellm fetches"
-
-    if model.startswith("responses/") or model_facts(model, name).get("mode") == "responses":
-        return "the model is served by the responses API"
-
-    if name in OLLAMA and (beyond := beyond_openai(options)):
-        return f"ollama takes {', '.join(sorted(beyond))} in its own dialect only"
-
-    return "" if provider.api_base or DIRECT_PROVIDERS[name] else f"{name} has no api_base"
-
-
-def _direct(route: Route) -> Route:
-    """The route with all that the direct engine needs."""
-    provider, options = route.provider, route.options
+    _check(provider, options)
     name, model = provider.name, provider.model
     base = provider.api_base or DIRECT_PROVIDERS[name]
 
@@ -112,18 +79,36 @@ def _direct(route: Route) -> Route:
     params = parameters(model, name, options)
 
     if EMULATED & params.keys():
-        return replace(route, obstacle=f"litellm emulates a parameter that {name} lacks")
+        raise Obstacle(f"litellm emulates a parameter that {name} lacks")
 
-    url = url_of(name, model, base, config, params, options)
-
-    return replace(
-        route,
-        url=url,
+    return Route(
+        provider,
+        options,
+        url=url_of(name, model, base, config, params, options),
         headers=headers_of(name, provider.api_key, options),
         params=params,
-        proxy=proxy_for(url),
         config=config,
     )
+
+
+def _check(provider: Provider, options: Mapping[str, Any]) -> None:
+    """Raises Obstacle for what can be told without a look at the parameters."""
+    name, model = provider.name, provider.model
+
+    if name not in DIRECT_PROVIDERS:
+        raise Obstacle(f"{name} does not speak OpenAI's chat completions")
+
+    if name == "azure" and provider.api_key is None:
+        raise Obstacle("azure without api_key takes tokens that litellm fetches")
+
+    if model.startswith("responses/") or model_facts(model, name).get("mode") == "responses":
+        raise Obstacle("the model is served by the responses API")
+
+    if name in OLLAMA and (beyond := beyond_openai(options)):
+        raise Obstacle(f"ollama takes {', '.join(sorted(beyond))} in its own dialect only")
+
+    if not provider.api_base and not DIRECT_PROVIDERS[name]:
+        raise Obstacle(f"{name} has no api_base")
 
 
 def copied(message: Message) -> Message:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -22,13 +21,13 @@ from headrace.errors import (
     UsageError,
 )
 from headrace.lm.answer.assembly import Assembly
-from headrace.lm.base import Message
-from headrace.lm.connections import broken
+from headrace.lm.base import Completion, Message, Receive, Request
 from headrace.lm.deadlines import Deadlines, Watchdog
-from headrace.lm.errors import refused, said_in_stream
-from headrace.lm.http import Broken, ConnectTimeout, InvalidRequest, Response, http_pool
-from headrace.lm.litellm.routes import Route
-from headrace.lm.loose_json import sequence
+from headrace.lm.engines import Attempt, Engine, Provider
+from headrace.lm.errors import broken, refused, said_in_stream
+from headrace.lm.http import Broken, ConnectTimeout, InvalidRequest, Response, http_pool, proxy_for
+from headrace.lm.litellm import Route, find_route, usage_of
+from headrace.lm.loose_json import dumps, loads, sequence
 from headrace.lm.openai.sse import EventSplitter, LineTooLong, MarkupError
 
 REFUSAL_LIMIT = 16 * 1024
@@ -39,10 +38,34 @@ GOODBYE = 0.05
 """Seconds for the end of a body whose answer is whole, so that its connection can be kept."""
 
 
-async def ask(
-    route: Route, messages: Sequence[Message], assembly: Assembly, deadlines: Deadlines, model: str
+class DirectEngine(Engine):
+    """Asks providers that speak OpenAI's chat completions."""
+
+    name = "direct"
+
+    def __init__(self, provider: Provider, options: Mapping[str, Any]) -> None:
+        """Raises Obstacle for a provider of another dialect, LMUnsupportedError for options it refuses."""
+        self._route = find_route(provider, options)
+        self._proxy = proxy_for(self._route.url)
+
+    async def ask(self, request: Request, receive: Receive, attempt: Attempt) -> Completion:
+        """See Engine.ask."""
+        route, model = self._route, attempt.lm.model
+        answer = attempt.begin_answer(receive, route.count)
+        await _ask(route, self._proxy, request.messages, answer, attempt.deadlines, model)
+        usage = usage_of(route.provider, model, answer.usage)
+
+        return attempt.completed(answer, usage, answer.served_by or route.provider.model)
+
+
+async def _ask(
+    route: Route,
+    proxy: str | None,
+    messages: Sequence[Message],
+    assembly: Assembly,
+    deadlines: Deadlines,
+    model: str,
 ) -> None:
-    """Asks once and feeds the answer to the assembly. Raises an LMError."""
     pool = await http_pool()
 
     try:
@@ -51,7 +74,7 @@ async def ask(
                 route.url,
                 route.headers,
                 _encoded(route.body(messages)),  # not kept: the answer may take long
-                proxy=route.proxy,
+                proxy=proxy,
                 connect=deadlines.connect,
             )
 
@@ -73,12 +96,7 @@ async def ask(
 
 def _encoded(body: object) -> bytes:
     try:
-        return orjson.dumps(body)
-    except TypeError:
-        pass
-
-    try:
-        return json.dumps(body).encode()  # takes lone surrogates and integers of any size
+        return dumps(body)
     except TypeError as error:
         raise UsageError(f"messages and options of an LM must be JSON: {error}") from None
 
@@ -92,7 +110,7 @@ async def _read(response: Response, assembly: Assembly, watchdog: Watchdog, mode
 
 
 async def _refusal(response: Response) -> str:
-    """What a provider says with an error status: as much as comes soon."""
+    """The provider's words with an error status: as much as comes soon."""
     said = bytearray()
 
     def take(body: bytes) -> bool:
@@ -187,10 +205,10 @@ def _feed_rest(value: Any, assembly: Assembly, model: str) -> None:
 
 
 def _second_look(payload: bytes, model: str) -> Any:
-    """JSON that is wrong only in its characters: lone surrogates, bytes that are not UTF-8."""
+    """JSON that is wrong only in its characters."""
     try:
-        return json.loads(payload.decode("utf-8", "surrogateescape")) if payload.strip() else {}
-    except (ValueError, RecursionError):
+        return loads(payload)
+    except ValueError:
         raise LMStreamBrokenError("the LM's answer has malformed JSON", model=model) from None
 
 

@@ -17,11 +17,11 @@ LINE_LIMIT = 16 * 1024 * 1024
 """Bytes one line may have, or one payload of several lines."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 CLOSED = (b"}", b"]")
-"""How a payload ends that needs no further line."""
+"""Endings of a payload that needs no further line."""
 BRACKETS = {b"{": b"}", b"[": b"]"}
 FIELD = re.compile(rb"(?:data|event|id|retry)?:")
 BARE = re.compile(rb"\{|\[\s*(?:\{|\Z)|\[DONE\]")
-"""How a payload without a prefix begins. A line of a log may begin with a bracket, too."""
+"""The beginning of a payload without a prefix. A line of a log may begin with a bracket, too."""
 
 
 class LineTooLong(ValueError):
@@ -44,7 +44,7 @@ class EventSplitter:
         self._open_size = 0
         self._prefixed = False  # that payload is on data lines
         self.puzzled = False
-        """Whether there was a line that is neither an event's nor JSON."""
+        """There was a line that is neither an event's nor JSON."""
 
     def feed(self, data: bytes) -> list[bytes]:
         """The payloads completed by these bytes. Raises LineTooLong and MarkupError."""

@@ -1,19 +1,59 @@
-"""What a call cost: the provider's counts in our words, priced by litellm's tables."""
+"""litellm's catalog of models: what a model can do, which options it takes, what a call to it costs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from headrace.errors import LMNotConfiguredError, LMUnsupportedError
 from headrace.events import Usage, count_of, price_of
+from headrace.lm.engines import Access, Provider
+from headrace.lm.layers import per_model
 from headrace.lm.litellm import loading
-from headrace.lm.litellm.providers import Provider, model_facts
+from headrace.lm.litellm.providers import find_provider, model_facts, parameters
 from headrace.lm.loose_json import mapping
 
 MAX_COUNT = 2**31 - 1
 """Tokens of one call, at most: more is no count, and would bury those of other calls."""
+
+
+@lru_cache(maxsize=1024)
+def supports(access: Access, feature: str) -> bool:
+    """True for a feature of the model's; False for models and features litellm does not know."""
+    litellm = loading.litellm()
+    found = find_provider(access)
+    model, provider = found.model, found.name
+
+    match feature:
+        case "response_schema":
+            return bool(litellm.supports_response_schema(model, custom_llm_provider=provider))
+        case "response_format":
+            taken = litellm.get_supported_openai_params(model, custom_llm_provider=provider)
+            return "response_format" in (taken or ())
+        case "reasoning":
+            return bool(litellm.supports_reasoning(model, custom_llm_provider=provider))
+        case "tools":
+            return bool(litellm.supports_function_calling(model, custom_llm_provider=provider))
+        case _:
+            return False
+
+
+def takes(access: Access, options: Mapping[str, Any]) -> bool:
+    """True where the model takes the options; also for models litellm does not know.
+
+    A model of OpenAI's that somebody else serves is asked under its name at OpenAI too.
+    """
+    try:
+        found = find_provider(access)
+        parameters(found.model, found.name, options)
+        parameters(found.model.rpartition("/")[2], "openai", options)
+    except LMUnsupportedError:
+        return False
+    except LMNotConfiguredError:
+        return True  # the call itself will say so
+
+    return True
 
 
 def usage_of(provider: Provider, model: str, counts: Mapping[str, Any]) -> Usage:
@@ -32,15 +72,8 @@ def usage_of(provider: Provider, model: str, counts: Mapping[str, Any]) -> Usage
     return per_model(model, usage, cost=_cost(provider, usage, counts.get("cost")))
 
 
-def per_model(model: str, usage: Usage, cost: float | None = None) -> Usage:
-    """The usage as the only one of its model."""
-    priced = replace(usage, cost_usd=cost)
-
-    return replace(priced, models={model: priced})
-
-
 def _cost(provider: Provider, usage: Usage, billed: object) -> float | None:
-    """What the provider says it billed, else an estimate; None when no price is known."""
+    """The price that the provider billed, else an estimate; None when no price is known."""
     price = price_of(billed)
 
     if price is not None:

@@ -19,7 +19,7 @@ UNFINISHED = re.compile(
     "|[\udcf0-\udcf4][\udc80-\udcbf]{0,2}"
     ")\\Z"
 )
-"""What the next delta may complete: the first half of a pair, the first bytes of a character."""
+"""An end that the next delta may complete: the first half of a pair, the first bytes of a character."""
 
 
 class Mender:

@@ -1,7 +1,7 @@
-"""The names that a provider gives to what went wrong: its error's type and code, as its manual lists them.
+"""Names in a provider's error: its type and its code, as the provider's manual lists them.
 
-Names only: a word of at most 64 characters each, which anyone may see. Whatever has blanks in it may
-quote a prompt, and counts as none.
+A name is a word of at most 64 characters, which anyone may see. Whatever has blanks in it may quote a
+prompt, and counts as none.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from headrace.lm.loose_json import mapping, sequence
 TYPES = ("type", "error_type", "__type", "status")
 CODES = ("code", "error_code")
 HOLDERS = ("error", "errors", "detail")
-"""Where the error itself may lie in what a provider sends."""
+"""Keys under which the error itself may lie in what a provider sends."""
 
 LOOKED_AT = 16_384
 """Characters of a text in which names are looked for."""
@@ -31,7 +31,7 @@ class Names(TypedDict):
     provider_code: str
 
 
-def names_in(said: object) -> Names:
+def error_names(said: object) -> Names:
     """The names in an error of a provider's: JSON, or a text with JSON in it, perhaps cut off."""
     if isinstance(said, str):
         return _names_in_text(said[:LOOKED_AT])
@@ -49,7 +49,7 @@ def _names_in_text(text: str) -> Names:
     except (ValueError, RecursionError):
         return Names(provider_type=_written(text, TYPES), provider_code=_written(text, CODES))
 
-    return names_in(mapping(value))
+    return error_names(mapping(value))
 
 
 def _errors(said: object) -> Iterator[Mapping[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from headrace.errors import LMError
 from headrace.lm import LM
-from headrace.lm.naming import names_in
+from headrace.lm.error_names import error_names
 from headrace_mock import MockLM, Reply
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,7 +42,7 @@ OPENAI = {"message": "hi", "type": "invalid_request_error", "code": "context_len
     ],
 )
 def test_names_are_found_in_every_shape(said: object, kind: str, code: str) -> None:
-    assert names_in(said) == {"provider_type": kind, "provider_code": code}
+    assert error_names(said) == {"provider_type": kind, "provider_code": code}
 
 
 json_values = st.recursive(
@@ -55,7 +55,7 @@ json_values = st.recursive(
 
 @given(json_values | st.text())
 def test_whatever_was_said_names_are_short_and_plain(said: Any) -> None:
-    found = names_in(said)
+    found = error_names(said)
 
     for name in (found["provider_type"], found["provider_code"]):
         assert len(name) <= 64

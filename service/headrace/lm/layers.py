@@ -1,0 +1,73 @@
+"""Layers: what a request passes through on its way to a provider, all of one signature.
+
+    memory -> single flight -> disk -> attempts -> engine
+
+Each gives the answer itself, or asks the next. `LM` puts them together.
+"""
+
+from __future__ import annotations
+
+from contextvars import copy_context
+from dataclasses import replace
+from typing import Protocol
+
+from headrace.calls import Call
+from headrace.errors import LMError
+from headrace.events import LmCall, Usage
+from headrace.lm.base import Completion, Receive, Request
+
+
+class Records(Protocol):
+    """Told of the attempts at a request."""
+
+    def begin(self, lm: LmCall) -> None:
+        """An attempt begins."""
+        ...
+
+    def spent(self, usage: Usage) -> None:
+        """The provider has counted, whether or not its answer is of use."""
+        ...
+
+    def failed(self, error: LMError) -> None:
+        """An attempt failed, and another will follow."""
+        ...
+
+
+class Layer(Protocol):
+    """Answers requests, by itself or by asking the next layer."""
+
+    async def ask(self, request: Request, receive: Receive, records: Records) -> Completion:
+        """The whole answer, whose deltas went into `receive` as they came. Raises an LMError."""
+        ...
+
+
+class CallRecorder:
+    """Records attempts in one LM call, from whatever task serves it: statuses, and usage."""
+
+    def __init__(self, call: Call | None, model: str) -> None:
+        self._call = call
+        self._model = model
+        self._context = copy_context()
+
+    def begin(self, lm: LmCall) -> None:
+        """See Records.begin. The attempt counts as a call, even if it fails."""
+        if self._call is not None:
+            self._call.lm = lm
+            self._call.usage = per_model(self._model, Usage(lm_calls=1))
+
+    def spent(self, usage: Usage) -> None:
+        """See Records.spent."""
+        if self._call is not None:
+            self._call.usage = usage
+
+    def failed(self, error: LMError) -> None:
+        """See Records.failed. An UPDATE status says so."""
+        if self._call is not None:
+            self._context.run(self._call.update, failure=error)
+
+
+def per_model(model: str, usage: Usage, cost: float | None = None) -> Usage:
+    """The usage as the only one of its model."""
+    priced = replace(usage, cost_usd=cost)
+
+    return replace(priced, models={model: priced})
