@@ -145,10 +145,10 @@ class BaseLM(abc.ABC):
 
         with open_call(Kind.LM, self.model, self, inputs, LmCall(self.model)) as call:
             completion = await self._generate(request, receive, marks)
-            remember(self.model, messages, completion)
             call.lm = completion.lm or call.lm
             call.usage = completion.usage
             call.outputs = [choice.text for choice in completion.choices]
+            remember(self.model, messages, call.outputs)
 
         return completion
 

@@ -8,11 +8,8 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, TextIO
-
-if TYPE_CHECKING:
-    from headrace.lm.base import Completion, Message
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TextIO
 
 HISTORY_BYTES = 4 * 1024 * 1024
 
@@ -46,7 +43,7 @@ def configure_history(limit: int = HISTORY_BYTES) -> None:
         _exchanges.clear()
 
 
-def remember(model: str, messages: Sequence[Message], completion: Completion) -> None:
+def remember(model: str, messages: Iterable[Mapping[str, Any]], answers: Iterable[str]) -> None:
     """Keeps an exchange; lets the oldest go."""
     global _size
 
@@ -54,7 +51,7 @@ def remember(model: str, messages: Sequence[Message], completion: Completion) ->
         return
 
     said = [(str(one.get("role", "")), str(one.get("content", ""))) for one in messages]
-    exchange = Exchange(model, said, [choice.text for choice in completion.choices])
+    exchange = Exchange(model, said, [*answers])
 
     with _lock:
         _exchanges.append(exchange)
