@@ -149,7 +149,7 @@ def _check_colours(cls: type) -> None:
 
 
 def _definer(cls: type, name: str) -> int:
-    """How far up the inheritance the method is written; 0 is the class itself."""
+    """The steps up the inheritance at which the method is written; 0 is the class itself."""
     return next(at for at, base in enumerate(cls.__mro__) if name in vars(base))
 
 

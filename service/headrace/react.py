@@ -21,14 +21,14 @@ from headrace.errors import AdapterParseError, ContextWindowExceededError, Usage
 from headrace.module import PredictingModule
 from headrace.predict import Predict, refuse_positional
 from headrace.signatures import InputField, OutputField, Signature, ensure_signature, make_signature
-from headrace.tools import Asked, Tool, read_asked
+from headrace.tools import Tool, ToolRequest, read_request
 from headrace.values import Prediction
 
 logger = logging.getLogger("headrace.react")
 
 FINISH = "finish"
 SHORTENINGS = 3
-"""How often a trajectory that overflows the context window is cut by its oldest turn."""
+"""Cuts of a trajectory that overflows the context window, by its oldest turn each."""
 
 TURN_INSTRUCTIONS = """\
 {task}
@@ -84,7 +84,7 @@ class ReAct(PredictingModule):
         return Prediction(trajectory=trajectory, **answer)
 
     def _limit(self, inputs: dict[str, Any]) -> int:
-        """How many turns there may be; takes what the call says of it out of the inputs."""
+        """Turns there may be, at most; takes what the call says of it out of the inputs."""
         if "max_iters" in self.signature.input_fields:
             return self.max_iters
 
@@ -104,21 +104,21 @@ class ReAct(PredictingModule):
 
             return ""
 
-        asked = read_asked(step.next_tool_name, step.next_tool_args, self.tools)
+        request = read_request(step.next_tool_name, step.next_tool_args, self.tools)
         trajectory[f"thought_{turn}"] = step.next_thought
-        trajectory[f"tool_name_{turn}"] = asked.name
-        trajectory[f"tool_args_{turn}"] = shown_value(asked.arguments)
-        trajectory[f"observation_{turn}"] = await self._observe(asked)
+        trajectory[f"tool_name_{turn}"] = request.name
+        trajectory[f"tool_args_{turn}"] = shown_value(request.arguments)
+        trajectory[f"observation_{turn}"] = await self._observe(request)
 
-        return asked.name
+        return request.name
 
-    async def _observe(self, asked: Asked) -> Any:
-        """What the tool gave, as the model sees it, or what went wrong."""
-        name, given = asked.name, asked.arguments
+    async def _observe(self, request: ToolRequest) -> Any:
+        """The outcome of the tool, as the model sees it: its result, or what went wrong."""
+        name, given = request.name, request.arguments
         arguments = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
 
-        if asked.fault and name != FINISH:  # which says the same, whatever it is given
-            return asked.fault
+        if request.fault and name != FINISH:  # which says the same, whatever it is given
+            return request.fault
 
         try:
             return shown_value(await self.tools[name].acall(**arguments))
@@ -164,7 +164,7 @@ def _by_name(
 
 
 def _without_paths(error: Exception) -> str:
-    """What an error says, with files called by their names, not by where they lie."""
+    """The text of an error, with files called by their names, not by where they lie."""
     text = str(error)
 
     for attribute in ("filename", "filename2", "path"):

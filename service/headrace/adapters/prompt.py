@@ -34,7 +34,7 @@ class PromptWriter(abc.ABC):
 
     @abc.abstractmethod
     def format_field_structure(self, signature: type[Signature]) -> str:
-        """How an interaction looks in this dialect, with a placeholder for every value."""
+        """The look of an interaction in this dialect, with a placeholder for every value."""
 
     @abc.abstractmethod
     def format_assistant_message_content(

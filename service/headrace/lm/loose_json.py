@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from headrace.lm.answer.surrogates import mend
+from headrace.lm.surrogates import mend
 
 NOTHING: Mapping[str, Any] = {}
 
@@ -34,7 +34,7 @@ def text_of(value: object) -> str:
 def loads(payload: bytes) -> Any:
     """The value of JSON that may have lone surrogates in it, or bytes that are not UTF-8.
 
-    They stand in its texts as surrogates; see `answer.surrogates`. Raises ValueError.
+    They stand in its texts as surrogates; see `surrogates`. Raises ValueError.
     """
     try:
         return json.loads(payload.decode("utf-8", "surrogateescape")) if payload.strip() else {}

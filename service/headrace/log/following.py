@@ -66,7 +66,7 @@ class Followed(Protocol):
     """The log of a cursor, as the cursor needs it."""
 
     def take(self, cursor: LogCursor, limit: int | None) -> Sequence[Entry]:
-        """What `LogCursor.read` does; in one step, so that no merging comes in between."""
+        """Reads for a cursor and moves it on, in one step, so that no merging comes in between."""
         ...
 
     def await_more(self, after: int, patient: bool, former: Future | None) -> Future:
@@ -78,7 +78,7 @@ class Followed(Protocol):
         ...
 
     def leave(self, cursor: LogCursor) -> None:
-        """What `LogCursor.close` does."""
+        """Gives a cursor's place up."""
         ...
 
 

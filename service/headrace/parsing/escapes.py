@@ -24,7 +24,7 @@ _UNFINISHED = re.compile(f"{beginnings(_UNFINISHED_PAIR)}|{beginnings(_UNFINISHE
 
 
 class Unescaped(NamedTuple):
-    """What an escape stands for, and where the text goes on after it."""
+    """The text that an escape stands for, and the place after it."""
 
     text: str
     end: int
@@ -50,7 +50,7 @@ def unescape(text: str, at: int) -> Unescaped | None:
 
 
 def unescape_end(text: str) -> str:
-    """What an escape stands for that the end cut off: half a pair for U+FFFD, others for nothing."""
+    """The text for an escape that the end cut off: half a pair is U+FFFD, others are nothing."""
     return REPLACEMENT if _UNICODE.match(text) else ""
 
 

@@ -1,4 +1,4 @@
-"""What the dialects share: states that walk over the text, and the field being read.
+"""Machine: the base of the dialects' parsers, of states that walk over the text, and the open field.
 
 Rule: a state looks only at new text, plus the few characters it held back itself, so that reading a
 completion is linear however it is cut. Text that may grow without bound (values, whitespace) is
@@ -20,7 +20,7 @@ A method, not a bound one: a parser that held its own methods would be a referen
 """
 
 
-class Section:
+class OpenField:
     """A field being read: text goes in, and comes out once it is known to be value."""
 
     __slots__ = ("_begun", "_space", "_strips", "name", "pieces")
@@ -61,7 +61,7 @@ class Machine:
     def __init__(self, start: State) -> None:
         self._state = start
         self._held = ""
-        self._section: Section | None = None
+        self._open_field: OpenField | None = None
         self._seen: set[str] = set()
         self._deltas: list[FieldDelta] = []
 
@@ -75,8 +75,8 @@ class Machine:
         while at < end:
             at = self._state(self, text, at)
 
-        if self._section is not None and self._section.pieces:
-            self._give(self._section, is_last=False)
+        if self._open_field is not None and self._open_field.pieces:
+            self._give(self._open_field, is_last=False)
 
         deltas, self._deltas = self._deltas, []
 
@@ -92,7 +92,7 @@ class Machine:
         return deltas
 
     def _finish(self, held: str) -> None:
-        """What the text held back means, now that nothing follows: it was value."""
+        """Settles the text held back, now that nothing follows: it was value."""
         self._say(held)
 
     def _hold(self, text: str, at: int) -> int:
@@ -105,24 +105,24 @@ class Machine:
         """Begins a field, unless it was seen before: then its text is read and dropped."""
         if name not in self._seen:
             self._seen.add(name)
-            self._section = Section(name, strips)
+            self._open_field = OpenField(name, strips)
 
     def _say(self, text: str) -> None:
         """Text of the open field."""
-        if text and self._section is not None:
-            self._section.pieces.append(text)
+        if text and self._open_field is not None:
+            self._open_field.pieces.append(text)
 
     def _end(self) -> None:
         """Ends the open field, if there is one."""
-        if self._section is not None:
-            self._give(self._section, is_last=True)
-            self._section = None
+        if self._open_field is not None:
+            self._give(self._open_field, is_last=True)
+            self._open_field = None
 
-    def _give(self, section: Section, *, is_last: bool) -> None:
-        text = section.take()
+    def _give(self, field: OpenField, *, is_last: bool) -> None:
+        text = field.take()
 
         if text or is_last:
-            self._deltas.append(FieldDelta(section.name, text, is_last))
+            self._deltas.append(FieldDelta(field.name, text, is_last))
 
     def _ignore(self, text: str, at: int) -> int:
         """The state after the end: what follows is not read."""

@@ -41,7 +41,7 @@ REASONING_TAGS: ReasoningTags = (
     ("[THINK]", "[/THINK]"),
     ("◁think▷", "◁/think▷"),
 )
-"""What the models of today write where their server does not take it out."""
+"""Tags that the models of today write where their server does not take them out."""
 
 REASONING, TEXT = "reasoning", "text"
 WHITESPACE = 64
@@ -52,9 +52,9 @@ class Marks(NamedTuple):
     """Reasoning tags, ready to be looked for."""
 
     opening: re.Pattern[str]
-    """Whatever may stand before the answer: an opening mark, or a closing one."""
+    """A mark that may stand before the answer: an opening mark, or a closing one."""
     beginning: re.Pattern[str]
-    """What can still become one of them."""
+    """A text that can still become one of them."""
     closing: re.Pattern[str]
     ends: dict[str, re.Pattern[str]]
     """By opening mark: its closing mark whole, or as much of it as the text ends with (group 1)."""
@@ -121,7 +121,7 @@ class ReasoningParser(Machine):
 
     @property
     def answering(self) -> bool:
-        """Whether the answer has begun: what comes is text, whatever it is."""
+        """True once the answer has begun: all that comes is text."""
         return self._state is ReasoningParser._answer
 
     def _beginning(self, text: str, at: int) -> int:
@@ -197,7 +197,7 @@ class ReasoningParser(Machine):
 
 
 def after_draft(text: str, marks: Marks) -> tuple[str, str] | None:
-    """What stands before and after the first closing mark in a text, if there is one."""
+    """The texts before and after the first closing mark in a text, if there is one."""
     mark = marks.closing.search(text)
 
     return (text[: mark.start()].strip(), text[mark.end() :]) if mark else None

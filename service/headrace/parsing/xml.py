@@ -208,12 +208,12 @@ class _Tags(NamedTuple):
 
 
 class _Field(NamedTuple):
-    """Of one field, for the text inside it."""
+    """The patterns of one field, for the text inside it."""
 
     opening: re.Pattern[str]
     closing: re.Pattern[str]
     beginning: re.Pattern[str]
-    """What can still become one of them, or a CDATA section."""
+    """A text that can still become one of them, or a CDATA section."""
 
 
 @lru_cache(maxsize=256)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, get_origin
 from headrace.errors import SignatureError
 from headrace.signatures.fields import Field, Side
 from headrace.signatures.grammar import resolve
-from headrace.signatures.names import Names
+from headrace.signatures.names import TypeNames
 
 
 class Body(dict[str, Any]):
@@ -39,7 +39,7 @@ def declared_fields(cls: type, body: Mapping[str, Any]) -> list[Field]:
             )
 
     plain = {name: value for name, value in body.items() if name not in fields}
-    names = Names.of_class(plain)
+    names = TypeNames.of_class(plain)
 
     return [
         field.named(name, _resolved(cls, name, annotations[name], names))
@@ -95,7 +95,7 @@ def _annotations(cls: type) -> Mapping[str, Any]:
         raise SignatureError(f"{cls.__name__}: unknown type {error.name!r}") from error
 
 
-def _resolved(cls: type, name: str, annotation: Any, names: Names) -> Any:
+def _resolved(cls: type, name: str, annotation: Any, names: TypeNames) -> Any:
     where = f"{cls.__name__}.{name}"
 
     try:

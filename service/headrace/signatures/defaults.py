@@ -61,7 +61,7 @@ def _as_float(value: Any, check: Any) -> Any:
 
 
 def _reads_back(kind: Any, default: object) -> bool:
-    """Whether JSON can give such a value."""
+    """True if JSON can give such a value."""
     if default is None:
         return False
 

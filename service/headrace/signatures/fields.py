@@ -37,7 +37,7 @@ class Field:
     """Empty until the field stands in a signature."""
     annotation: Any = str
     annotated: bool = False
-    """Whether the signature states the type; if not, it is that of the default, or text, as which
+    """True where the signature states the type; if not, it is that of the default, or text, as which
     numbers are taken too."""
     desc: str = ""
     prefix: str = ""
@@ -84,12 +84,12 @@ class Field:
 
     @cached_property
     def required(self) -> bool:
-        """Whether a value must be given: there is no default, and the type does not allow None."""
+        """True where a value must be given: there is no default, and the type does not allow None."""
         return not self.has_default and not allows_none(self.annotation)
 
     @property
     def has_default(self) -> bool:
-        """Whether the signature names a default."""
+        """True where the signature names a default."""
         return self.default is not ... or self.default_factory is not None
 
     def default_value(self) -> Any:
@@ -117,7 +117,7 @@ class Field:
 
     @cached_property
     def streams_text(self) -> bool:
-        """Whether the value is its text, so that parts of it mean something: str, Optional[str], Reasoning."""
+        """True where the value is its text, so that parts of it mean something: str, Optional[str], Reasoning."""
         return is_text(self.annotation)
 
     @cached_property
@@ -147,7 +147,7 @@ class Field:
 
     @cached_property
     def schema_texts(self) -> JsonSchema:
-        """What JSON Schema says of this field beyond its type: description, default, examples …"""
+        """The part of a JSON Schema beyond this field's type: description, default, examples …"""
         texts = {"description": self.desc} if self.desc else {}
         shown = {name: self.options[name] for name in ("title", "examples") if name in self.options}
 

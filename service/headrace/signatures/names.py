@@ -1,4 +1,4 @@
-"""Names: what a name in a type means, where the signature is written.
+"""TypeNames: the meaning of a name in a type, where the signature is written.
 
 Nothing is ever imported to find out. A name is looked up among the custom types, the builtin types,
 the callers' frames from the inside out, and `typing`; in frames, only what can stand in a type counts.
@@ -33,14 +33,14 @@ _LIBRARY = __name__.partition(".")[0]
 
 
 def stands_in_types(value: Any) -> bool:
-    """Whether `value` is a type, makes one by subscription, or may hold types, as modules do."""
+    """True if `value` is a type, makes one by subscription, or may hold types, as modules do."""
     if value is None:  # many variables are
         return False
 
     return is_type(value) or is_special_form(value) or isinstance(value, ModuleType)
 
 
-class Names(Mapping[str, Any]):
+class TypeNames(Mapping[str, Any]):
     """The names that types may use at this point of the program."""
 
     def __init__(
@@ -57,7 +57,7 @@ class Names(Mapping[str, Any]):
         self._caller = next(_callers(inspect.currentframe(), skips), None)
 
     @classmethod
-    def of_class(cls, body: Mapping[str, Any]) -> Names:
+    def of_class(cls, body: Mapping[str, Any]) -> TypeNames:
         """The names that annotations in a class body may use, whatever their values are."""
         return cls(body, accepts=lambda value: True, skips=__name__.rpartition(".")[0])
 

@@ -25,7 +25,7 @@ JsonSchema: TypeAlias = dict[str, Any]
 
 
 def adapter_for(annotation: Any, constraints: Mapping[str, Any] | None = None) -> TypeAdapter[Any]:
-    """What validates values of a type, with constraints as `pydantic.Field` names them.
+    """The validator of values of a type, with constraints as `pydantic.Field` names them.
 
     Classes that pydantic does not know are checked with isinstance. Raises pydantic's own errors
     for what cannot annotate a value.
@@ -85,7 +85,7 @@ def value_schema(adapter: TypeAdapter[Any], mode: Mode = "validation") -> JsonSc
 
 
 def default_text(default: object) -> JsonSchema:
-    """What JSON Schema says of a default; nothing where it has no JSON form and cannot be shown."""
+    """The part of a JSON Schema that shows a default; empty where the default has no JSON form."""
     try:
         return {"default": to_jsonable(default)}
     except OutputUnserialisable:

@@ -22,7 +22,7 @@ from headrace.signatures.declaring import (
 )
 from headrace.signatures.fields import Field, Side
 from headrace.signatures.grammar import parse_signature
-from headrace.signatures.names import Names
+from headrace.signatures.names import TypeNames
 from headrace.signatures.options import FieldChanges
 from headrace.signatures.schemas import JsonSchema, Mode, object_schema
 
@@ -265,7 +265,7 @@ def ensure_signature(
 
 def _fields(signature: str | Fields, custom_types: Mapping[str, Any] | None) -> Iterable[Field]:
     if isinstance(signature, str):
-        return parse_signature(signature, Names(custom_types))
+        return parse_signature(signature, TypeNames(custom_types))
 
     if isinstance(signature, Mapping):
         return [_named(name, field) for name, field in signature.items()]

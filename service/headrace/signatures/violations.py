@@ -1,4 +1,4 @@
-"""What of a value breaks its type: where inside it, and which rule. Safe to show to anyone.
+"""Violations: the places inside a value that break its type, and the rules. Safe to show to anyone.
 
 No word of it is the value's: keys that the type does not declare are left out of paths, and what may
 quote the value is left out of rules. So are the words of a validator that the program brings, unless they
@@ -31,16 +31,16 @@ class Violation(NamedTuple):
     """One thing that is wrong with a value."""
 
     path: str
-    """Where inside the value, such as `[2].stars`; empty for the value itself."""
+    """Place inside the value, such as `[2].stars`; empty for the value itself."""
     rule: str
 
 
 def violations(
     error: ValidationError, adapter: TypeAdapter[Any], *, own_words: bool = False
 ) -> list[Violation]:
-    """What an error of this validator says, the first MOST places and how many more there are.
+    """The violations in an error of this validator: the first MOST places, and how many more there are.
 
-    own_words: whether validators that the program brings are quoted.
+    own_words: validators that the program brings are quoted.
     """
     names = _names_of(adapter)
     rules: dict[str, list[str]] = {}
@@ -68,7 +68,7 @@ def path_of(steps: Iterable[int | str], names: Mapping[str, str]) -> str:
     )
 
 
-def names_in(schema: JsonSchema) -> Mapping[str, str]:
+def property_names(schema: JsonSchema) -> Mapping[str, str]:
     """The names of all properties in a schema, however deep, as names to show."""
     return {name: name for name in _properties(schema)}
 
@@ -80,7 +80,7 @@ def _names_of(adapter: TypeAdapter[Any]) -> Mapping[str, str]:
 
     return {
         **{name: part.outside for part in parts for name in part.names},
-        **names_in(value_schema(adapter)),
+        **property_names(value_schema(adapter)),
     }
 
 

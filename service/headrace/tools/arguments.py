@@ -1,4 +1,4 @@
-"""Arguments: what a call gives a tool, checked and made into the types the tool asks for."""
+"""Arguments of a call to a tool, checked and made into the types that the tool asks for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from pydantic import ValidationError
 
 from headrace.errors import OutputUnserialisable
 from headrace.signatures.schemas import JsonSchema, adapter_for, validated
-from headrace.signatures.violations import Violation, clipped, few, names_in, path_of, violations
+from headrace.signatures.violations import (
+    Violation,
+    clipped,
+    few,
+    path_of,
+    property_names,
+    violations,
+)
 from headrace.values import to_jsonable
 
 
@@ -77,7 +84,7 @@ def _unfit(name: str, value: object, schema: JsonSchema) -> Iterator[str]:
     from jsonschema import Draft202012Validator  # a sixth of what importing headrace would take
 
     validator: Any = Draft202012Validator(schema)
-    names = names_in(schema)
+    names = property_names(schema)
     found = [
         Violation(path_of(one.absolute_path, names), f"{one.validator} {one.validator_value!r}")
         for one in validator.iter_errors(plain)

@@ -1,4 +1,4 @@
-"""What a function takes: its parameters' types, read from it, and their JSON Schema."""
+"""Parameters of a function: their types, read from it, and their JSON Schema."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any
 
 from headrace.errors import UsageError
 from headrace.signatures.defaults import open_type, taking_default
-from headrace.signatures.names import Names
+from headrace.signatures.names import TypeNames
 from headrace.signatures.schemas import JsonSchema, adapter_for, default_text, object_schema
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """What a function takes by name."""
+    """The parameters that a function takes by name."""
 
     types: Mapping[str, Any]
-    """In order; where nothing is said that of the default, and without one Any."""
+    """In order; an unstated type is that of the default, and without one Any."""
     defaults: Mapping[str, Any]
     has_kwargs: bool
-    """Whether arguments of other names are taken too."""
+    """True where arguments of other names are taken too."""
 
     def require(self, names: Iterable[str], function: Callable[..., Any]) -> None:
         """Raises UsageError for names that the function does not take."""
@@ -91,7 +91,7 @@ def _parameters(function: Callable[..., Any]) -> list[Parameter]:
     except (TypeError, ValueError) as error:
         raise UsageError(f"{_shown(function)} does not say what it takes; wrap it") from error
 
-    for scope in (None, Names(accepts=lambda value: True)):
+    for scope in (None, TypeNames(accepts=lambda value: True)):
         try:
             signature = inspect.signature(function, locals=scope, eval_str=True)
             break

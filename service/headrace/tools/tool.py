@@ -30,7 +30,7 @@ class Tool:
     """
 
     silent: ClassVar[bool] = False
-    """Whether statuses pass over this tool."""
+    """True where statuses pass over this tool."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Tool:
         self.arg_types = dict(parameters.types)
         self.arg_desc = dict(arg_desc or {})
         self.has_kwargs = parameters.has_kwargs
-        """Whether the function takes arguments of any name."""
+        """True where the function takes arguments of any name."""
         self.idempotent = idempotent
         self.callbacks: list[BaseCallback] = []
         """Told of this tool's calls, besides those in settings."""

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from headrace.errors import ContentRefusedError, LMError, LMServerError, LMStreamBrokenError
 from headrace.lm.answer.assembly import Assembly
-from headrace.lm.answer.surrogates import Mender, mend
 from headrace.lm.base import Choice, Delta, ignore
 from headrace.lm.openai.sse import LINE_LIMIT, EventSplitter, LineTooLong, MarkupError
+from headrace.lm.surrogates import Mender, mend
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from headrace.errors import ContentRefusedError, LMServerError, LMStreamBrokenError
-from headrace.lm.answer.surrogates import Mender
 from headrace.lm.answer.tool_calls import ToolCalls
 from headrace.lm.base import UTF_8, Choice, Delta, Receive
 from headrace.lm.loose_json import NOTHING, mapping, sequence, text_of
+from headrace.lm.surrogates import Mender
 
 Chunk: TypeAlias = Mapping[str, Any]
 

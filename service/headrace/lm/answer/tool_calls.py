@@ -21,8 +21,8 @@ from typing import Any
 
 import orjson
 
-from headrace.lm.answer.surrogates import mend
 from headrace.lm.loose_json import mapping, text_of
+from headrace.lm.surrogates import mend
 
 
 @dataclass(frozen=True, slots=True)

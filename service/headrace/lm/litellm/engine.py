@@ -17,7 +17,6 @@ import httpx
 
 from headrace.errors import LMError, LMTimeoutError
 from headrace.lm.answer.assembly import Assembly
-from headrace.lm.answer.surrogates import SURROGATE
 from headrace.lm.base import Completion, Message, Receive, Request
 from headrace.lm.deadlines import Deadlines, Watchdog
 from headrace.lm.engines import Attempt, Engine, Obstacle, Provider
@@ -26,6 +25,7 @@ from headrace.lm.litellm.catalog import usage_of
 from headrace.lm.litellm.errors import translated
 from headrace.lm.litellm.providers import DIRECT_PROVIDERS
 from headrace.lm.litellm.routes import Route, copied, find_route
+from headrace.lm.surrogates import SURROGATE
 
 NO_KEY = "none"
 """For addresses that need no key: the SDKs below litellm insist on one."""

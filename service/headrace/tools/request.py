@@ -1,4 +1,4 @@
-"""Asking for a tool in text: which one a model means, and with what, however it writes that down."""
+"""Requests for tools: the tool that a model means, and the arguments, however it writes them down."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHOWN = 80
 """Characters of an unknown tool's name that are told back."""
 
 
-class Asked(NamedTuple):
+class ToolRequest(NamedTuple):
     """A call that a model asks for."""
 
     name: str
@@ -27,11 +27,11 @@ class Asked(NamedTuple):
     arguments: object
     """By name, unless the model gave something else."""
     fault: str
-    """Why there is no such call, for the model to read; empty if it can be made."""
+    """The reason why there is no such call, for the model to read; empty if it can be made."""
 
 
-def read_asked(written: object, arguments: object, tools: Mapping[str, Tool]) -> Asked:
-    """What a model means by a name and arguments, None for none."""
+def read_request(written: object, arguments: object, tools: Mapping[str, Tool]) -> ToolRequest:
+    """The request that a model means by a name and arguments, None for none."""
     name = str(written)
     named = _nearest(name, tools)
 
@@ -40,18 +40,22 @@ def read_asked(written: object, arguments: object, tools: Mapping[str, Tool]) ->
         hint = f"did you mean {near[0]}? " if near else ""
         fault = f"There is no tool {name[:SHOWN]!r}; {hint}there are {', '.join(tools)}"
 
-        return Asked(name, {} if arguments is None else arguments, fault)
+        return ToolRequest(name, {} if arguments is None else arguments, fault)
 
     tool = tools[named]
     given = _read(arguments)
 
     if given is None and tool.args:
-        return Asked(named, {}, f"Error in {named}: its arguments are missing; {_takes(tool)}")
+        return ToolRequest(
+            named, {}, f"Error in {named}: its arguments are missing; {_takes(tool)}"
+        )
 
     if given is None or isinstance(given, dict):
-        return Asked(named, _meant(cast("Mapping[str, Any]", given or {}), tool), "")
+        return ToolRequest(named, _meant(cast("Mapping[str, Any]", given or {}), tool), "")
 
-    return Asked(named, given, f"Error in {named}: arguments are a JSON object; {_takes(tool)}")
+    return ToolRequest(
+        named, given, f"Error in {named}: arguments are a JSON object; {_takes(tool)}"
+    )
 
 
 def _nearest(name: str, tools: Iterable[str]) -> str | None:
