@@ -194,7 +194,7 @@ async def test_a_run_whose_end_the_store_never_takes_fails_once_the_store_is_giv
     class Silent(Broken):
         def outbox(self, record: RunRecord, intake: Intake) -> Outbox:
             outbox = super().outbox(record, intake)
-            cast("Any", outbox).end = lambda record: None
+            cast("Any", outbox).end = list[RunRecord]().append  # and nothing comes of it
 
             return outbox
 
