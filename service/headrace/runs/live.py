@@ -84,6 +84,11 @@ class LiveRun(Run):
         return self._final is not None
 
     @property
+    def lost(self) -> bool:
+        """True where its end is not in the store."""
+        return self._lost is not None
+
+    @property
     def usage(self) -> Usage:
         """LM work so far."""
         return self._execution.usage if self._execution is not None else super().usage
@@ -137,7 +142,8 @@ class LiveRun(Run):
 
     def keep_for(self, linger: float) -> None:
         """See Run."""
-        self._change(replace(self._record, linger=linger))
+        if self._final is None:
+            self._change(replace(self._record, linger=linger))
 
     def join(self, after: int = 0) -> Cursor:
         """See Run."""

@@ -250,6 +250,9 @@ class Registry:
                 step(run)
 
     def _forget(self, run: LiveRun) -> None:
+        if run.lost:
+            self._jobs.start("withdrawing a lost run", partial(self.store.withdraw, run.key))
+
         del self._live[run.key]
         self._something_settled.set()
 
