@@ -98,6 +98,13 @@ async def started(registry: Registry, order: StartRequest) -> Run:
     return run
 
 
+async def found_for_ever(registry: Registry, run_id: str) -> None:
+    """Looks for a run again and again. Raises RunNotFound once it is gone."""
+    while True:
+        await registry.find("", run_id)
+        await asyncio.sleep(0.001)
+
+
 async def until(condition: Callable[[], bool]) -> None:
     """Waits until something holds that nobody tells of."""
     while not condition():  # noqa: ASYNC110 - nobody sets an event

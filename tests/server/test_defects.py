@@ -11,7 +11,7 @@ from typing import Any, Self, cast
 import pytest
 from grpc import StatusCode
 from headrace.calls import StatusMessageProvider, StatusMessages, current_run, open_call
-from headrace.errors import HeadraceError, ProgramError, ServerFault, ToolError
+from headrace.errors import HeadraceError, ProgramError, RunNotFound, ServerFault, ToolError
 from headrace.events import Event, Kind, PredictionEvent, Token
 from headrace.execution import Execution, Work
 from headrace.hosting.port import StartRequest
@@ -22,7 +22,7 @@ from headrace.runs.registry import Registry
 from headrace.runs.run import Run
 from headrace.runs.stores.base import Intake, Outbox, Page, PagePlace
 from headrace.runs.stores.memory import MemoryStore
-from server.scripted import Gate, Scripted, echo, soon, until
+from server.scripted import Gate, Scripted, echo, found_for_ever, soon, until
 from server.serving import asking, heard, program, served
 from server.stores import new_store
 
@@ -171,6 +171,10 @@ async def test_a_run_ends_for_its_readers_whatever_its_store_fails_at(
         assert [await how_it_ended(registry, run) for run in runs] == [ending] * 2
         assert await soon(registry.drain(60)) == 0
 
+        if call == "end":  # what the store has of it would never end
+            with pytest.raises(RunNotFound):
+                await soon(found_for_ever(registry, runs[-1].run_id))
+
     assert [record.levelname for record in caplog.records if record.levelname == "ERROR"]
 
 
@@ -193,7 +197,7 @@ async def test_a_run_whose_end_the_store_never_takes_fails_once_the_store_is_giv
     class Silent(Broken):
         def outbox(self, record: RunRecord, intake: Intake) -> Outbox:
             outbox = super().outbox(record, intake)
-            cast("Any", outbox).end = lambda record: None
+            cast("Any", outbox).end = list[RunRecord]().append  # and nothing comes of it
 
             return outbox
 

@@ -32,7 +32,7 @@ from headrace.runs.record import RunKey, RunRecord, RunState
 from headrace.runs.registry import Registry
 from headrace.runs.run import Run
 from server.row_store import RowStore
-from server.scripted import Gate, Scripted, echo, soon, started, until, write
+from server.scripted import Gate, Scripted, echo, found_for_ever, soon, started, until, write
 from server.stores import new_store
 
 pytestmark = pytest.mark.usefixtures("each_store")
@@ -63,13 +63,6 @@ async def timer(seconds: float) -> None:
     over = asyncio.Event()
     asyncio.get_running_loop().call_later(seconds, over.set)
     await soon(over.wait())
-
-
-async def found_for_ever(registry: Registry, run_id: str) -> None:
-    """Looks for a run again and again. Raises RunNotFound once it is gone."""
-    while True:
-        await registry.find("", run_id)
-        await asyncio.sleep(0.001)
 
 
 async def result_of(run: Run) -> object:
@@ -114,6 +107,17 @@ async def test_a_second_start_joins_the_first(registry: Registry) -> None:
 
     assert second is first
     assert (first.record.linger, first.labels) == (7.0, {})
+
+
+async def test_who_joins_a_run_that_has_just_ended_changes_nothing_of_its_end(
+    registry: Registry,
+) -> None:
+    run = await registry.start(order(run_id="r1"))
+    await soon(run.ended())
+    await registry.start(order(run_id="r1", linger=7.0))
+    await soon(until(lambda: not registry.live_count))
+
+    assert (await registry.find("", "r1")).state is RunState.SUCCEEDED
 
 
 async def test_an_id_with_other_inputs_is_refused(registry: Registry) -> None:

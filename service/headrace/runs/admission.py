@@ -1,8 +1,6 @@
 """Admission: whether one more run may be taken in, and which waits its turn.
 
-Refusals come before anything was started, and say when to try again. A place is reserved before the
-store is asked who was first with a run id, and given back where another was: a run that the store has
-taken is never refused any more.
+Refusals come before anything was started, and say when to try again.
 """
 
 from __future__ import annotations

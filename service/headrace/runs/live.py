@@ -64,7 +64,7 @@ class LiveRun(Run):
                 prepare=with_content if keeps_content else without_content,
                 max_bytes=limits.max_run_bytes,
                 when_full=self._overflow,
-                when_lost=self._lose,
+                when_lost=self.lose,
             ),
         )
         super().__init__(record, self._outbox.log)
@@ -94,6 +94,11 @@ class LiveRun(Run):
         return self._final is not None
 
     @property
+    def lost(self) -> bool:
+        """True where its end is not in the store."""
+        return self._lost is not None
+
+    @property
     def usage(self) -> Usage:
         """LM work so far."""
         return self._execution.usage if self._execution is not None else super().usage
@@ -107,6 +112,13 @@ class LiveRun(Run):
             return self._lost
 
         return None if execution.result is not None else execution.error
+
+    async def ended(self) -> None:
+        """See Run."""
+        if self._execution is not None:
+            await self._execution.ended()
+
+        await super().ended()
 
     def begin(self, context: contextvars.Context) -> None:
         """Starts the program."""
@@ -125,9 +137,23 @@ class LiveRun(Run):
         if self._execution is not None:
             self._execution.abandon()
 
+    def lose(self, error: HeadraceError) -> None:
+        """Ends it, unless it is over, without its store: readers are told why as soon as it is done."""
+        if self.log.closed or self._lost is not None:
+            return
+
+        self._lost = error
+
+        if self._final is None:
+            self.stop(error)
+        else:
+            self._final = self._ended(Ending(bare(error), usage=self.usage))
+            self.log.close()
+
     def keep_for(self, linger: float) -> None:
         """See Run."""
-        self._change(replace(self._record, linger=linger))
+        if self._final is None:
+            self._change(replace(self._record, linger=linger))
 
     def join(self, after: int = 0) -> Cursor:
         """See Run."""
@@ -162,21 +188,8 @@ class LiveRun(Run):
                 self._outbox.end(self._final)
             except Exception:
                 logger.exception("handing over the end of a run failed")
-                self._lose(ServerFault())
+                self.lose(ServerFault())
         else:
-            self.log.close()
-
-    def _lose(self, error: HeadraceError) -> None:
-        """The store has given this run up: it is stopped, and its readers are told why."""
-        if self.log.closed or self._lost is not None:
-            return
-
-        self._lost = error
-
-        if self._final is None:
-            self.stop(error)
-        else:
-            self._final = self._ended(Ending(bare(error), usage=self.usage))
             self.log.close()
 
     def _ending_now(self) -> Ending:

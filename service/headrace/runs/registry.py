@@ -1,9 +1,8 @@
 """Registry: owns every run of this server, from admission to expiry (law 1).
 
 Starting and joining are one call, because a caller whose connection broke cannot know which of the
-two it is doing. A start goes through four doors: is the run there, is there a place for it, was this
-starter first with the store, and only then is anything built. Whoever comes second to a run id, even
-while the first is between these doors, joins what the first has started, and spends nothing.
+two it is doing. Whoever comes second to a run id, even while the first is still being let in, joins
+what the first has started, builds nothing and spends nothing.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ import asyncio
 import contextvars
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
@@ -22,11 +21,12 @@ from typing import Self
 import anyio
 
 from headrace.calls import Observer
-from headrace.errors import HeadraceError, RunCancelled, RunIdReused, RunNotFound
+from headrace.errors import HeadraceError, RunCancelled, RunIdReused, RunNotFound, ServerFault
 from headrace.hosting.port import StartRequest
 from headrace.lm import set_cache_scope
 from headrace.log_context import contained, log_context
 from headrace.runs.admission import Admission
+from headrace.runs.claims import Claims, new_record
 from headrace.runs.jobs import Jobs
 from headrace.runs.limits import Limits
 from headrace.runs.live import LiveRun
@@ -66,10 +66,12 @@ class Registry:
         self.limits = limits or Limits()
         self.store: RunStore = store or MemoryStore(self.limits)
         self._admission = Admission(self.limits)
+        self._claims = Claims(self.store, self._admission, self._build)
         self._live: dict[RunKey, LiveRun] = {}
-        self._starting: dict[RunKey, asyncio.Event] = {}
         self._jobs = Jobs()
-        self._something_ended = asyncio.Event()
+        self._concluded: deque[LiveRun] = deque()
+        self._something_concluded = asyncio.Event()
+        self._something_settled = asyncio.Event()
         self._keeps_content = keeps_content
         self._tell_cause = tell_cause
         self._observers = observers
@@ -91,12 +93,12 @@ class Registry:
     def open(self) -> None:
         """Begins the work in the background. Another task than this one may `close`."""
         self._jobs.open()
+        self._jobs.start("settling runs", self._settle_all)
         self._jobs.start("expiring runs", self._expire)
 
     async def close(self) -> None:
         """Stops everything at once and forgets it."""
         await self.drain(0.0, unwind=0.0)
-        await _over(self._live.values(), CLOSE_WAIT)
         await self._settled()
         await self._jobs.close()
 
@@ -115,13 +117,13 @@ class Registry:
         """
         key = RunKey(request.principal, request.run_id or uuid.uuid4().hex)
 
-        async with self._one_at_a_time(key):
+        async with self._claims.turn(key):
             present = await self._find(key) if request.run_id else None
 
             if present is None and request.resumes:
                 raise _not_found(key)
 
-            return _joined(present or await self._start_or_join(key, request), request)
+            return _joined(present or await self._start(key, request), request)
 
     async def find(self, principal: str, run_id: str) -> Run:
         """A principal's run. Raises RunNotFound: unknown, expired, or another's."""
@@ -175,84 +177,40 @@ class Registry:
 
         await _over(rest, CLOSE_WAIT)
 
+        for run in rest:
+            run.lose(ServerFault())
+
         return len(rest)
-
-    @asynccontextmanager
-    async def _one_at_a_time(self, key: RunKey) -> AsyncGenerator[None, None]:
-        """Lets one starter of a run in; others wait here until it is known what became of it."""
-        while (decided := self._starting.get(key)) is not None:
-            await decided.wait()
-
-        decided = self._starting[key] = asyncio.Event()
-
-        try:
-            yield
-        finally:
-            del self._starting[key]
-            decided.set()
 
     async def _find(self, key: RunKey) -> Run | None:
         return self._live.get(key) or await self.store.get(key)
 
-    async def _start_or_join(self, key: RunKey, request: StartRequest) -> Run:
-        """A new run; or the one of a starter in another process, who was first."""
-        self._admission.reserve(key.principal)
-        record = self._record(key, request)
+    async def _start(self, key: RunKey, request: StartRequest) -> Run:
+        keeps_content = self._keeps_content()
+        record = new_record(key, request, self.limits, keeps_content=keeps_content)
+        run = await self._claims.make(record, request)
 
-        try:
-            present = await self.store.claim(record)
-            run = present or await self._built(record, request)
-        except BaseException:
-            self._admission.give_back(key.principal)
-            raise
+        if isinstance(run, LiveRun):
+            self._live[key] = run
 
-        if not isinstance(run, LiveRun):
-            self._admission.give_back(key.principal)
-            return run
-
-        self._live[key] = run
-
-        if self._admission.admit(run):
-            self._begin(run)
+            if self._admission.admit(run):
+                self._begin(run)
 
         return run
 
-    def _record(self, key: RunKey, request: StartRequest) -> RunRecord:
-        limits = self.limits
+    def _build(self, record: RunRecord, request: StartRequest) -> LiveRun:
+        work = request.program.work(request.inputs)
 
-        return RunRecord(
-            key,
-            request.program.name,
-            request.program.revision,
-            request.digest,
-            create_time=time.time(),
-            timeout=limits.max_timeout if request.timeout is None else request.timeout,
-            linger=limits.default_linger if request.linger is None else request.linger,
-            labels=request.labels,
-            peer=request.peer,
-            inputs_json=request.inputs_json if self._keeps_content() else None,
+        return LiveRun(
+            record,
+            replace(work, caller_context=request.caller_context),
+            self.store,
+            self.limits,
+            keeps_content=self._keeps_content(),
+            tell_cause=self._tell_cause,
+            observers=self._observers,
+            when_over=self._take_leave,
         )
-
-    async def _built(self, record: RunRecord, request: StartRequest) -> LiveRun:
-        """The run of a record that has been claimed. Where that fails, so does the claim."""
-        try:
-            return LiveRun(
-                record,
-                replace(
-                    request.program.work(request.inputs), caller_context=request.caller_context
-                ),
-                self.store,
-                self.limits,
-                keeps_content=self._keeps_content(),
-                tell_cause=self._tell_cause,
-                observers=self._observers,
-                when_over=self._take_leave,
-            )
-        except BaseException:
-            with contained("withdrawing a run"):
-                await self.store.withdraw(record.key)
-
-            raise
 
     def _begin(self, run: LiveRun) -> None:
         context = self._context.copy()
@@ -262,44 +220,68 @@ class Registry:
 
     def _take_leave(self, run: LiveRun) -> None:
         """A program is done: its place is free at once, and the rest can wait."""
-        self._jobs.start("settling a run", partial(self._settle, run))
+        self._concluded.append(run)
+        self._something_concluded.set()
         following = self._admission.leave(run)
 
         if following is not None:
             self._begin(following)
 
-    async def _settle(self, run: LiveRun) -> None:
-        """Lets go of a run once its readers have all of it."""
+    async def _settle_all(self) -> None:
+        """Settles runs whose program is done, each as soon as its readers can have all of it."""
+        while True:
+            while self._concluded:
+                run = self._concluded.popleft()
+
+                if run.over:
+                    self._settle(run)
+                else:
+                    self._jobs.start("settling a run", partial(self._settle_later, run))
+
+            self._something_concluded.clear()
+            await self._something_concluded.wait()
+
+    async def _settle_later(self, run: LiveRun) -> None:
+        await run.ended()
+        self._settle(run)
+
+    def _settle(self, run: LiveRun) -> None:
+        """The steps that are left once a run is over; each is taken, whatever becomes of another."""
         log_context.set(run.record.facts)
 
-        try:
-            await run.ended()
+        for work, step in (
+            ("reporting how a run ended", report),
+            ("releasing a run", LiveRun.release),
+            ("forgetting a run", self._forget),
+        ):
+            with contained(work):
+                step(run)
 
-            with contained("reporting how a run ended"):
-                report(run)
-        finally:
-            run.release()
-            self._live.pop(run.key, None)
-            self._something_ended.set()
+    def _forget(self, run: LiveRun) -> None:
+        if run.lost:
+            self._jobs.start("withdrawing a lost run", partial(self.store.withdraw, run.key))
+
+        del self._live[run.key]
+        self._something_settled.set()
 
     async def _settled(self) -> None:
         """Waits, not for long, until nothing is live."""
         with anyio.move_on_after(CLOSE_WAIT):
             while self._live:
-                self._something_ended.clear()
-                await self._something_ended.wait()
+                self._something_settled.clear()
+                await self._something_settled.wait()
 
     async def _expire(self) -> None:
         """Drops what has expired, whenever something does."""
         while True:
-            self._something_ended.clear()
+            self._something_settled.clear()
             due: float | None = time.time() + EXPIRY_RETRY
 
             with contained("expiring runs"):
                 due = await self.store.expire(time.time())
 
             if due is None:
-                await self._something_ended.wait()
+                await self._something_settled.wait()
             else:
                 await anyio.sleep(max(due - time.time(), 0.001))
 
@@ -321,10 +303,6 @@ def _not_found(key: RunKey) -> RunNotFound:
 
 async def _over(runs: Iterable[Run], timeout: float) -> None:
     """Waits until the runs are over, at most `timeout` seconds."""
-    waits = [asyncio.ensure_future(run.ended()) for run in runs if not run.over]
-
-    if waits:
-        _, late = await asyncio.wait(waits, timeout=timeout)
-
-        for wait in late:
-            wait.cancel()
+    with anyio.move_on_after(timeout):
+        for run in [*runs]:
+            await run.ended()

@@ -106,7 +106,7 @@ class RunStore(Protocol):
         ...
 
     async def withdraw(self, key: RunKey) -> None:
-        """Drops a run that its starter has claimed and cannot begin."""
+        """Drops a run that was claimed here and cannot be begun, or that was lost."""
         ...
 
     def outbox(self, record: RunRecord, intake: Intake) -> Outbox:

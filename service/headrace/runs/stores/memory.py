@@ -15,6 +15,9 @@ from headrace.runs.record import RunKey, RunRecord
 from headrace.runs.run import Run
 from headrace.runs.stores.base import Intake, Outbox, Page, PagePlace, page_of
 
+NOTHING = RunLog()
+"""The log of a run that has been claimed, until it has an outbox: nobody is let in between."""
+
 
 class KeptRun(Run):
     """A run as this store keeps it: the same for all that ask for it."""
@@ -32,7 +35,11 @@ class LogOutbox:
     def __init__(self, log: RunLog, end: Callable[[RunRecord], None]) -> None:
         self.log = log
         self.put: Callable[[Event], object] = log.append
-        self.end = end
+        self._end = end
+
+    def end(self, record: RunRecord) -> None:
+        """See Outbox."""
+        self._end(record)
 
 
 class MemoryStore:
@@ -54,7 +61,7 @@ class MemoryStore:
         present = self._runs.get(record.key)
 
         if present is None:
-            self._runs[record.key] = KeptRun(record, RunLog(merges=True))
+            self._runs[record.key] = KeptRun(record, NOTHING)
 
         return present
 

@@ -1,0 +1,96 @@
+"""Claims: who of several starters of one run is first, and that only he builds it.
+
+A place is reserved, then the store is asked, and only then is anything built. So a claim is never
+withdrawn for want of room, and who was not first has spent nothing: a place comes back to where it was.
+Within a process starters of one run come in one after another; between processes the store decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+from headrace.hosting.port import StartRequest
+from headrace.log_context import contained
+from headrace.runs.admission import Admission
+from headrace.runs.limits import Limits
+from headrace.runs.live import LiveRun
+from headrace.runs.record import RunKey, RunRecord
+from headrace.runs.run import Run
+from headrace.runs.stores.base import RunStore
+
+Build: TypeAlias = Callable[[RunRecord, StartRequest], LiveRun]
+"""Makes the run of a record that has been claimed."""
+
+
+class Claims:
+    """Makes new runs, one for each key."""
+
+    def __init__(self, store: RunStore, admission: Admission, build: Build) -> None:
+        self._store = store
+        self._admission = admission
+        self._build = build
+        self._starting: dict[RunKey, asyncio.Event] = {}
+
+    @asynccontextmanager
+    async def turn(self, key: RunKey) -> AsyncGenerator[None, None]:
+        """Lets one starter of a run in; others wait here until it is known what became of it."""
+        while (decided := self._starting.get(key)) is not None:
+            await decided.wait()
+
+        decided = self._starting[key] = asyncio.Event()
+
+        try:
+            yield
+        finally:
+            del self._starting[key]
+            decided.set()
+
+    async def make(self, record: RunRecord, request: StartRequest) -> Run:
+        """A LiveRun, to be admitted; or the run of a starter elsewhere, who was first.
+
+        Raises what Admission raises, and leaves nothing behind.
+        """
+        principal = record.key.principal
+        self._admission.reserve(principal)
+
+        try:
+            run = await self._store.claim(record) or await self._built(record, request)
+        except BaseException:
+            self._admission.give_back(principal)
+            raise
+
+        if not isinstance(run, LiveRun):
+            self._admission.give_back(principal)
+
+        return run
+
+    async def _built(self, record: RunRecord, request: StartRequest) -> LiveRun:
+        try:
+            return self._build(record, request)
+        except BaseException:
+            with contained("withdrawing a run"):
+                await self._store.withdraw(record.key)
+
+            raise
+
+
+def new_record(
+    key: RunKey, request: StartRequest, limits: Limits, *, keeps_content: bool
+) -> RunRecord:
+    """The record of a run that is asked for now."""
+    return RunRecord(
+        key,
+        request.program.name,
+        request.program.revision,
+        request.digest,
+        create_time=time.time(),
+        timeout=limits.max_timeout if request.timeout is None else request.timeout,
+        linger=limits.default_linger if request.linger is None else request.linger,
+        labels=request.labels,
+        peer=request.peer,
+        inputs_json=request.inputs_json if keeps_content else None,
+    )
