@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
+
 from headrace.calls import Call
 from headrace.errors import LMError
 from headrace.events import LmCall, Usage
@@ -14,6 +16,7 @@ class Recorder:
     def __init__(self, call: Call | None, model: str) -> None:
         self._call = call
         self._model = model
+        self._context = copy_context()
 
     def begin(self, lm: LmCall) -> None:
         """An attempt begins."""
@@ -29,4 +32,4 @@ class Recorder:
     def failed(self, error: LMError) -> None:
         """An attempt failed, and another will follow."""
         if self._call is not None:
-            self._call.update(failure=error)
+            self._context.run(self._call.update, failure=error)

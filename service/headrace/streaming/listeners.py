@@ -100,7 +100,7 @@ def _checked(listeners: object) -> Sequence[StreamListener]:
 
 
 def _bind(listener: StreamListener, fields: Fields, within: str | None = None) -> Wants:
-    """What a listener wants of some predictors.
+    """The fields of some predictors that a listener means, with its label.
 
     within: the address of a predictor or of a module around it; None = anywhere.
     """

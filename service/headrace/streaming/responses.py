@@ -33,7 +33,7 @@ class StatusMessage:
 
 
 StreamItem: TypeAlias = StreamResponse | StatusMessage
-"""What a stream yields besides the program's result."""
+"""Items of a stream other than the program's result."""
 
 
 class ResponseFilter:
@@ -49,7 +49,7 @@ class ResponseFilter:
         self._first_calls: dict[tuple[str, str], int] = {}
 
     def item(self, event: Event) -> object | None:
-        """What the consumer is given for an event; None if nothing.
+        """The item for an event; None where there is nothing to see.
 
         The result is left out where it is not asked for, unless no text was streamed: it is all there is.
         """

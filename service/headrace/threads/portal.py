@@ -96,7 +96,7 @@ _left_behind: set[_ThreadCall] = set()
 
 
 def zombie_threads() -> int:
-    """How many worker threads are still busy with user code that was cancelled."""
+    """Worker threads that are still busy with user code that was cancelled, by number."""
     return len(_left_behind)
 
 
