@@ -60,7 +60,7 @@ class Work:
     outputs_of: Callable[[object], Mapping[str, object]] = no_outputs
     """JSON-safe outputs of what the program returned; raises a RunError where there are none."""
     caller_context: Mapping[str, str] = field(default_factory=dict[str, str])
-    """What the caller sent along for traces, such as `traceparent`."""
+    """Sent along by the caller for traces, such as `traceparent`."""
 
 
 @dataclass(slots=True, eq=False)

@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from headrace.adapters.answer import AnswerReader, Write
+from headrace.adapters.answer import AnswerReader
 from headrace.adapters.conversion import convert
 from headrace.adapters.prompt import PromptWriter
 from headrace.adapters.reasoning import Question
 from headrace.callbacks import checked_callbacks
-from headrace.calls import BaseCallback, open_call
+from headrace.calls import BaseCallback, FieldWriter, open_call
 from headrace.errors import AdapterParseError, ContentRefusedError
 from headrace.events import Kind
 from headrace.lm.base import BaseLM, Choice, Completion
@@ -81,19 +81,19 @@ class Adapter(PromptWriter):
         signature: type[Signature],
         demos: Sequence[Any],
         inputs: Mapping[str, Any],
-        write: Write | None,
+        writer: FieldWriter | None,
     ) -> list[dict[str, Any]]:
         """Asks the model; gives the output values of each completion.
 
-        `write` takes (field, chunk, is_last, cached) for the fields of the first completion as they
-        come; joined, the chunks are the text of the value. None = nobody reads along. Raises LMError for what goes wrong with
-        the LM, AdapterParseError for an answer that does not fit the signature.
+        `writer` is given the fields of the first completion as they come; joined, the deltas of a field
+        are the text of its value. None = nobody reads along. Raises LMError for what goes wrong with the
+        LM, AdapterParseError for an answer that does not fit the signature.
         """
         question = Question.to(lm, signature)
         shown = question.shown
         subject = {"signature": shown, "demos": demos, "inputs": inputs}
         messages = self._step("format", subject, lambda: self.format(shown, demos, inputs))
-        reader = AnswerReader(self.parser(shown), write, question.reasoning)
+        reader = AnswerReader(self.parser(shown), writer, question.reasoning)
         asked = {**self.lm_options(lm, shown), **options}
         marks = marks_of(asked.get("reasoning_tags", lm.reasoning_tags))
         completion = await lm.complete(messages, reader.receive, **asked)
@@ -109,7 +109,7 @@ class Adapter(PromptWriter):
             if other is None:
                 raise
 
-        return await other.acall(lm, options, signature, demos, inputs, write)
+        return await other.acall(lm, options, signature, demos, inputs, writer)
 
     def _read(
         self, question: Question, completion: Completion, reader: AnswerReader, marks: Marks | None

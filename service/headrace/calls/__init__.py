@@ -5,6 +5,7 @@ A new observer is a class with `begin`, `update` and `end`, given to the registr
 
 from headrace.callbacks import BaseCallback
 from headrace.calls.call import Call, CallEnd, Leave, Observer, current_call, failure_of
+from headrace.calls.field_writer import FieldWriter
 from headrace.calls.observers import UsageTotal, track_usage
 from headrace.calls.scope import RunScope, current_run, enter_run, open_call
 from headrace.calls.statuses import StatusMessageProvider, StatusMessages
@@ -13,6 +14,7 @@ __all__ = [
     "BaseCallback",
     "Call",
     "CallEnd",
+    "FieldWriter",
     "Leave",
     "Observer",
     "RunScope",

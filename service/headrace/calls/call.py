@@ -37,7 +37,7 @@ class Call:
     outputs: Any = None
     usage: Usage | None = None
     message: str = ""
-    """What the program's status messages say of its begin, and then of its end."""
+    """The text of its latest status: of its begin, then of its end."""
     started: float = field(default_factory=time.monotonic)
     task: asyncio.Task[Any] | None = None
     """The task it runs in, where it is one of the run's loop."""
@@ -67,11 +67,11 @@ class Call:
 
 
 class CallEnd(NamedTuple):
-    """How a call ended."""
+    """The end of a call: its outcome, and the error it ended with."""
 
     outcome: Outcome
     failure: HeadraceError | None
-    """What may be told of the error; None unless the outcome is ERROR."""
+    """The error as it may be told; None unless the outcome is ERROR."""
     error: BaseException | None
     """The exception as it was raised."""
     elapsed: float
@@ -116,7 +116,7 @@ class Observer(Protocol):
 
 
 def outcome_of(error: BaseException | None) -> Outcome:
-    """How a call ended that raised `error`."""
+    """The outcome of a call that raised `error`, or nothing."""
     if error is None:
         return Outcome.OK
 

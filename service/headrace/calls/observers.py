@@ -106,7 +106,7 @@ class UsageTotal:
         """Nothing is used yet."""
 
     def update(self, call: Call, failure: HeadraceError | None) -> None:
-        """What failed attempts used is in the usage at the end."""
+        """The usage at the end has that of failed attempts in it."""
 
     def end(self, call: Call, end: CallEnd) -> None:
         """See Observer.end."""

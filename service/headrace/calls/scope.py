@@ -31,7 +31,7 @@ from headrace.events import Event, Kind, LmCall, Phase, Usage
 
 
 class RunScope:
-    """Where the events of one run go, what its modules are called, and what is open in it.
+    """One run to the code inside it: takes its events, names its modules, knows its open calls.
 
     emit: appends to the run's log; safe from any thread. addresses: module path by id(module).
     joins_text: text that comes at the same moment may be recorded as one event. tells_content:

@@ -2,8 +2,8 @@
 
 from headrace.asyncify import asyncify, syncify
 from headrace.calls import StatusMessageProvider
-from headrace.streaming.items import StatusMessage, StreamResponse
 from headrace.streaming.listeners import StreamListener
+from headrace.streaming.responses import StatusMessage, StreamResponse
 from headrace.streaming.sse import streaming_response
 from headrace.streaming.streamify import streamify
 from headrace.streaming.sync import apply_sync_streaming

@@ -1,4 +1,4 @@
-"""Server-Sent Events: the items of a stream as `data:` lines of JSON."""
+"""Server-Sent Events: what a stream yields, as `data:` lines of JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, assert_never, cast
 import orjson
 
 from headrace.errors import HeadraceError, UsageError
-from headrace.streaming.items import StatusMessage, StreamItem, StreamResponse
+from headrace.streaming.responses import StatusMessage, StreamItem, StreamResponse
 from headrace.values import to_jsonable
 
 logger = logging.getLogger("headrace.sse")
@@ -58,16 +58,17 @@ def _encode(item: Any) -> str:
     return _data(_payload(item))
 
 
-def _payload(item: Any) -> dict[str, Any]:
+def _payload(item: object) -> dict[str, Any]:
     if isinstance(item, StreamItem):
-        return _item_payload(item)
+        return _event(item)
 
-    outputs = cast("object", item) if isinstance(item, Mapping) else {"result": item}
+    if isinstance(item, Mapping):
+        return {"type": "prediction", "data": to_jsonable(cast("object", item))}
 
-    return {"type": "prediction", "data": to_jsonable(outputs)}
+    return {"type": "prediction", "data": {"result": to_jsonable(item)}}
 
 
-def _item_payload(item: StreamItem) -> dict[str, Any]:
+def _event(item: StreamItem) -> dict[str, Any]:
     match item:
         case StatusMessage(message=message):
             return {"type": "status", "message": message}
