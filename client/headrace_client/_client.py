@@ -314,7 +314,7 @@ class Client:
                 answer = await track(call)
             except aio.AioRpcError as error:
                 if error.initial_metadata():
-                    resumption.answered()  # accepted, then cut: worth more patience
+                    resumption.answered()  # accepted, then cut: worth more tries
 
                 await resumption.wait_after(status_of(error), error)
             else:

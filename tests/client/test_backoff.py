@@ -13,15 +13,15 @@ def usual_delays(short_delays: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_resume, "LONGEST_DELAY", 5.0)
 
 
-def delays(patience: Backoff) -> list[float | None]:
-    return [patience.next_delay() for _ in range(11)]
+def delays(backoff: Backoff) -> list[float | None]:
+    return [backoff.next_delay() for _ in range(11)]
 
 
 def test_delays_double_up_to_a_limit_and_then_end() -> None:
-    patience = Backoff(10, chance=lambda: 1.0)
-    patience.answered()
+    backoff = Backoff(10, chance=lambda: 1.0)
+    backoff.answered()
 
-    assert delays(patience) == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0, 5.0, None]
+    assert delays(backoff) == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0, 5.0, None]
 
 
 def test_chance_shortens_a_delay_by_half_at_most() -> None:
@@ -30,25 +30,25 @@ def test_chance_shortens_a_delay_by_half_at_most() -> None:
 
 
 def test_a_server_that_never_answered_gets_fewer_tries() -> None:
-    patience = Backoff(10, chance=lambda: 1.0)
+    backoff = Backoff(10, chance=lambda: 1.0)
 
-    assert delays(patience)[:5] == [0.1, 0.2, 0.4, 0.8, None]
+    assert delays(backoff)[:5] == [0.1, 0.2, 0.4, 0.8, None]
 
 
 def test_an_answer_alone_does_not_start_the_count_afresh() -> None:
-    patience = Backoff(2, chance=lambda: 1.0)
+    backoff = Backoff(2, chance=lambda: 1.0)
 
-    assert [patience.next_delay(), patience.next_delay()] == [0.1, 0.2]
-    patience.answered()
-    assert patience.next_delay() is None
+    assert [backoff.next_delay(), backoff.next_delay()] == [0.1, 0.2]
+    backoff.answered()
+    assert backoff.next_delay() is None
 
 
 def test_progress_starts_the_count_afresh() -> None:
-    patience = Backoff(2, chance=lambda: 1.0)
+    backoff = Backoff(2, chance=lambda: 1.0)
 
-    assert [patience.next_delay(), patience.next_delay()] == [0.1, 0.2]
-    patience.progressed()
-    assert [patience.next_delay(), patience.next_delay(), patience.next_delay()] == [0.1, 0.2, None]
+    assert [backoff.next_delay(), backoff.next_delay()] == [0.1, 0.2]
+    backoff.progressed()
+    assert [backoff.next_delay(), backoff.next_delay(), backoff.next_delay()] == [0.1, 0.2, None]
 
 
 def test_a_delay_that_was_asked_for_is_the_least() -> None:
