@@ -337,7 +337,7 @@ PARTS: Mapping[str, Callable[[Reasons, str], str]] = {
 
 
 def generated(root: Path) -> dict[str, str]:
-    """What each file is to hold, by its path below `root`."""
+    """The text that each file is to hold, by its path below `root`."""
     reasons = read_reasons((root / SOURCE).read_text("utf-8"))
     whole = {path: write(reasons) for path, write in WHOLE.items()}
 

@@ -1,7 +1,11 @@
-"""How a channel is opened: gRPC's options and why they are set, and TLS."""
+"""Opening of a channel: addresses, gRPC's options and why they are set, TLS.
+
+Addresses are those of gRPC: `host:port`, or with a resolver's name in front, as in `dns:///host:port`.
+"""
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -11,7 +15,7 @@ from weakref import WeakKeyDictionary
 import grpc
 from grpc import aio
 
-from headrace_client._probe import Tls
+from headrace_client._diagnosis import Tls
 
 REPEATABLE = (
     "ListPrograms",
@@ -51,6 +55,60 @@ CHANNEL_OPTIONS: dict[str, int | str] = {
     "grpc.primary_user_agent": f"headrace-python/{version('headrace')}",
 }
 
+DEFAULT_PORT = 443
+"""gRPC's own, for an address without a port."""
+
+LOCAL = ("unix:", "unix-abstract:")
+NAMED = ("dns:///", "dns:", "ipv4:", "ipv6:")
+
+
+def check_address(address: str) -> None:
+    """Raises ValueError for what is no address, such as a URL."""
+    scheme, separator, rest = address.partition("://")
+
+    if separator and scheme.lower() in ("http", "https", "grpc", "grpcs"):
+        secure = " and TLS credentials" if scheme.lower().endswith("s") else ""
+        host = rest.partition("/")[0]
+
+        raise ValueError(f"address: {address} is a URL; give {host}{secure} instead")
+
+    if not address.strip():
+        raise ValueError("address: it is empty; give host:port")
+
+    place = host_and_port(address)
+
+    if place is not None and not 0 < place[1] < 65536:
+        raise ValueError(f"address: {address} has no port that can be")
+
+
+def host_and_port(address: str) -> tuple[str, int] | None:
+    """Host and port of an address; None where it has none, as of a socket file."""
+    if address.startswith(LOCAL):
+        return None
+
+    target = next((address[len(n) :] for n in NAMED if address.startswith(n)), address)
+
+    if target.count(":") != 1 and "]:" not in target:
+        return target.strip("[]"), DEFAULT_PORT
+
+    host, _, port = target.rpartition(":")
+
+    return (host.strip("[]"), int(port)) if port.isdecimal() else None
+
+
+def is_loopback(address: str) -> bool:
+    """True for an address that cannot leave this machine."""
+    if address.startswith(LOCAL):
+        return True
+
+    place = host_and_port(address)
+    host = address if place is None else place[0]
+
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
 
 def open_channel(
     address: str, credentials: grpc.ChannelCredentials | None, options: Mapping[str, int | str]
@@ -69,7 +127,7 @@ class ClearTextToken(ValueError):
 
 
 _made_of: WeakKeyDictionary[grpc.ChannelCredentials, Tls] = WeakKeyDictionary()
-"""What credentials were made of; gRPC's own object does not tell."""
+"""The parts of credentials; gRPC's own object does not tell them."""
 
 
 def tls_credentials(
@@ -98,7 +156,7 @@ def tls_credentials(
 
 
 def tls_of(credentials: grpc.ChannelCredentials | None) -> Tls | None:
-    """What is known of credentials; None without any."""
+    """The known parts of credentials; None without any."""
     return None if credentials is None else _made_of.get(credentials, Tls(is_known=False))
 
 

@@ -13,9 +13,9 @@ from grpc import aio
 from headrace_proto.v1 import headrace_pb2 as pb
 
 from headrace_client import _requests as requests
+from headrace_client._affinity import track
 from headrace_client._connection import Connection, TokenSource
 from headrace_client._errors import HeadraceError
-from headrace_client._place import opened
 from headrace_client._resume import Resumption
 from headrace_client._run import RunStream, stop_run
 from headrace_client._status import status_of
@@ -311,10 +311,10 @@ class Client:
                 call = connection.stub.Predict(
                     request, timeout=resumption.seconds_left(), metadata=connection.metadata()
                 )
-                answer = await opened(call)
+                answer = await track(call)
             except aio.AioRpcError as error:
                 if error.initial_metadata():
-                    resumption.answered()  # accepted, then cut: worth more patience
+                    resumption.answered()  # accepted, then cut: worth more tries
 
                 await resumption.wait_after(status_of(error), error)
             else:

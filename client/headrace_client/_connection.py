@@ -1,4 +1,4 @@
-"""One server: the channel to it, who the caller is, and the calls with one answer.
+"""One server: the channel to it, the caller's token, and the calls with one answer.
 
 Everything here turns a gRPC status into this package's errors; nobody above sees an `AioRpcError`,
 except the two rooms that resume.
@@ -18,16 +18,22 @@ from grpc import aio
 from headrace_proto.v1 import headrace_pb2 as pb
 from headrace_proto.v1.headrace_pb2_grpc import HeadraceServiceStub
 
-from headrace_client._address import check, host_and_port, is_loopback
-from headrace_client._channel import ClearTextToken, open_channel, tls_of
+from headrace_client._affinity import Affinity, track
+from headrace_client._channel import (
+    ClearTextToken,
+    check_address,
+    host_and_port,
+    is_loopback,
+    open_channel,
+    tls_of,
+)
+from headrace_client._diagnosis import Diagnosis, diagnose
 from headrace_client._errors import (
     HeadraceError,
     RunFailed,
     RunLost,
     StreamClosed,
 )
-from headrace_client._place import Place, opened
-from headrace_client._probe import Finding, found_at
 from headrace_client._status import CallStatus, status_of
 
 if TYPE_CHECKING:
@@ -62,7 +68,7 @@ class Connection:
         channel_options: Mapping[str, int | str],
         call_timeout: float,
     ) -> None:
-        check(address)
+        check_address(address)
 
         if isinstance(token, str):
             _check_token(token)
@@ -80,7 +86,7 @@ class Connection:
         self._credentials = credentials
         self._options = channel_options
         self._channel: aio.Channel | None = None
-        self._place: Place | None = None
+        self._affinity: Affinity | None = None
         self.is_closed = False
 
     @property
@@ -89,7 +95,7 @@ class Connection:
         return HeadraceServiceStub(self._open())
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """Who calls; to be sent with every call."""
+        """The caller's token, to be sent with every call."""
         token = self._token() if callable(self._token) else self._token
 
         if token is None:
@@ -111,7 +117,7 @@ class Connection:
 
         try:
             async with asyncio.timeout(seconds + OVERDUE_SECONDS):
-                return await opened(method(request, timeout=seconds, metadata=self.metadata()))
+                return await track(method(request, timeout=seconds, metadata=self.metadata()))
         except aio.AioRpcError as error:
             raise await self.error(status_of(error)) from error
         except TimeoutError as error:
@@ -146,7 +152,7 @@ class Connection:
         """The error for a status, with what stands in the way where it is about reaching the server."""
         is_late = status.code is grpc.StatusCode.DEADLINE_EXCEEDED
 
-        if not status.reason and (status.is_cut or is_late) and (found := await self._finding()):
+        if not status.reason and (status.is_cut or is_late) and (found := await self._diagnose()):
             code = status.code if is_late else grpc.StatusCode.UNAVAILABLE
             named = replace(status, code=code, reason=found.reason)
             error = named.error(run_id, self._silence(found.cause))
@@ -176,12 +182,12 @@ class Connection:
     @property
     def is_inherited(self) -> bool:
         """Open in a process that this one was forked from, which alone may touch it."""
-        return self._place is not None and self._place.is_inherited
+        return self._affinity is not None and self._affinity.is_inherited
 
-    def check_place(self) -> None:
+    def check_affinity(self) -> None:
         """Raises ClientMisplaced where this is not the process and the event loop it is open in."""
-        if self._place is not None:
-            self._place.check()
+        if self._affinity is not None:
+            self._affinity.check()
 
     async def close(self) -> None:
         """Closes the channel; calls under way end. Closing again, or one of a parent process, does nothing."""
@@ -189,7 +195,7 @@ class Connection:
             self.is_closed = True
             return
 
-        self.check_place()
+        self.check_affinity()
         self.is_closed = True
         channel, self._channel = self._channel, None  # gRPC's threads end as the last one is freed
         await channel.close()
@@ -204,10 +210,10 @@ class Connection:
         if self.is_closed and not (task and task.cancelling()):
             raise closed() from None
 
-    async def _finding(self) -> Finding | None:
+    async def _diagnose(self) -> Diagnosis | None:
         place = host_and_port(self.address)
 
-        return None if place is None else await found_at(*place, tls_of(self._credentials))
+        return None if place is None else await diagnose(*place, tls_of(self._credentials))
 
     def _silence(self, cause: str) -> str:
         place = host_and_port(self.address)
@@ -221,10 +227,10 @@ class Connection:
             raise closed()
 
         if self._channel is None:
-            self._place = Place()
-            self._channel = opened(open_channel(self.address, self._credentials, self._options))
+            self._affinity = Affinity()
+            self._channel = track(open_channel(self.address, self._credentials, self._options))
 
-        self.check_place()
+        self.check_affinity()
 
         return self._channel
 
@@ -235,5 +241,5 @@ def _check_token(token: str) -> None:
 
 
 def closed() -> StreamClosed:
-    """What is raised on a client that is closed."""
+    """The error of using a client that is closed."""
     return StreamClosed("the client is closed; open another")

@@ -66,13 +66,13 @@ class HeadraceError(Exception):
         self.retry_delay = retry_delay
         """Seconds after which trying again makes sense, where the server said so."""
         self.violations = tuple(violations)
-        """What is wrong with which field, for a malformed request."""
+        """One for each field that is wrong, for a malformed request."""
         self.metadata = dict(metadata or {})
         """Further facts, such as the model or the call that failed."""
         self.cause = cause
-        """What led to it, in lines: exception, model text, provider's words. Only from `serve --dev`."""
+        """Its history, in lines: exception, model text, provider's words. Only from `serve --dev`."""
         self.advice = ""
-        """What to change, where the client itself found out why no server answers."""
+        """A remedy, where the client itself found out why no server answers."""
         self.usage: Usage | None = None
         """LM work done before the run failed, where the server still knew it."""
 

@@ -14,9 +14,9 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError, Future
 from typing import Any, ParamSpec, TypeVar
 
+from headrace_client._affinity import FORKED, ForkHistory, after_fork, track, untrack
 from headrace_client._connection import closed
 from headrace_client._errors import ClientMisplaced, StreamMisused
-from headrace_client._place import FORKED, Ancestry, ended, in_children, opened
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,7 +48,7 @@ class Starting:
         cls.lock = threading.Lock()
 
 
-in_children(Starting.renew)
+after_fork(Starting.renew)
 
 
 class LoopThread:
@@ -66,7 +66,7 @@ class LoopThread:
     @property
     def is_idle(self) -> bool:
         """Nothing runs here: not yet, not any more, or only in a parent process."""
-        return self._loop is None or self._has_ended or self._forks != Ancestry.forks
+        return self._loop is None or self._has_ended or self._forks != ForkHistory.forks
 
     def wait(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Calls an asynchronous function on the loop; interrupting the wait cancels it there.
@@ -93,7 +93,7 @@ class LoopThread:
 
     def stop(self, last: Callable[[], Awaitable[None]] = nothing) -> None:
         """Does one last thing on the loop, ends its thread and what is waited for; again it does nothing."""
-        if self._loop and self._thread and self._forks == Ancestry.forks:
+        if self._loop and self._thread and self._forks == ForkHistory.forks:
             self._last = last
 
             with contextlib.suppress(RuntimeError):  # it was closed just now
@@ -110,7 +110,7 @@ class LoopThread:
         if self._loop is None or self._has_ended or sys.is_finalizing():
             raise closed()
 
-        if self._forks != Ancestry.forks:
+        if self._forks != ForkHistory.forks:
             raise ClientMisplaced(FORKED)
 
         if self._thread is threading.current_thread():
@@ -134,7 +134,7 @@ class LoopThread:
                 loop.close()
                 raise
 
-            self._forks, self._thread, self._loop = Ancestry.forks, thread, opened(loop)
+            self._forks, self._thread, self._loop = ForkHistory.forks, thread, track(loop)
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
@@ -144,7 +144,7 @@ class LoopThread:
                 finally:
                     self._has_ended = True  # before the runner cancels what is left
         finally:
-            ended(loop)
+            untrack(loop)
             self._let_go()
 
     async def _until_stopped(self) -> None:

@@ -50,7 +50,7 @@ def stream_options(
     include_data: object,
     merge_interval: object,
 ) -> pb.StreamOptions:
-    """What one reader wants; exact outputs and heartbeats are always asked for."""
+    """Options of one reader; exact outputs and heartbeats are always asked for."""
     if status_detail not in STATUS_DETAILS:
         raise _misused("status_detail", status_detail, '"all", "messages" or "none"')
 

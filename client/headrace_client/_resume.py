@@ -1,4 +1,4 @@
-"""What to do when a call for a run ends badly: raise, or wait and make the same call again.
+"""Decision after a call for a run ended badly: raise, or wait and make the same call again.
 
 The rule, from the contract: `headrace-run-state` in the trailers ends with the run's failure; a
 code that speaks of the road means: wait, and ask again, as long as there is progress; anything else
@@ -8,17 +8,56 @@ says that the request is wrong.
 from __future__ import annotations
 
 import asyncio
+import random
+from collections.abc import Callable
 
 import grpc
 
-from headrace_client._backoff import Patience
 from headrace_client._connection import Connection
 from headrace_client._errors import DeadlineExceeded, HeadraceError, RunLost
 from headrace_client._status import CallStatus
 
+FIRST_DELAY = 0.1
+LONGEST_DELAY = 5.0
+TRIES_TO_REACH = 4
+"""A server that never answered is given up sooner: about a second in all."""
+
+
+class Backoff:
+    """Delays before the next try, doubling while nothing comes and fresh again with every event."""
+
+    def __init__(self, retries: int, chance: Callable[[], float] = random.random) -> None:
+        """`retries` without progress are allowed; `chance` gives numbers from 0 to 1 for jitter."""
+        self._retries = retries
+        self._chance = chance
+        self._reached = False
+        self._spent = 0
+
+    def answered(self) -> None:
+        """The server is there; that alone is no progress."""
+        self._reached = True
+
+    def progressed(self) -> None:
+        """Something new came: the count starts afresh."""
+        self._reached = True
+        self._spent = 0
+
+    def next_delay(self, asked: float | None = None) -> float | None:
+        """Seconds until the next try, at least those the server asked for; None to give up."""
+        if asked is not None:
+            self._reached = True  # someone there said so
+
+        if self._spent >= (self._retries if self._reached else min(self._retries, TRIES_TO_REACH)):
+            return None
+
+        delay = min(FIRST_DELAY * (1 << self._spent), LONGEST_DELAY)
+        self._spent += 1
+
+        return (asked or 0.0) + delay * (0.5 + self._chance() / 2)
+
 
 class Resumption:
-    """The patience and the deadline of one run's reader."""
+    """Position, backoff and deadline of one run's reader."""
 
     def __init__(
         self, connection: Connection, run_id: str, *, retries: int, timeout: float | None
@@ -28,7 +67,7 @@ class Resumption:
         self.cursor = 0
         """The last position seen: what is recorded after it is still to come."""
         self._connection = connection
-        self._patience = Patience(retries)
+        self._backoff = Backoff(retries)
         self._is_accepted = False
         self._deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
 
@@ -45,16 +84,16 @@ class Resumption:
 
         if sequence > self.cursor:
             self.cursor = sequence
-            self._patience.progressed()
+            self._backoff.progressed()
         else:
-            self._patience.answered()
+            self._backoff.answered()
 
     async def wait_after(self, status: CallStatus, cause: BaseException) -> None:
         """Returns when the call may be made again; raises what it stands for when it may not."""
         if not status.is_cut:
             raise await self._final(status) from cause
 
-        delay = self._patience.next_delay(status.retry_delay)
+        delay = self._backoff.next_delay(status.retry_delay)
 
         if delay is None:
             raise await self._given_up(status) from cause

@@ -25,13 +25,13 @@ from headrace_client._errors import (
     StreamNotOpen,
 )
 from headrace_client._stream import EventStream
-from headrace_client._text import FieldKey, Transcript
+from headrace_client._transcript import FieldKey, Transcript
 
 Event: TypeAlias = Token | StatusUpdate | Prediction
-"""What a run's iteration gives: the arms of the wire's StreamEvent, as they are."""
+"""An event of a run's iteration: an arm of the wire's StreamEvent, as it is."""
 
 GOODBYE_SECONDS = 3.0
-"""How long leaving a block may take to stop the run."""
+"""Most that stopping the run may take when a block is left."""
 
 
 def outputs(prediction: Prediction) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a gRPC status says, read from its trailers without any I/O.
+"""A gRPC status other than OK, read from its trailers without any I/O, and the error it stands for.
 
 The rule of the contract: `headrace-run-state` present means the run is over; absent, only this
 stream ended, and a code that speaks of the road rather than of the request means: resume.
@@ -75,7 +75,7 @@ class CallStatus:
 
     @property
     def is_cut(self) -> bool:
-        """Whether only the stream ended, so that the same request may be made again."""
+        """Only the stream ended: the same request may be made again."""
         return not self.run_state and self.code in OF_THE_ROAD
 
     def error(self, run_id: str = "", message: str = "") -> HeadraceError:

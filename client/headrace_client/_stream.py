@@ -11,9 +11,9 @@ import grpc
 from grpc import aio
 from headrace_proto.v1.headrace_pb2 import AttachRequest, RunRequest, StreamEvent
 
+from headrace_client._affinity import track
 from headrace_client._connection import Connection
 from headrace_client._errors import StreamClosed
-from headrace_client._place import opened
 from headrace_client._requests import HEARTBEAT_SECONDS
 from headrace_client._resume import Resumption
 from headrace_client._status import CallStatus, status_of
@@ -78,7 +78,7 @@ class EventStream:
         if call is None or self._connection.is_inherited:
             return
 
-        self._connection.check_place()
+        self._connection.check_affinity()
 
         if self._has_prediction:  # its OK follows: a reader who stays for it has not left early
             with contextlib.suppress(aio.AioRpcError, TimeoutError):
@@ -90,7 +90,7 @@ class EventStream:
     async def _persist(self, step: Callable[[EventCall], Awaitable[T]]) -> T:
         """Does a step on the stream, and again on another one while that may help."""
         while not self._is_closed:
-            self._connection.check_place()
+            self._connection.check_affinity()
             call = self._call = self._call or self._reopened()
 
             try:
@@ -107,7 +107,7 @@ class EventStream:
         raise _closed()
 
     def _reopened(self) -> EventCall:
-        return opened(self._open_call(self.cursor, self._resumption.seconds_left()))
+        return track(self._open_call(self.cursor, self._resumption.seconds_left()))
 
     def _accepts(self, event: StreamEvent) -> bool:
         self._resumption.answered(event.sequence)

@@ -12,8 +12,8 @@ from headrace_client import Client
 
 @pytest.fixture(autouse=True)
 def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("headrace_client._backoff.FIRST_DELAY", 0.001)
-    monkeypatch.setattr("headrace_client._backoff.LONGEST_DELAY", 0.01)
+    monkeypatch.setattr("headrace_client._resume.FIRST_DELAY", 0.001)
+    monkeypatch.setattr("headrace_client._resume.LONGEST_DELAY", 0.01)
 
 
 @pytest.fixture

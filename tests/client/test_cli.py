@@ -604,7 +604,7 @@ def test_a_command_without_its_extra_says_what_to_install(
 
 
 def test_a_registered_command_is_loaded_when_it_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
-    point = EntryPoint("again", "headrace_client.cli.programs:programs", commands.GROUP)
+    point = EntryPoint("again", "headrace_client.cli.listing:programs", commands.GROUP)
     register(monkeypatch, point)
 
     assert "List the programs" in call(None, "again", "--help").stdout

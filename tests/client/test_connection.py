@@ -11,8 +11,7 @@ from client.events import composer_run, log, token
 from client.road import road_to
 from client.scripted_service import FOREVER, ScriptedService, serving
 from headrace_client import Client, ServerUnreachable, tls_credentials
-from headrace_client._address import is_loopback
-from headrace_client._channel import CHANNEL_OPTIONS
+from headrace_client._channel import CHANNEL_OPTIONS, is_loopback
 from headrace_proto.v1 import headrace_pb2 as pb
 
 CERTIFICATES = Path(__file__).parent / "certificates"

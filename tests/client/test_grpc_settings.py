@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 
 import pytest
-from headrace_client.cli.grpc_settings import SETTINGS, grpc_settings
+from headrace_client.cli import GRPC_SETTINGS, grpc_settings
 
 
 def in_force() -> dict[str, str | None]:
-    return {name: os.environ.get(name) for name in SETTINGS}
+    return {name: os.environ.get(name) for name in GRPC_SETTINGS}
 
 
 def test_they_hold_inside_the_block_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in SETTINGS:
+    for name in GRPC_SETTINGS:
         monkeypatch.delenv(name, raising=False)
 
     with grpc_settings():
@@ -38,7 +38,7 @@ def test_what_the_environment_says_stands(monkeypatch: pytest.MonkeyPatch) -> No
 def test_whoever_asks_for_traces_gets_the_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRPC_TRACE", "http")
 
-    for name in SETTINGS:
+    for name in GRPC_SETTINGS:
         monkeypatch.delenv(name, raising=False)
 
     with grpc_settings():

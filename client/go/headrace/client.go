@@ -185,7 +185,7 @@ func (c *Client) predicted(ctx context.Context, request *headracev1.PredictReque
 		}
 
 		if len(header) > 0 {
-			resumption.answered(0) // accepted, then cut: worth more patience
+			resumption.answered(0) // accepted, then cut: worth more tries
 		}
 
 		if err := resumption.waitAfter(statusOf(err, trailer, c.address, request.RunId)); err != nil {
@@ -204,7 +204,7 @@ func (c *Client) reader(ctx context.Context, runID string, after int32, open ope
 }
 
 func (c *Client) resumption(ctx context.Context, runID string) resumption {
-	return resumption{client: c, ctx: ctx, runID: runID, patience: patience{retries: c.retries}}
+	return resumption{client: c, ctx: ctx, runID: runID, backoff: retryBackoff{retries: c.retries}}
 }
 
 // ask makes a call with one answer.

@@ -117,15 +117,15 @@ func TestDelaysDoubleUpToTheLongest(t *testing.T) {
 	firstDelay, longestDelay = 100*time.Millisecond, 5*time.Second
 	defer func() { firstDelay, longestDelay = shortest, longest }()
 
-	patience := patience{retries: 8, reached: true}
+	backoff := retryBackoff{retries: 8, reached: true}
 	want := []time.Duration{100, 200, 400, 800, 1600, 3200, 5000, 5000}
 
 	for _, milliseconds := range want {
-		delay, more := patience.next(0)
+		delay, more := backoff.next(0)
 		most := milliseconds * time.Millisecond
 		equal(t, more && most/2 <= delay && delay <= most, true)
 	}
 
-	_, more := patience.next(0)
+	_, more := backoff.next(0)
 	equal(t, more, false)
 }

@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// What an [Error] means for the caller; tell them apart with errors.Is.
+// The kinds of [Error], by what they mean for the caller; tell them apart with errors.Is.
 var (
 	// ErrRefused: the server refused the request, and nothing was started.
 	ErrRefused = errors.New("request refused")

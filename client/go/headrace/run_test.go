@@ -168,7 +168,7 @@ func TestSilenceCountsAsACut(t *testing.T) {
 	equal(t, service.cursors, []int32{0, 3})
 }
 
-func TestProgressRenewsThePatience(t *testing.T) {
+func TestProgressRenewsTheBackoff(t *testing.T) {
 	service := &scripted{events: composed()}
 
 	for range 4 {

@@ -22,19 +22,19 @@ type openCall func(ctx context.Context, after int32) (grpc.ServerStreamingClient
 
 // resumption is what reading one run needs beyond a single call: how far it got, and how patient to be.
 type resumption struct {
-	client   *Client
-	ctx      context.Context // of the reader: when it is done, so is the reading
-	runID    string
-	cursor   int32 // the last position seen: what is recorded after it is still to come
-	patience patience
+	client  *Client
+	ctx     context.Context // of the reader: when it is done, so is the reading
+	runID   string
+	cursor  int32 // the last position seen: what is recorded after it is still to come
+	backoff retryBackoff
 }
 
 func (r *resumption) answered(sequence int32) {
 	if sequence > r.cursor {
 		r.cursor = sequence
-		r.patience.progressed()
+		r.backoff.progressed()
 	} else {
-		r.patience.answered()
+		r.backoff.answered()
 	}
 }
 
@@ -54,7 +54,7 @@ func (r *resumption) waitAfter(status *callStatus) error {
 		return r.final(status)
 	}
 
-	delay, more := r.patience.next(status.RetryDelay)
+	delay, more := r.backoff.next(status.RetryDelay)
 
 	if !more {
 		return r.givenUp(status)
@@ -76,7 +76,7 @@ func (r *resumption) final(status *callStatus) error {
 	switch {
 	case status.Code == codes.DeadlineExceeded && status.Reason == "":
 		return r.late(context.DeadlineExceeded)
-	case status.Reason == "RUN_NOT_FOUND" && r.patience.reached:
+	case status.Reason == "RUN_NOT_FOUND" && r.backoff.reached:
 		status.kind = ErrRunFailed
 		status.Message = fmt.Sprintf("the server no longer knows run %s: it restarted, or let go of the run", r.runID)
 	}

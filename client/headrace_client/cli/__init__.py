@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
-
-from headrace_client.cli.grpc_settings import grpc_settings
+from collections.abc import Generator
+from contextlib import contextmanager
 
 EXTRA = ("click", "rich")
+
+GRPC_SETTINGS = {
+    "GRPC_VERBOSITY": "NONE",  # its own lines would stand between ours, and are no JSON
+    "GRPC_ENABLE_FORK_SUPPORT": "0",  # its handlers crash about half of what a program here forks
+}
+"""For gRPC's core under the command, which reads them from the environment when it is imported."""
 
 
 def main() -> None:
@@ -23,3 +30,20 @@ def main() -> None:
 
     with writing():
         headrace()
+
+
+@contextmanager
+def grpc_settings() -> Generator[None, None, None]:
+    """Import gRPC inside the block. What the environment says already stands; children inherit that alone.
+
+    Whoever asks for traces gets the lines.
+    """
+    said = {*os.environ, *(["GRPC_VERBOSITY"] if "GRPC_TRACE" in os.environ else [])}
+    missing = {name: value for name, value in GRPC_SETTINGS.items() if name not in said}
+    os.environ.update(missing)
+
+    try:
+        yield
+    finally:
+        for name in missing:
+            del os.environ[name]

@@ -1,4 +1,4 @@
-"""What a run looks like at a moment: rows in the order in which things began.
+"""A run at a moment, as rows in the order in which things began.
 
 The rule: pure. `update` takes events and nothing else, time is the events' own; `frame` lays rows
 out and `live` draws them.
@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from headrace_client import Failure, Prediction, StatusUpdate, StreamEvent, Token
-from headrace_client._text import FieldKey, FieldText, Transcript
+from headrace_client._transcript import FieldKey, FieldText, Transcript
 from headrace_client.cli.wording import field_label
 
 
 class Mark(Enum):
-    """How far something is."""
+    """State of a row."""
 
     RUNNING = "running"
     DONE = "done"
@@ -34,7 +34,7 @@ class Row:
     ended: float | None = None
     text: FieldText | str = ""
     number: int = 1
-    """Which of several calls of the same predictor."""
+    """Counts the calls of the same predictor, from 1."""
     is_cached: bool = False
 
 

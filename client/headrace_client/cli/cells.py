@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rich.cells import cell_len, set_cell_size
 
 LOOK_BACK = 4
-"""How many times the letters that fit are laid out to find the last lines."""
+"""To find the last lines, so many times the letters that fit are laid out."""
 STEP = 2_000
 """Code points by which the point where a long text is laid out from moves on."""
 

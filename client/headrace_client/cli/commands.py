@@ -13,8 +13,7 @@ from typing import cast
 import click
 
 from headrace_client.cli.exits import REFUSED, leave
-from headrace_client.cli.listing import runs
-from headrace_client.cli.programs import describe, programs
+from headrace_client.cli.listing import describe, programs, runs
 from headrace_client.cli.runs import attach, cancel, run
 
 GROUP = "headrace.commands"

@@ -17,7 +17,7 @@ MOST_TEXT = 1_000
 
 
 def content_lines(status: StatusUpdate) -> list[str]:
-    """What went into a call or came out of it; nothing where the status does not say."""
+    """Inputs or outputs of a call in lines; none where the status does not say."""
     if not status.HasField("data") or status.kind == StatusUpdate.KIND_RUN:
         return []
 

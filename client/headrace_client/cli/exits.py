@@ -1,4 +1,4 @@
-"""How a command ends: its exit code, and one line on what went wrong and what to do about it.
+"""Exit codes of the command, and the line that says what went wrong and what to do about it.
 
 Below that line, indented, stands what led to it, where the server tells: `serve --dev`.
 
@@ -137,7 +137,7 @@ def exit_code(error: HeadraceError) -> int:
 
 
 def line_of(error: HeadraceError) -> str:
-    """What went wrong and what to do, in one line."""
+    """An error and its remedy, in one line."""
     reason = f"{error.reason}: " if isinstance(error, RunFailed) and error.reason else ""
     parts = [reason + one_line(error.message)]
 

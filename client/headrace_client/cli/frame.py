@@ -55,7 +55,7 @@ ASCII = Glyphs(running="|/-\\", done="+", failed="x", stopped="#", note="-", mor
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where and when a board is shown."""
+    """The terminal and the moment for which a board is laid out."""
 
     width: int = 80
     height: int | None = None
@@ -83,7 +83,7 @@ class Frame:
         return lines
 
     def _share(self, rows: Sequence[Row]) -> tuple[list[Row], int]:
-        """Which rows are shown, and how many lines each running one may take."""
+        """The rows that fit, and the lines that each running one may take."""
         running = [row for row in rows if row.mark is Mark.RUNNING]
 
         if self.height is None:

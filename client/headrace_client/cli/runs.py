@@ -15,8 +15,8 @@ from rich.console import Console
 from headrace_client import HeadraceError, Run, RunStream
 from headrace_client.cli import inputs as written
 from headrace_client.cli.exits import INTERRUPTED, TERMINATED, reporting, usage_errors
+from headrace_client.cli.listing import complete_program
 from headrace_client.cli.live import LiveView
-from headrace_client.cli.programs import complete_program
 from headrace_client.cli.streams import OutputLost, check_output
 from headrace_client.cli.target import Target, with_target
 from headrace_client.cli.views import JsonView, LineView, QuietView, View

@@ -23,7 +23,7 @@ class OutputLost(Exception):
         self.reader_left = cause.errno == errno.EPIPE
         """It is a pipe from which nobody reads any more, as in `... | head`."""
         self.then = ""
-        """What became of the command's run, for the message."""
+        """The fate of the command's run, for the message."""
 
 
 class Output(io.TextIOWrapper):

@@ -1,4 +1,4 @@
-"""Where the server is and who asks: the options that every command which speaks to it has."""
+"""Address and credentials: the options of every command that speaks to a server."""
 
 from __future__ import annotations
 

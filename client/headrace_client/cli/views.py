@@ -1,4 +1,4 @@
-"""What a run's reader is shown: lines, JSON, or the prediction alone. The board is in `live`."""
+"""Views of a run: lines, JSON, or the prediction alone. The board is in `live`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol, Self
 import click
 
 from headrace_client import Prediction, StatusUpdate, StreamEvent, Token, outputs
-from headrace_client._text import Transcript
+from headrace_client._transcript import Transcript
 from headrace_client.cli.board import failure_text
 from headrace_client.cli.clean import clean, one_line
 from headrace_client.cli.content import content_lines
@@ -135,7 +135,7 @@ def prediction_text(prediction: Prediction) -> str:
 
 
 def cost_line(prediction: Prediction) -> str:
-    """What a prediction took: LM calls, tokens, money, time."""
+    """Cost of a prediction: LM calls, tokens, money, time."""
     parts = [seconds(prediction.elapsed.ToNanoseconds() / 1e9)] * prediction.HasField("elapsed")
 
     if prediction.HasField("usage"):

@@ -31,7 +31,7 @@ import { EventStream, type OpenCall } from "./stream.js";
 const OVERTIME_MS = 5_000;
 
 export interface ClientOptions extends ConnectionOptions {
-  /** How often in a row reading a run may fail without anything new; 10 unless given. */
+  /** Failures in a row, without anything new, after which reading a run is given up; 10 unless given. */
   retries?: number;
 }
 
@@ -161,7 +161,7 @@ export class Client {
           resolve(response.prediction!);
         }
       });
-      call.on("metadata", () => resumption.answered()); // accepted: worth more patience
+      call.on("metadata", () => resumption.answered()); // accepted: worth more tries
       signal.addEventListener("abort", abort);
     });
   }

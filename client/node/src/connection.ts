@@ -14,7 +14,7 @@ import {
 } from "@grpc/grpc-js";
 
 import { HeadraceServiceClient } from "./gen/headrace/v1/headrace.js";
-import { foundAt } from "./probe.js";
+import { diagnose } from "./diagnosis.js";
 import { type CallStatus, errorOf, isCut, statusOf } from "./status.js";
 
 const SERVICE = "headrace.v1.HeadraceService";
@@ -93,7 +93,7 @@ export class Connection {
     );
   }
 
-  /** Who calls; to be sent with every call. */
+  /** The caller's token, to be sent with every call. */
   metadata(): Metadata {
     const metadata = new Metadata();
     const token = this.token();
@@ -132,7 +132,7 @@ export class Connection {
       return ended;
     }
 
-    const found = await foundAt(place.host, place.port, this.isSecure);
+    const found = await diagnose(place.host, place.port, this.isSecure);
     const message = `no server answers at ${this.address}: ${found?.text}`;
 
     return found ? { ...ended, code: status.UNAVAILABLE, message, reason: found.reason } : ended;
@@ -143,14 +143,14 @@ export class Connection {
   }
 }
 
-/** Where an address leads that names a host and a port. */
+/** Host and port of an address; undefined where it names none. */
 function placeOf(address: string): { host: string; port: number } | undefined {
   const [, host, port] = /^(?:dns:\/\/\/|dns:)?\[?([^/]+?)\]?:(\d+)$/.exec(address) ?? [];
 
   return host ? { host, port: Number(port) } : undefined;
 }
 
-/** Whether an address cannot leave this machine. */
+/** True for an address that cannot leave this machine. */
 export function isLoopback(address: string): boolean {
   if (/^unix(-abstract)?:/.test(address)) {
     return true;

@@ -22,7 +22,7 @@ export interface ErrorFacts {
   runId: string;
   /** Milliseconds after which trying again makes sense, where the server said so. */
   retryDelayMs: number | undefined;
-  /** What is wrong with which field of the request. */
+  /** One for each field of the request that is wrong. */
   violations: readonly Violation[];
   /** Further facts, such as the model, or by whom a run was cancelled. */
   metadata: Readonly<Record<string, string>>;

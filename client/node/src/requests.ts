@@ -6,13 +6,13 @@ import { StatusDetail, StreamOptions } from "./gen/headrace/v1/headrace.js";
 /** A program's inputs: an object with a JSON form. Integers beyond 2^53 may be decimal strings. */
 export type Inputs = object;
 
-/** How a run is started. */
+/** Options of a start. */
 export interface StartOptions {
   /** Names the run; a run that has this name already is joined. A fresh UUID unless given. */
   runId?: string;
   /** Bounds the whole run, on the server; it then fails with RUN_TIMEOUT. `signal` bounds only the reader. */
   timeoutMs?: number;
-  /** How long the run survives without a reader; 30 s unless given, so that a broken connection can be mended. */
+  /** Life of the run without a reader; 30 s unless given, so that a broken connection can be mended. */
   lingerMs?: number;
   /** Refuse any other revision of the program. */
   revision?: string;
@@ -22,13 +22,13 @@ export interface StartOptions {
   signal?: AbortSignal;
 }
 
-/** What one reader of a run wants to get. */
+/** Options of one reader of a run. */
 export interface ReadOptions {
   /** Fields whose text is sent, such as `compose.answer`, or `*`. Every field of text unless given. */
   fields?: string[];
   /** Leave out the text of all fields. */
   noTokens?: boolean;
-  /** Which statuses are sent; all unless given. */
+  /** Statuses that are sent; all unless given. */
   statusDetail?: StatusDetail;
   /** Add the inputs and outputs of calls to statuses, where the server allows it. */
   includeData?: boolean;

@@ -1,5 +1,5 @@
 /**
- * What to do when a call for a run ends badly: throw, or wait and make the same call again.
+ * Decision after a call for a run ended badly: throw, or wait and make the same call again.
  *
  * The rule, from the contract: `headrace-run-state` in the trailers ends with the run's failure; a
  * code that speaks of the road means: wait, and ask again, as long as there is progress; anything
@@ -11,13 +11,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
 
 import { type HeadraceError, RunFailed, ServerUnreachable } from "./errors.js";
-import { Patience } from "./patience.js";
+import { Backoff } from "./backoff.js";
 import { type CallStatus, errorOf, isCut } from "./status.js";
 
 export class Resumption {
   /** The last position seen: what is recorded after it is still to come. */
   cursor = 0;
-  private readonly patience: Patience;
+  private readonly backoff: Backoff;
 
   /** `deadline` is in milliseconds of the clock, or Infinity; `signal` ends all waiting; `explained` looks who answers. */
   constructor(
@@ -27,16 +27,16 @@ export class Resumption {
     readonly signal: AbortSignal,
     private readonly explained: (ended: CallStatus) => Promise<CallStatus>,
   ) {
-    this.patience = new Patience(retries);
+    this.backoff = new Backoff(retries);
   }
 
   /** The server answered, at this position if it named one. Only a new position is progress. */
   answered(sequence = 0): void {
     if (sequence > this.cursor) {
       this.cursor = sequence;
-      this.patience.progressed();
+      this.backoff.progressed();
     } else {
-      this.patience.answered();
+      this.backoff.answered();
     }
   }
 
@@ -48,7 +48,7 @@ export class Resumption {
       throw this.final(ended);
     }
 
-    const delay = this.patience.nextDelay(ended.retryDelayMs);
+    const delay = this.backoff.nextDelay(ended.retryDelayMs);
 
     if (delay === undefined) {
       throw this.givenUp(await this.explained(ended));
@@ -66,7 +66,7 @@ export class Resumption {
       return this.tooLate();
     }
 
-    if (ended.reason === "RUN_NOT_FOUND" && this.patience.reached) {
+    if (ended.reason === "RUN_NOT_FOUND" && this.backoff.reached) {
       const message = `the server no longer knows run ${this.runId}: it restarted, or let go of the run`;
 
       return new RunFailed(message, ended);

@@ -6,9 +6,9 @@ import type { Connection } from "./connection.js";
 import { ServerFault } from "./errors.js";
 import type { Prediction, Run as RunRecord, StreamEvent } from "./gen/headrace/v1/headrace.js";
 import type { EventStream } from "./stream.js";
-import { Transcript } from "./text.js";
+import { Transcript } from "./transcript.js";
 
-/** How long leaving a run may take to stop it. */
+/** Most that stopping a run may take when it is left. */
 const GOODBYE_MS = 3_000;
 
 /** The outputs of a prediction as plain values. `prediction.outputsJson` holds them as text, integers exact. */
@@ -173,7 +173,7 @@ export class Run implements AsyncIterable<StreamEvent>, AsyncDisposable {
     }
   }
 
-  /** Whether nothing but its reader ended the reading. */
+  /** The reading was ended by nothing but its reader. */
   private mayGoOn(): boolean {
     return !this.stream.isOver && (!this.failure || this.stream.resumption.signal.aborted);
   }

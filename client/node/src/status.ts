@@ -1,5 +1,5 @@
 /**
- * What a gRPC status says, read from its trailers.
+ * A gRPC status other than OK, read from its trailers, and the error it stands for.
  *
  * The rule of the contract: `headrace-run-state` present means the run is over; absent, only this
  * stream ended, and a code that speaks of the road rather than of the request means: resume.
@@ -46,7 +46,7 @@ export interface CallStatus extends ErrorFacts {
   runState: string;
 }
 
-/** Whether only the stream ended, so that the same request may be made again. */
+/** Only the stream ended: the same request may be made again. */
 export function isCut(read: CallStatus): boolean {
   return !read.runState && OF_THE_ROAD.has(read.code);
 }

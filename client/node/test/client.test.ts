@@ -7,8 +7,8 @@ import { test } from "node:test";
 
 import { Client, credentials, RequestRefused, RunFailed, ServerUnreachable, status } from "../src/index.js";
 import { isLoopback } from "../src/connection.js";
-import { delays, Patience } from "../src/patience.js";
-import { FieldText, Transcript } from "../src/text.js";
+import { delays, Backoff } from "../src/backoff.js";
+import { FieldText, Transcript } from "../src/transcript.js";
 import { composed, Scripted, WHOLE } from "./scripted.js";
 
 delays.first = 1;
@@ -130,17 +130,17 @@ test("inputs must be an object", async () => {
   }
 });
 
-test("delays double up to the longest, and then the patience ends", () => {
+test("delays double up to the longest, and then they end", () => {
   Object.assign(delays, { first: 100, longest: 5_000 });
-  const patience = new Patience(8);
-  patience.answered();
+  const backoff = new Backoff(8);
+  backoff.answered();
 
   for (const most of [100, 200, 400, 800, 1600, 3200, 5000, 5000]) {
-    const delay = patience.nextDelay()!;
+    const delay = backoff.nextDelay()!;
     assert(most / 2 <= delay && delay <= most);
   }
 
-  assert.equal(patience.nextDelay(), undefined);
+  assert.equal(backoff.nextDelay(), undefined);
 });
 
 test("text goes on from its offset in code points", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { RequestRefused, type Run, RunFailed, ServerUnreachable, status } from "../src/index.js";
-import { delays } from "../src/patience.js";
+import { delays } from "../src/backoff.js";
 import { silences } from "../src/stream.js";
 import { composed, type Ending, envelope, heartbeat, prediction, Scripted, token, WHOLE } from "./scripted.js";
 
@@ -111,7 +111,7 @@ test("silence counts as a cut", async (context) => {
   assert.deepEqual(service.cursors, [0, 3]);
 });
 
-test("progress renews the patience", async () => {
+test("progress renews the backoff", async () => {
   const service = new Scripted(composed(), Array(4).fill({ ...CUT, after: 1 }));
   await using served = await service.serve({ retries: 1 });
 

@@ -45,7 +45,7 @@ class _StatusDetailEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StatusDe
     """No statuses."""
 
 class StatusDetail(_StatusDetail, metaclass=_StatusDetailEnumTypeWrapper):
-    """Which statuses a reader gets. New values may be added."""
+    """A choice of statuses. New values may be added."""
 
 STATUS_DETAIL_UNSPECIFIED: StatusDetail.ValueType  # 0
 """Same as ALL."""
@@ -118,7 +118,7 @@ class RunRequest(_message.Message):
 
     @_builtins.property
     def options(self) -> Global___StreamOptions:
-        """What to send to this reader. Unset: every status, and the text of every str field."""
+        """Options of this reader. Unset: every status, and the text of every str field."""
 
     @_builtins.property
     def timeout(self) -> _duration_pb2.Duration:
@@ -129,7 +129,7 @@ class RunRequest(_message.Message):
 
     @_builtins.property
     def linger(self) -> _duration_pb2.Duration:
-        """How long the run outlives its last reader. 0s: it is stopped at once. Unset: the server's
+        """Life of the run after its last reader. 0s: it is stopped at once. Unset: the server's
         default_linger, which is 0s unless configured. At most Limits.max_linger. A joiner that sets it
         replaces the run's value.
         """
@@ -183,7 +183,7 @@ class AttachRequest(_message.Message):
     """
     @_builtins.property
     def options(self) -> Global___StreamOptions:
-        """What to send to this reader; never remembered from Run."""
+        """Options of this reader; never remembered from Run."""
 
     def __init__(
         self,
@@ -202,7 +202,7 @@ Global___AttachRequest: _TypeAlias = AttachRequest  # noqa: Y015
 
 @_typing.final
 class StreamOptions(_message.Message):
-    """What one reader wants. It never changes the run or what other readers get."""
+    """Options of one reader. They never change the run or what other readers get."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -216,7 +216,7 @@ class StreamOptions(_message.Message):
     no_tokens: _builtins.bool
     """Send no tokens at all: statuses and the prediction only."""
     status_detail: Global___StatusDetail.ValueType
-    """Which statuses to send. Unset: all."""
+    """Statuses that are sent. Unset: all."""
     include_data: _builtins.bool
     """Add the inputs and outputs of calls to statuses, as StatusUpdate.data, where the server allows
     it; PERMISSION_DENIED where it does not.
@@ -225,7 +225,7 @@ class StreamOptions(_message.Message):
     """Also fill Prediction.outputs_json."""
     @_builtins.property
     def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Which fields' text to send, as "predictor.field" (such as "ideas.brainstorm.brainstorm") or "*"
+        """Fields whose text is sent, as "predictor.field" (such as "ideas.brainstorm.brainstorm") or "*"
         for all. Empty: every field of type str. Fields of other types (list[str], models, numbers)
         stream only when named or by "*"; their joined text is what their value is parsed from. Names
         that cannot stream are INVALID_ARGUMENT.
@@ -286,12 +286,12 @@ class StreamEvent(_message.Message):
     resume. 0: inside a merged group, not a position. On a heartbeat: the last position, again.
     """
     event_count: _builtins.int
-    """How many recorded events this message accounts for, merged and filtered-out ones included. Between
+    """Recorded events that this message accounts for, merged and filtered-out ones included. Between
     two positions the counts add up to their difference, so a reader can prove that nothing is
     missing. Above 1 on tokens: the reader is behind. 0 on heartbeats.
     """
     attempt: _builtins.int
-    """Which attempt of the run recorded it: 1, or more after a takeover."""
+    """Number of the attempt that recorded it: 1, or more after a takeover."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When the newest event it accounts for was recorded, by the server's clock."""
@@ -359,7 +359,7 @@ class StatusUpdate(_message.Message):
         """A tool call."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
-        """What kind of call. New values may be added."""
+        """Kind of call. New values may be added."""
 
     KIND_UNSPECIFIED: StatusUpdate.Kind.ValueType  # 0
     """Not sent."""
@@ -388,7 +388,7 @@ class StatusUpdate(_message.Message):
         """The call is over; outcome says how."""
 
     class Phase(_Phase, metaclass=_PhaseEnumTypeWrapper):
-        """Where the call is. New values may be added."""
+        """Phase of a call. New values may be added."""
 
     PHASE_UNSPECIFIED: StatusUpdate.Phase.ValueType  # 0
     """Not sent."""
@@ -417,7 +417,7 @@ class StatusUpdate(_message.Message):
         """Its process was lost; the END was written by whoever found it so."""
 
     class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
-        """How a call ended. New values may be added."""
+        """Outcome of a call. New values may be added."""
 
     OUTCOME_UNSPECIFIED: StatusUpdate.Outcome.ValueType  # 0
     """The call has not ended."""
@@ -443,9 +443,9 @@ class StatusUpdate(_message.Message):
     DATA_FIELD_NUMBER: _builtins.int
     LM_FIELD_NUMBER: _builtins.int
     kind: Global___StatusUpdate.Kind.ValueType
-    """What kind of call this is."""
+    """Kind of the call."""
     phase: Global___StatusUpdate.Phase.ValueType
-    """Where the call is."""
+    """Phase of the call."""
     message: _builtins.str
     """Human text from the program's status message provider, such as "Pulling evidence...". Empty when
     the program has nothing to say.
@@ -459,10 +459,10 @@ class StatusUpdate(_message.Message):
     name: _builtins.str
     """Module path such as "ideas.brainstorm", tool name, or model; the program's name for the run."""
     outcome: Global___StatusUpdate.Outcome.ValueType
-    """How the call ended. Set on END only."""
+    """Outcome of the call. Set on END only."""
     @_builtins.property
     def elapsed(self) -> _duration_pb2.Duration:
-        """How long the call took. Set on END only."""
+        """Time the call took. Set on END only."""
 
     @_builtins.property
     def usage(self) -> Global___Usage:
@@ -480,7 +480,7 @@ class StatusUpdate(_message.Message):
 
     @_builtins.property
     def lm(self) -> Global___LmCall:
-        """What serves the call. On LM calls only."""
+        """Model and engine of the call. On LM calls only."""
 
     def __init__(
         self,
@@ -508,7 +508,7 @@ Global___StatusUpdate: _TypeAlias = StatusUpdate  # noqa: Y015
 
 @_typing.final
 class LmCall(_message.Message):
-    """What served an LM call."""
+    """Model and engine of an LM call."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -520,7 +520,7 @@ class LmCall(_message.Message):
     model: _builtins.str
     """The model as the program names it, such as "openai/gpt-4o-mini"."""
     engine: _builtins.str
-    """Which engine spoke to the provider: "direct" or "litellm". Empty when none did, or before it is
+    """Engine that spoke to the provider: "direct" or "litellm". Empty when none did, or before it is
     known.
     """
     finish_reason: _builtins.str
@@ -530,7 +530,7 @@ class LmCall(_message.Message):
     cached: _builtins.bool
     """The answer came from the LM cache; no provider was asked."""
     attempt: _builtins.int
-    """Which attempt this speaks of: 1, or more after a retry."""
+    """Number of the attempt this speaks of: 1, or more after a retry."""
     def __init__(
         self,
         *,
@@ -632,7 +632,7 @@ class Prediction(_message.Message):
 
     @_builtins.property
     def elapsed(self) -> _duration_pb2.Duration:
-        """How long the run took, from its start."""
+        """Time the run took, from its start."""
 
     def __init__(
         self,
@@ -803,7 +803,7 @@ class Failure(_message.Message):
     A defect of the server: SERVER_FAULT (INTERNAL).
     """
     message: _builtins.str
-    """What happened, in one line of at most 500 characters."""
+    """Text for people: one line of at most 500 characters."""
     call_id: _builtins.int
     """The call that failed, as in StatusUpdate.call_id. 0: no one call, or not known."""
     @_builtins.property
@@ -814,7 +814,7 @@ class Failure(_message.Message):
 
     @_builtins.property
     def retry_delay(self) -> _duration_pb2.Duration:
-        """How long to wait before trying anew, where the provider or the server said so. Unset: unknown."""
+        """Time to wait before trying anew, where the provider or the server said so. Unset: unknown."""
 
     def __init__(
         self,
@@ -916,7 +916,7 @@ class Run(_message.Message):
     revision: _builtins.str
     """The program's revision."""
     state: Global___Run.State.ValueType
-    """Where the run is in its life."""
+    """State of the run."""
     attempt: _builtins.int
     """The latest attempt: 1, or more after a takeover."""
     last_sequence: _builtins.int
@@ -1364,24 +1364,24 @@ class Program(_message.Message):
     name: _builtins.str
     """Its name, unique on this server."""
     description: _builtins.str
-    """What it does, in the words of its author; of a program that is one predictor, those of its
+    """Description in the words of its author; of a program that is one predictor, those of its
     signature. May be empty.
     """
     revision: _builtins.str
     """Hash of code, prompts, demos and configuration, 12 hex digits: changes when behaviour may."""
     @_builtins.property
     def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Field]:
-        """What it takes, in the order of its signature."""
+        """Inputs, in the order of its signature."""
 
     @_builtins.property
     def outputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Field]:
-        """What its prediction holds, in order. Empty: not known before it runs, and the prediction carries
+        """Fields of its prediction, in order. Empty: not known before it runs, and the prediction carries
         what comes.
         """
 
     @_builtins.property
     def predictors(self) -> _containers.RepeatedCompositeFieldContainer[Global___Predictor]:
-        """What can stream, known before anything runs."""
+        """Fields that can stream, known before anything runs."""
 
     @_builtins.property
     def tools(self) -> _containers.RepeatedCompositeFieldContainer[Global___Tool]:
@@ -1438,7 +1438,7 @@ class Field(_message.Message):
     name: _builtins.str
     """Its name."""
     description: _builtins.str
-    """What it holds, in the words of its author. May be empty."""
+    """Description in the words of its author. May be empty."""
     type: _builtins.str
     """Its type as written in the signature, such as "str" or "list[str]". An input that states none has
     the type of its default, and takes other JSON values too.
@@ -1518,7 +1518,7 @@ class Tool(_message.Message):
     name: _builtins.str
     """Its name, as in StatusUpdate.name."""
     description: _builtins.str
-    """What it does, in the words of its author."""
+    """Description in the words of its author."""
     idempotent: _builtins.bool
     """Its author says that calling it twice does no more than calling it once."""
     @_builtins.property
@@ -1575,7 +1575,7 @@ class GetServerInfoResponse(_message.Message):
 
     @_builtins.property
     def limits(self) -> Global___Limits:
-        """What it refuses to go beyond."""
+        """Limits that it refuses to go beyond."""
 
     def __init__(
         self,
@@ -1594,7 +1594,7 @@ Global___GetServerInfoResponse: _TypeAlias = GetServerInfoResponse  # noqa: Y015
 
 @_typing.final
 class Limits(_message.Message):
-    """What a server refuses to go beyond."""
+    """Limits of a server; it refuses to go beyond them."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1625,7 +1625,7 @@ class Limits(_message.Message):
     max_input_bytes: _builtins.int
     """Largest inputs, in bytes as they are sent."""
     max_input_depth: _builtins.int
-    """How deep inputs may nest."""
+    """Deepest nesting of inputs."""
     max_token_bytes: _builtins.int
     """Largest chunk of one token, in bytes of UTF-8; longer text is split."""
     max_prediction_bytes: _builtins.int
@@ -1650,7 +1650,7 @@ class Limits(_message.Message):
 
     @_builtins.property
     def retention(self) -> _duration_pb2.Duration:
-        """How long a run can be read after it ended, at most."""
+        """Longest time that a run can be read after it ended."""
 
     @_builtins.property
     def heartbeat_interval(self) -> _duration_pb2.Duration:

@@ -32,7 +32,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Which statuses a reader gets. New values may be added.
+// A choice of statuses. New values may be added.
 type StatusDetail int32
 
 const (
@@ -89,7 +89,7 @@ func (StatusDetail) EnumDescriptor() ([]byte, []int) {
 	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{0}
 }
 
-// What kind of call. New values may be added.
+// Kind of call. New values may be added.
 type StatusUpdate_Kind int32
 
 const (
@@ -150,7 +150,7 @@ func (StatusUpdate_Kind) EnumDescriptor() ([]byte, []int) {
 	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{4, 0}
 }
 
-// Where the call is. New values may be added.
+// Phase of a call. New values may be added.
 type StatusUpdate_Phase int32
 
 const (
@@ -207,7 +207,7 @@ func (StatusUpdate_Phase) EnumDescriptor() ([]byte, []int) {
 	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{4, 1}
 }
 
-// How a call ended. New values may be added.
+// Outcome of a call. New values may be added.
 type StatusUpdate_Outcome int32
 
 const (
@@ -356,13 +356,13 @@ type RunRequest struct {
 	// from the start. Above 0 this call never starts a run: if there is none, it is NOT_FOUND. Beyond
 	// the run's last event, it is OUT_OF_RANGE.
 	AfterSequence int32 `protobuf:"varint,5,opt,name=after_sequence,json=afterSequence,proto3" json:"after_sequence,omitempty"`
-	// What to send to this reader. Unset: every status, and the text of every str field.
+	// Options of this reader. Unset: every status, and the text of every str field.
 	Options *StreamOptions `protobuf:"bytes,6,opt,name=options,proto3" json:"options,omitempty"`
 	// Budget of the whole run, across reconnects and attempts; when it is spent the run fails with
 	// DEADLINE_EXCEEDED. At most Limits.max_timeout, which also holds when unset or 0s. The starter's
 	// value counts; joiners do not change it. The deadline of the RPC bounds only this stream.
 	Timeout *durationpb.Duration `protobuf:"bytes,7,opt,name=timeout,proto3" json:"timeout,omitempty"`
-	// How long the run outlives its last reader. 0s: it is stopped at once. Unset: the server's
+	// Life of the run after its last reader. 0s: it is stopped at once. Unset: the server's
 	// default_linger, which is 0s unless configured. At most Limits.max_linger. A joiner that sets it
 	// replaces the run's value.
 	Linger *durationpb.Duration `protobuf:"bytes,8,opt,name=linger,proto3" json:"linger,omitempty"`
@@ -514,7 +514,7 @@ type AttachRequest struct {
 	// The last non-zero sequence already seen; 0 reads from the start. Beyond the run's last event, it
 	// is OUT_OF_RANGE.
 	AfterSequence int32 `protobuf:"varint,2,opt,name=after_sequence,json=afterSequence,proto3" json:"after_sequence,omitempty"`
-	// What to send to this reader; never remembered from Run.
+	// Options of this reader; never remembered from Run.
 	Options       *StreamOptions `protobuf:"bytes,3,opt,name=options,proto3" json:"options,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -571,17 +571,17 @@ func (x *AttachRequest) GetOptions() *StreamOptions {
 	return nil
 }
 
-// What one reader wants. It never changes the run or what other readers get.
+// Options of one reader. They never change the run or what other readers get.
 type StreamOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Which fields' text to send, as "predictor.field" (such as "ideas.brainstorm.brainstorm") or "*"
+	// Fields whose text is sent, as "predictor.field" (such as "ideas.brainstorm.brainstorm") or "*"
 	// for all. Empty: every field of type str. Fields of other types (list[str], models, numbers)
 	// stream only when named or by "*"; their joined text is what their value is parsed from. Names
 	// that cannot stream are INVALID_ARGUMENT.
 	Fields []string `protobuf:"bytes,1,rep,name=fields,proto3" json:"fields,omitempty"`
 	// Send no tokens at all: statuses and the prediction only.
 	NoTokens bool `protobuf:"varint,2,opt,name=no_tokens,json=noTokens,proto3" json:"no_tokens,omitempty"`
-	// Which statuses to send. Unset: all.
+	// Statuses that are sent. Unset: all.
 	StatusDetail StatusDetail `protobuf:"varint,3,opt,name=status_detail,json=statusDetail,proto3,enum=headrace.v1.StatusDetail" json:"status_detail,omitempty"`
 	// Add the inputs and outputs of calls to statuses, as StatusUpdate.data, where the server allows
 	// it; PERMISSION_DENIED where it does not.
@@ -686,15 +686,15 @@ type StreamEvent struct {
 	// Position in the run's record, from 1: hand the last non-zero one back as after_sequence to
 	// resume. 0: inside a merged group, not a position. On a heartbeat: the last position, again.
 	Sequence int32 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	// How many recorded events this message accounts for, merged and filtered-out ones included. Between
+	// Recorded events that this message accounts for, merged and filtered-out ones included. Between
 	// two positions the counts add up to their difference, so a reader can prove that nothing is
 	// missing. Above 1 on tokens: the reader is behind. 0 on heartbeats.
 	EventCount int32 `protobuf:"varint,3,opt,name=event_count,json=eventCount,proto3" json:"event_count,omitempty"`
-	// Which attempt of the run recorded it: 1, or more after a takeover.
+	// Number of the attempt that recorded it: 1, or more after a takeover.
 	Attempt int32 `protobuf:"varint,4,opt,name=attempt,proto3" json:"attempt,omitempty"`
 	// When the newest event it accounts for was recorded, by the server's clock.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	// What happened. No arm set: an event of a kind this client's contract does not know.
+	// The event. No arm set: an event of a kind this client's contract does not know.
 	//
 	// Types that are valid to be assigned to Event:
 	//
@@ -850,9 +850,9 @@ func (*StreamEvent_Heartbeat) isStreamEvent_Event() {}
 // A call began, moved or ended. Every START gets exactly one END, even after a crash.
 type StatusUpdate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What kind of call this is.
+	// Kind of the call.
 	Kind StatusUpdate_Kind `protobuf:"varint,1,opt,name=kind,proto3,enum=headrace.v1.StatusUpdate_Kind" json:"kind,omitempty"`
-	// Where the call is.
+	// Phase of the call.
 	Phase StatusUpdate_Phase `protobuf:"varint,2,opt,name=phase,proto3,enum=headrace.v1.StatusUpdate_Phase" json:"phase,omitempty"`
 	// Human text from the program's status message provider, such as "Pulling evidence...". Empty when
 	// the program has nothing to say.
@@ -864,9 +864,9 @@ type StatusUpdate struct {
 	ParentCallId int32 `protobuf:"varint,5,opt,name=parent_call_id,json=parentCallId,proto3" json:"parent_call_id,omitempty"`
 	// Module path such as "ideas.brainstorm", tool name, or model; the program's name for the run.
 	Name string `protobuf:"bytes,6,opt,name=name,proto3" json:"name,omitempty"`
-	// How the call ended. Set on END only.
+	// Outcome of the call. Set on END only.
 	Outcome StatusUpdate_Outcome `protobuf:"varint,7,opt,name=outcome,proto3,enum=headrace.v1.StatusUpdate_Outcome" json:"outcome,omitempty"`
-	// How long the call took. Set on END only.
+	// Time the call took. Set on END only.
 	Elapsed *durationpb.Duration `protobuf:"bytes,8,opt,name=elapsed,proto3" json:"elapsed,omitempty"`
 	// LM work done by this call. Set on END of LM calls only; the run's total is in the prediction.
 	Usage *Usage `protobuf:"bytes,9,opt,name=usage,proto3" json:"usage,omitempty"`
@@ -875,7 +875,7 @@ type StatusUpdate struct {
 	Failure *Failure `protobuf:"bytes,10,opt,name=failure,proto3" json:"failure,omitempty"`
 	// The call's content: its inputs by name on START, {"outputs": ...} on END. Only with include_data.
 	Data *structpb.Struct `protobuf:"bytes,11,opt,name=data,proto3" json:"data,omitempty"`
-	// What serves the call. On LM calls only.
+	// Model and engine of the call. On LM calls only.
 	Lm            *LmCall `protobuf:"bytes,12,opt,name=lm,proto3" json:"lm,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -995,12 +995,12 @@ func (x *StatusUpdate) GetLm() *LmCall {
 	return nil
 }
 
-// What served an LM call.
+// Model and engine of an LM call.
 type LmCall struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The model as the program names it, such as "openai/gpt-4o-mini".
 	Model string `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
-	// Which engine spoke to the provider: "direct" or "litellm". Empty when none did, or before it is
+	// Engine that spoke to the provider: "direct" or "litellm". Empty when none did, or before it is
 	// known.
 	Engine string `protobuf:"bytes,2,opt,name=engine,proto3" json:"engine,omitempty"`
 	// Why the model stopped: "stop", "length", "content_filter", "tool_calls" and such. Set on END; empty
@@ -1008,7 +1008,7 @@ type LmCall struct {
 	FinishReason string `protobuf:"bytes,3,opt,name=finish_reason,json=finishReason,proto3" json:"finish_reason,omitempty"`
 	// The answer came from the LM cache; no provider was asked.
 	Cached bool `protobuf:"varint,4,opt,name=cached,proto3" json:"cached,omitempty"`
-	// Which attempt this speaks of: 1, or more after a retry.
+	// Number of the attempt this speaks of: 1, or more after a retry.
 	Attempt       int32 `protobuf:"varint,5,opt,name=attempt,proto3" json:"attempt,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1195,7 +1195,7 @@ type Prediction struct {
 	OutputsJson string `protobuf:"bytes,2,opt,name=outputs_json,json=outputsJson,proto3" json:"outputs_json,omitempty"`
 	// LM work of the whole run, all attempts.
 	Usage *Usage `protobuf:"bytes,3,opt,name=usage,proto3" json:"usage,omitempty"`
-	// How long the run took, from its start.
+	// Time the run took, from its start.
 	Elapsed *durationpb.Duration `protobuf:"bytes,4,opt,name=elapsed,proto3" json:"elapsed,omitempty"`
 	// Revision of the program that produced it.
 	Revision      string `protobuf:"bytes,5,opt,name=revision,proto3" json:"revision,omitempty"`
@@ -1439,12 +1439,12 @@ type Failure struct {
 	//
 	// A defect of the server: SERVER_FAULT (INTERNAL).
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
-	// What happened, in one line of at most 500 characters.
+	// Text for people: one line of at most 500 characters.
 	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
 	// Short facts by name, such as model, phase of a timeout ("connect", "first_token", "idle",
 	// "total"), or by whom a run was cancelled ("caller", "linger", "drain").
 	Metadata map[string]string `protobuf:"bytes,4,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// How long to wait before trying anew, where the provider or the server said so. Unset: unknown.
+	// Time to wait before trying anew, where the provider or the server said so. Unset: unknown.
 	RetryDelay *durationpb.Duration `protobuf:"bytes,5,opt,name=retry_delay,json=retryDelay,proto3" json:"retry_delay,omitempty"`
 	// The call that failed, as in StatusUpdate.call_id. 0: no one call, or not known.
 	CallId        int32 `protobuf:"varint,6,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
@@ -1533,7 +1533,7 @@ type Run struct {
 	Program string `protobuf:"bytes,2,opt,name=program,proto3" json:"program,omitempty"`
 	// The program's revision.
 	Revision string `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
-	// Where the run is in its life.
+	// State of the run.
 	State Run_State `protobuf:"varint,4,opt,name=state,proto3,enum=headrace.v1.Run_State" json:"state,omitempty"`
 	// The latest attempt: 1, or more after a takeover.
 	Attempt int32 `protobuf:"varint,5,opt,name=attempt,proto3" json:"attempt,omitempty"`
@@ -2412,17 +2412,17 @@ type Program struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its name, unique on this server.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// What it does, in the words of its author; of a program that is one predictor, those of its
+	// Description in the words of its author; of a program that is one predictor, those of its
 	// signature. May be empty.
 	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
 	// Hash of code, prompts, demos and configuration, 12 hex digits: changes when behaviour may.
 	Revision string `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
-	// What it takes, in the order of its signature.
+	// Inputs, in the order of its signature.
 	Inputs []*Field `protobuf:"bytes,4,rep,name=inputs,proto3" json:"inputs,omitempty"`
-	// What its prediction holds, in order. Empty: not known before it runs, and the prediction carries
+	// Fields of its prediction, in order. Empty: not known before it runs, and the prediction carries
 	// what comes.
 	Outputs []*Field `protobuf:"bytes,5,rep,name=outputs,proto3" json:"outputs,omitempty"`
-	// What can stream, known before anything runs.
+	// Fields that can stream, known before anything runs.
 	Predictors []*Predictor `protobuf:"bytes,6,rep,name=predictors,proto3" json:"predictors,omitempty"`
 	// The tools its agents may call.
 	Tools []*Tool `protobuf:"bytes,7,rep,name=tools,proto3" json:"tools,omitempty"`
@@ -2542,7 +2542,7 @@ type Field struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its name.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// What it holds, in the words of its author. May be empty.
+	// Description in the words of its author. May be empty.
 	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
 	// Its type as written in the signature, such as "str" or "list[str]". An input that states none has
 	// the type of its default, and takes other JSON values too.
@@ -2707,7 +2707,7 @@ type Tool struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its name, as in StatusUpdate.name.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// What it does, in the words of its author.
+	// Description in the words of its author.
 	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
 	// JSON Schema of its arguments object.
 	ParametersSchema *structpb.Struct `protobuf:"bytes,3,opt,name=parameters_schema,json=parametersSchema,proto3" json:"parameters_schema,omitempty"`
@@ -2819,7 +2819,7 @@ type GetServerInfoResponse struct {
 	Version string `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
 	// Optional abilities that this server has, such as "attach" or "inputs-json". New ones may be added.
 	Features []string `protobuf:"bytes,2,rep,name=features,proto3" json:"features,omitempty"`
-	// What it refuses to go beyond.
+	// Limits that it refuses to go beyond.
 	Limits        *Limits `protobuf:"bytes,3,opt,name=limits,proto3" json:"limits,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2876,7 +2876,7 @@ func (x *GetServerInfoResponse) GetLimits() *Limits {
 	return nil
 }
 
-// What a server refuses to go beyond.
+// Limits of a server; it refuses to go beyond them.
 type Limits struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Largest request message it takes, in bytes.
@@ -2893,13 +2893,13 @@ type Limits struct {
 	MaxLinger *durationpb.Duration `protobuf:"bytes,6,opt,name=max_linger,json=maxLinger,proto3" json:"max_linger,omitempty"`
 	// The longest timeout a caller may ask for, and the timeout of runs whose callers set none.
 	MaxTimeout *durationpb.Duration `protobuf:"bytes,7,opt,name=max_timeout,json=maxTimeout,proto3" json:"max_timeout,omitempty"`
-	// How long a run can be read after it ended, at most.
+	// Longest time that a run can be read after it ended.
 	Retention *durationpb.Duration `protobuf:"bytes,8,opt,name=retention,proto3" json:"retention,omitempty"`
 	// Silence after which a heartbeat is sent to readers that name no interval.
 	HeartbeatInterval *durationpb.Duration `protobuf:"bytes,9,opt,name=heartbeat_interval,json=heartbeatInterval,proto3" json:"heartbeat_interval,omitempty"`
 	// Largest inputs, in bytes as they are sent.
 	MaxInputBytes int32 `protobuf:"varint,10,opt,name=max_input_bytes,json=maxInputBytes,proto3" json:"max_input_bytes,omitempty"`
-	// How deep inputs may nest.
+	// Deepest nesting of inputs.
 	MaxInputDepth int32 `protobuf:"varint,11,opt,name=max_input_depth,json=maxInputDepth,proto3" json:"max_input_depth,omitempty"`
 	// Largest chunk of one token, in bytes of UTF-8; longer text is split.
 	MaxTokenBytes int32 `protobuf:"varint,12,opt,name=max_token_bytes,json=maxTokenBytes,proto3" json:"max_token_bytes,omitempty"`

@@ -28,7 +28,7 @@ export const protobufPackage = "headrace.v1";
 
 export const protobufFileName = "headrace/v1/headrace.proto";
 
-/** Which statuses a reader gets. New values may be added. */
+/** A choice of statuses. New values may be added. */
 export enum StatusDetail {
   /** STATUS_DETAIL_UNSPECIFIED - Same as ALL. */
   STATUS_DETAIL_UNSPECIFIED = 0,
@@ -74,7 +74,7 @@ export interface RunRequest {
    * the run's last event, it is OUT_OF_RANGE.
    */
   afterSequence: number;
-  /** What to send to this reader. Unset: every status, and the text of every str field. */
+  /** Options of this reader. Unset: every status, and the text of every str field. */
   options:
     | StreamOptions
     | undefined;
@@ -87,7 +87,7 @@ export interface RunRequest {
     | Duration
     | undefined;
   /**
-   * How long the run outlives its last reader. 0s: it is stopped at once. Unset: the server's
+   * Life of the run after its last reader. 0s: it is stopped at once. Unset: the server's
    * default_linger, which is 0s unless configured. At most Limits.max_linger. A joiner that sets it
    * replaces the run's value.
    */
@@ -120,14 +120,14 @@ export interface AttachRequest {
    * is OUT_OF_RANGE.
    */
   afterSequence: number;
-  /** What to send to this reader; never remembered from Run. */
+  /** Options of this reader; never remembered from Run. */
   options: StreamOptions | undefined;
 }
 
-/** What one reader wants. It never changes the run or what other readers get. */
+/** Options of one reader. They never change the run or what other readers get. */
 export interface StreamOptions {
   /**
-   * Which fields' text to send, as "predictor.field" (such as "ideas.brainstorm.brainstorm") or "*"
+   * Fields whose text is sent, as "predictor.field" (such as "ideas.brainstorm.brainstorm") or "*"
    * for all. Empty: every field of type str. Fields of other types (list[str], models, numbers)
    * stream only when named or by "*"; their joined text is what their value is parsed from. Names
    * that cannot stream are INVALID_ARGUMENT.
@@ -135,7 +135,7 @@ export interface StreamOptions {
   fields: string[];
   /** Send no tokens at all: statuses and the prediction only. */
   noTokens: boolean;
-  /** Which statuses to send. Unset: all. */
+  /** Statuses that are sent. Unset: all. */
   statusDetail: StatusDetail;
   /**
    * Add the inputs and outputs of calls to statuses, as StatusUpdate.data, where the server allows
@@ -173,18 +173,18 @@ export interface StreamEvent {
    */
   sequence: number;
   /**
-   * How many recorded events this message accounts for, merged and filtered-out ones included. Between
+   * Recorded events that this message accounts for, merged and filtered-out ones included. Between
    * two positions the counts add up to their difference, so a reader can prove that nothing is
    * missing. Above 1 on tokens: the reader is behind. 0 on heartbeats.
    */
   eventCount: number;
-  /** Which attempt of the run recorded it: 1, or more after a takeover. */
+  /** Number of the attempt that recorded it: 1, or more after a takeover. */
   attempt: number;
   /** When the newest event it accounts for was recorded, by the server's clock. */
   createTime:
     | Date
     | undefined;
-  /** What happened. No arm set: an event of a kind this client's contract does not know. */
+  /** The event. No arm set: an event of a kind this client's contract does not know. */
   event:
     | //
     /** A call began, moved or ended. */
@@ -203,9 +203,9 @@ export interface StreamEvent {
 
 /** A call began, moved or ended. Every START gets exactly one END, even after a crash. */
 export interface StatusUpdate {
-  /** What kind of call this is. */
+  /** Kind of the call. */
   kind: StatusUpdate_Kind;
-  /** Where the call is. */
+  /** Phase of the call. */
   phase: StatusUpdate_Phase;
   /**
    * Human text from the program's status message provider, such as "Pulling evidence...". Empty when
@@ -221,9 +221,9 @@ export interface StatusUpdate {
   parentCallId: number;
   /** Module path such as "ideas.brainstorm", tool name, or model; the program's name for the run. */
   name: string;
-  /** How the call ended. Set on END only. */
+  /** Outcome of the call. Set on END only. */
   outcome: StatusUpdate_Outcome;
-  /** How long the call took. Set on END only. */
+  /** Time the call took. Set on END only. */
   elapsed:
     | Duration
     | undefined;
@@ -242,11 +242,11 @@ export interface StatusUpdate {
   data:
     | { [key: string]: any }
     | undefined;
-  /** What serves the call. On LM calls only. */
+  /** Model and engine of the call. On LM calls only. */
   lm: LmCall | undefined;
 }
 
-/** What kind of call. New values may be added. */
+/** Kind of call. New values may be added. */
 export enum StatusUpdate_Kind {
   /** KIND_UNSPECIFIED - Not sent. */
   KIND_UNSPECIFIED = 0,
@@ -261,7 +261,7 @@ export enum StatusUpdate_Kind {
   UNRECOGNIZED = -1,
 }
 
-/** Where the call is. New values may be added. */
+/** Phase of a call. New values may be added. */
 export enum StatusUpdate_Phase {
   /** PHASE_UNSPECIFIED - Not sent. */
   PHASE_UNSPECIFIED = 0,
@@ -274,7 +274,7 @@ export enum StatusUpdate_Phase {
   UNRECOGNIZED = -1,
 }
 
-/** How a call ended. New values may be added. */
+/** Outcome of a call. New values may be added. */
 export enum StatusUpdate_Outcome {
   /** OUTCOME_UNSPECIFIED - The call has not ended. */
   OUTCOME_UNSPECIFIED = 0,
@@ -289,12 +289,12 @@ export enum StatusUpdate_Outcome {
   UNRECOGNIZED = -1,
 }
 
-/** What served an LM call. */
+/** Model and engine of an LM call. */
 export interface LmCall {
   /** The model as the program names it, such as "openai/gpt-4o-mini". */
   model: string;
   /**
-   * Which engine spoke to the provider: "direct" or "litellm". Empty when none did, or before it is
+   * Engine that spoke to the provider: "direct" or "litellm". Empty when none did, or before it is
    * known.
    */
   engine: string;
@@ -305,7 +305,7 @@ export interface LmCall {
   finishReason: string;
   /** The answer came from the LM cache; no provider was asked. */
   cached: boolean;
-  /** Which attempt this speaks of: 1, or more after a retry. */
+  /** Number of the attempt this speaks of: 1, or more after a retry. */
   attempt: number;
 }
 
@@ -358,7 +358,7 @@ export interface Prediction {
   usage:
     | Usage
     | undefined;
-  /** How long the run took, from its start. */
+  /** Time the run took, from its start. */
   elapsed:
     | Duration
     | undefined;
@@ -427,14 +427,14 @@ export interface Failure {
    * A defect of the server: SERVER_FAULT (INTERNAL).
    */
   reason: string;
-  /** What happened, in one line of at most 500 characters. */
+  /** Text for people: one line of at most 500 characters. */
   message: string;
   /**
    * Short facts by name, such as model, phase of a timeout ("connect", "first_token", "idle",
    * "total"), or by whom a run was cancelled ("caller", "linger", "drain").
    */
   metadata: { [key: string]: string };
-  /** How long to wait before trying anew, where the provider or the server said so. Unset: unknown. */
+  /** Time to wait before trying anew, where the provider or the server said so. Unset: unknown. */
   retryDelay:
     | Duration
     | undefined;
@@ -455,7 +455,7 @@ export interface Run {
   program: string;
   /** The program's revision. */
   revision: string;
-  /** Where the run is in its life. */
+  /** State of the run. */
   state: Run_State;
   /** The latest attempt: 1, or more after a takeover. */
   attempt: number;
@@ -635,20 +635,20 @@ export interface Program {
   /** Its name, unique on this server. */
   name: string;
   /**
-   * What it does, in the words of its author; of a program that is one predictor, those of its
+   * Description in the words of its author; of a program that is one predictor, those of its
    * signature. May be empty.
    */
   description: string;
   /** Hash of code, prompts, demos and configuration, 12 hex digits: changes when behaviour may. */
   revision: string;
-  /** What it takes, in the order of its signature. */
+  /** Inputs, in the order of its signature. */
   inputs: Field[];
   /**
-   * What its prediction holds, in order. Empty: not known before it runs, and the prediction carries
+   * Fields of its prediction, in order. Empty: not known before it runs, and the prediction carries
    * what comes.
    */
   outputs: Field[];
-  /** What can stream, known before anything runs. */
+  /** Fields that can stream, known before anything runs. */
   predictors: Predictor[];
   /** The tools its agents may call. */
   tools: Tool[];
@@ -671,7 +671,7 @@ export interface Program {
 export interface Field {
   /** Its name. */
   name: string;
-  /** What it holds, in the words of its author. May be empty. */
+  /** Description in the words of its author. May be empty. */
   description: string;
   /**
    * Its type as written in the signature, such as "str" or "list[str]". An input that states none has
@@ -704,7 +704,7 @@ export interface Predictor {
 export interface Tool {
   /** Its name, as in StatusUpdate.name. */
   name: string;
-  /** What it does, in the words of its author. */
+  /** Description in the words of its author. */
   description: string;
   /** JSON Schema of its arguments object. */
   parametersSchema:
@@ -724,11 +724,11 @@ export interface GetServerInfoResponse {
   version: string;
   /** Optional abilities that this server has, such as "attach" or "inputs-json". New ones may be added. */
   features: string[];
-  /** What it refuses to go beyond. */
+  /** Limits that it refuses to go beyond. */
   limits: Limits | undefined;
 }
 
-/** What a server refuses to go beyond. */
+/** Limits of a server; it refuses to go beyond them. */
 export interface Limits {
   /** Largest request message it takes, in bytes. */
   maxMessageBytes: number;
@@ -750,7 +750,7 @@ export interface Limits {
   maxTimeout:
     | Duration
     | undefined;
-  /** How long a run can be read after it ended, at most. */
+  /** Longest time that a run can be read after it ended. */
   retention:
     | Duration
     | undefined;
@@ -760,7 +760,7 @@ export interface Limits {
     | undefined;
   /** Largest inputs, in bytes as they are sent. */
   maxInputBytes: number;
-  /** How deep inputs may nest. */
+  /** Deepest nesting of inputs. */
   maxInputDepth: number;
   /** Largest chunk of one token, in bytes of UTF-8; longer text is split. */
   maxTokenBytes: number;

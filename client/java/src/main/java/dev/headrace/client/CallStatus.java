@@ -17,7 +17,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What a call that failed says: its status, and the trailers beside it.
+ * Status of a call that failed, with the trailers beside it, and the exception it stands for.
  *
  * <p>The rule of the contract: headrace-run-state present means the run is over; absent, only this
  * stream ended, and a code that speaks of the road rather than of the request means: resume.
@@ -58,7 +58,7 @@ record CallStatus(
         info.getMetadataMap());
   }
 
-  /** Whether only the stream ended, so that the same request may be made again. */
+  /** Only the stream ended: the same request may be made again. */
   boolean isCut() {
     return runState.isEmpty()
         && switch (code) {

@@ -11,7 +11,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
-/** How the channel to a server is set up, and who the caller is. */
+/** Set-up of the channel to a server, and the caller's token. */
 final class Channels {
   private static final int MAX_MESSAGE = 16 << 20; // a prediction comes as Struct and as JSON
   private static final int WINDOW = 64 << 10; // small, so that the server merges early for a slow reader
@@ -33,7 +33,7 @@ final class Channels {
         .build();
   }
 
-  /** Whether an address cannot leave this machine. */
+  /** True for an address that cannot leave this machine. */
   static boolean isLoopback(String address) {
     if (address.startsWith("unix:")) {
       return true;

@@ -30,7 +30,7 @@ public final class ClientBuilder {
     return this;
   }
 
-  /** How often in a row reading a run may fail without anything new; 10 unless set. */
+  /** Failures in a row, without anything new, after which reading a run is given up; 10 unless set. */
   public ClientBuilder retries(int count) {
     this.retries = count;
     return this;
@@ -55,6 +55,6 @@ public final class ClientBuilder {
         Channels.open(address, spoken),
         token == null ? null : Channels.bearer(token),
         retries,
-        Patience.Delays.USUAL);
+        Backoff.Delays.USUAL);
   }
 }

@@ -27,7 +27,7 @@ final class EventStream {
     this.open = open;
   }
 
-  /** Whether all there is to know was read. */
+  /** All there is to know was read. */
   boolean isOver() {
     return over;
   }

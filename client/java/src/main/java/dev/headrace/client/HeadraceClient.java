@@ -42,8 +42,8 @@ public final class HeadraceClient implements AutoCloseable {
   private final ManagedChannel channel;
   private final CallCredentials caller;
   private final int retries;
-  private final Patience.Delays delays;
-  private final Probe probe;
+  private final Backoff.Delays delays;
+  private final Diagnosis diagnosis;
 
   HeadraceClient(
       String address,
@@ -51,9 +51,9 @@ public final class HeadraceClient implements AutoCloseable {
       ManagedChannel channel,
       CallCredentials caller,
       int retries,
-      Patience.Delays delays) {
+      Backoff.Delays delays) {
     this.address = address;
-    this.probe = new Probe(address, isSecure);
+    this.diagnosis = new Diagnosis(address, isSecure);
     this.channel = channel;
     this.caller = caller;
     this.retries = retries;
@@ -222,7 +222,7 @@ public final class HeadraceClient implements AutoCloseable {
       }
 
       if (accepted) {
-        resumption.answered(0); // and then cut: worth more patience
+        resumption.answered(0); // and then cut: worth more tries
       }
 
       resumption.waitAfter(CallStatus.of(error, address, resumption.runId));
@@ -236,7 +236,7 @@ public final class HeadraceClient implements AutoCloseable {
     try {
       return call.apply(blocking(after(timeout)));
     } catch (StatusRuntimeException error) {
-      throw probe.explained(CallStatus.of(error, address, runId)).exception();
+      throw diagnosis.explained(CallStatus.of(error, address, runId)).exception();
     }
   }
 
@@ -249,9 +249,9 @@ public final class HeadraceClient implements AutoCloseable {
   }
 
   private Resumption resumption(String runId, int cursor, Deadline deadline) {
-    Patience patience = new Patience(retries, delays);
+    Backoff backoff = new Backoff(retries, delays);
 
-    return new Resumption(runId, cursor, patience, deadline, channel::isShutdown, probe);
+    return new Resumption(runId, cursor, backoff, deadline, channel::isShutdown, diagnosis);
   }
 
   private HeadraceServiceBlockingStub blocking(Deadline deadline) {

@@ -37,12 +37,12 @@ public class HeadraceException extends RuntimeException {
     return status.runId();
   }
 
-  /** How long to wait before trying again, where the server said so. */
+  /** Time to wait before trying again, where the server said so. */
   public Optional<Duration> retryDelay() {
     return Optional.ofNullable(status.retryDelay());
   }
 
-  /** What is wrong with which field of the request. */
+  /** One for each field of the request that is wrong. */
   public List<Violation> violations() {
     return status.violations();
   }

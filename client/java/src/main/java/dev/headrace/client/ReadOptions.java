@@ -5,7 +5,7 @@ import dev.headrace.v1.StreamOptions;
 import java.time.Duration;
 import java.util.List;
 
-/** What one reader of a run wants to get. Each method sets one option and gives the same object back. */
+/** Options of one reader of a run. Each method sets one option and gives the same object back. */
 public final class ReadOptions {
   /** Asked of the server, so that a much longer silence means that the stream is dead. */
   static final Duration HEARTBEAT = Duration.ofSeconds(15);
@@ -26,7 +26,7 @@ public final class ReadOptions {
     return this;
   }
 
-  /** Which statuses are sent; all unless set. */
+  /** Statuses that are sent; all unless set. */
   public ReadOptions statusDetail(StatusDetail detail) {
     options.setStatusDetail(detail);
     return this;

@@ -10,7 +10,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 
 /**
- * What to do when a call for a run ends badly: throw, or wait and make the same call again.
+ * Decision after a call for a run ended badly: throw, or wait and make the same call again.
  *
  * <p>headrace-run-state in the trailers ends with the run's failure; a code that speaks of the road
  * means: wait, and ask again, as long as there is progress; anything else says that the request is
@@ -22,20 +22,20 @@ final class Resumption {
   /** Null without one. */
   final Deadline deadline;
 
-  private final Patience patience;
+  private final Backoff backoff;
   private final BooleanSupplier isClosed;
-  private final Probe probe;
+  private final Diagnosis diagnosis;
   private int cursor;
 
   /** {@code isClosed}: whether the client is. */
   Resumption(
-      String runId, int cursor, Patience patience, Deadline deadline, BooleanSupplier isClosed, Probe probe) {
+      String runId, int cursor, Backoff backoff, Deadline deadline, BooleanSupplier isClosed, Diagnosis diagnosis) {
     this.runId = runId;
     this.cursor = cursor;
-    this.patience = patience;
+    this.backoff = backoff;
     this.deadline = deadline;
     this.isClosed = isClosed;
-    this.probe = probe;
+    this.diagnosis = diagnosis;
   }
 
   /** The last position seen: what is recorded after it is still to come. */
@@ -47,9 +47,9 @@ final class Resumption {
   void answered(int sequence) {
     if (sequence > cursor) {
       cursor = sequence;
-      patience.progressed();
+      backoff.progressed();
     } else {
-      patience.answered();
+      backoff.answered();
     }
   }
 
@@ -63,10 +63,10 @@ final class Resumption {
       throw last(status);
     }
 
-    Optional<Duration> delay = patience.nextDelay(status.retryDelay());
+    Optional<Duration> delay = backoff.nextDelay(status.retryDelay());
 
     if (delay.isEmpty()) {
-      throw givenUp(probe.explained(status));
+      throw givenUp(diagnosis.explained(status));
     }
 
     long nanos = delay.get().toNanos();
@@ -83,7 +83,7 @@ final class Resumption {
       return tooLate();
     }
 
-    if (status.reason().equals("RUN_NOT_FOUND") && patience.reached()) {
+    if (status.reason().equals("RUN_NOT_FOUND") && backoff.reached()) {
       return new RunFailedException(
           "the server no longer knows run " + runId + ": it restarted, or let go of the run", status);
     }

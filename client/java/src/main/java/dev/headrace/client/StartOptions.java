@@ -3,7 +3,7 @@ package dev.headrace.client;
 import dev.headrace.v1.RunRequest;
 import java.time.Duration;
 
-/** How a run is started. Each method sets one option and gives the same object back. */
+/** Options of a start. Each method sets one option and gives the same object back. */
 public final class StartOptions {
   private final RunRequest.Builder request = RunRequest.newBuilder();
   private Duration timeout;
@@ -29,7 +29,7 @@ public final class StartOptions {
   }
 
   /**
-   * How long the run survives without a reader; 30 seconds unless set, so that a broken connection
+   * Life of the run without a reader; 30 seconds unless set, so that a broken connection
    * can be mended.
    */
   public StartOptions linger(Duration linger) {

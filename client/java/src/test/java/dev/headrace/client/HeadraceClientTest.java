@@ -212,16 +212,16 @@ class HeadraceClientTest {
   }
 
   @Test
-  void delaysDoubleUpToTheLongestAndThenThePatienceEnds() {
-    Patience patience = new Patience(8, Patience.Delays.USUAL);
-    patience.answered();
+  void delaysDoubleUpToTheLongestAndThenTheyEnd() {
+    Backoff backoff = new Backoff(8, Backoff.Delays.USUAL);
+    backoff.answered();
 
     for (int most : List.of(100, 200, 400, 800, 1600, 3200, 5000, 5000)) {
-      long delay = patience.nextDelay(null).orElseThrow().toMillis();
+      long delay = backoff.nextDelay(null).orElseThrow().toMillis();
       assertTrue(most / 2 <= delay && delay <= most, delay + " of " + most);
     }
 
-    assertEquals(Optional.empty(), patience.nextDelay(null));
+    assertEquals(Optional.empty(), backoff.nextDelay(null));
   }
 
   @Test

@@ -139,7 +139,7 @@ class RunStreamTest {
   }
 
   @Test
-  void progressRenewsThePatience() throws IOException {
+  void progressRenewsTheBackoff() throws IOException {
     try (Scripted service = new Scripted(cut(1), cut(1), cut(1), cut(1));
         HeadraceClient client = service.client(1);
         RunStream run = client.run("composer", INPUTS)) {

@@ -82,7 +82,7 @@ final class Scripted extends HeadraceServiceGrpc.HeadraceServiceImplBase impleme
   volatile boolean holds;
 
   /** After which clients think that a stream is dead. */
-  Duration silence = Patience.Delays.USUAL.silence();
+  Duration silence = Backoff.Delays.USUAL.silence();
 
   /** Called at every predict that stays open. */
   Runnable asked = () -> {};
@@ -115,7 +115,7 @@ final class Scripted extends HeadraceServiceGrpc.HeadraceServiceImplBase impleme
         Channels.open(address, InsecureChannelCredentials.create()),
         null,
         retries,
-        new Patience.Delays(Duration.ofMillis(1), Duration.ofMillis(5), silence));
+        new Backoff.Delays(Duration.ofMillis(1), Duration.ofMillis(5), silence));
   }
 
   @Override

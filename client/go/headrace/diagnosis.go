@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	probeTime  = time.Second // for one connection; there are two at most
-	http2Hello = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+	probeTime    = time.Second // for one connection; there are two at most
+	http2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 )
 
-// explained adds to a failure to reach the server what listens there instead, where that can be seen.
+// explained adds to a failure to reach the server the reason for it, where something else is seen to listen there.
 //
 // Nothing hangs on how gRPC words an error: a handshake is begun, and nothing of the caller's is sent.
 func (c *Client) explained(status *callStatus) *callStatus {
@@ -27,21 +27,21 @@ func (c *Client) explained(status *callStatus) *callStatus {
 		return status
 	}
 
-	reason, finding := "", ""
+	reason, cause := "", ""
 
-	switch spoken := speechAt(target); {
+	switch spoken := protocolAt(target); {
 	case spoken == "TLS" && c.tls == nil:
-		reason, finding = "TLS_WANTED", "TLS is spoken there, not plain text; give WithTLS"
+		reason, cause = "TLS_WANTED", "TLS is spoken there, not plain text; give WithTLS"
 	case spoken == "HTTP/2" && c.tls != nil:
-		reason, finding = "TLS_UNWANTED", "plain text is spoken there, not TLS; leave WithTLS out"
+		reason, cause = "TLS_UNWANTED", "plain text is spoken there, not TLS; leave WithTLS out"
 	case spoken == "HTTP/1":
-		reason, finding = "NOT_GRPC", "HTTP/1 is spoken there, not gRPC; give the address of a server"
+		reason, cause = "NOT_GRPC", "HTTP/1 is spoken there, not gRPC; give the address of a server"
 	default:
 		return status
 	}
 
 	status.Code, status.Reason, status.kind = codes.Unavailable, reason, ErrUnreachable
-	status.Message = fmt.Sprintf("no server answers at %s: %s", c.address, finding)
+	status.Message = fmt.Sprintf("no server answers at %s: %s", c.address, cause)
 
 	return status
 }
@@ -54,8 +54,8 @@ func dialTarget(address string) (string, bool) {
 	return target, err == nil && !strings.Contains(target, "/")
 }
 
-// speechAt tells what is spoken at an address: TLS, HTTP/2 or HTTP/1 in plain text, or "" for anything else.
-func speechAt(target string) string {
+// protocolAt gives the protocol spoken at an address: TLS, HTTP/2 or HTTP/1 in plain text, or "" for any other.
+func protocolAt(target string) string {
 	dialer := &net.Dialer{Timeout: probeTime}
 	handshake := &tls.Config{InsecureSkipVerify: true} // only who speaks is of interest, and nothing is told
 
@@ -73,7 +73,7 @@ func speechAt(target string) string {
 
 	defer connection.Close()
 	_ = connection.SetDeadline(time.Now().Add(probeTime))
-	_, _ = connection.Write([]byte(http2Hello))
+	_, _ = connection.Write([]byte(http2Preface))
 	reply := make([]byte, 6)
 	count, _ := io.ReadFull(connection, reply)
 

@@ -1,4 +1,4 @@
-/** How long to go on trying: a count of tries without progress, and growing delays between them. */
+/** Delays between tries, growing while there is no progress, and a bound on their number. */
 
 /** Between tries, in milliseconds; shorter in tests. */
 export const delays = { first: 100, longest: 5_000 };
@@ -6,8 +6,8 @@ export const delays = { first: 100, longest: 5_000 };
 /** A server that never answered is given up sooner: after about a second. */
 const TRIES_TO_REACH = 4;
 
-export class Patience {
-  /** Whether the server ever answered. */
+export class Backoff {
+  /** The server has answered before. */
   reached = false;
   private spent = 0;
 

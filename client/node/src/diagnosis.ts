@@ -1,5 +1,5 @@
 /**
- * What listens at an address where no server answered: asked once, after the failure.
+ * Diagnosis of an address where no server answered, made once, after the failure.
  *
  * The rule: nothing hangs on how gRPC words an error. A handshake is begun and nothing of the caller's
  * is sent; only what was seen is claimed.
@@ -12,17 +12,17 @@ import { connect as connectTls } from "node:tls";
 const PROBE_MS = 1_000;
 
 /** The preface of HTTP/2 and an empty SETTINGS frame. */
-const HTTP2_HELLO = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", "latin1");
+const HTTP2_PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", "latin1");
 const SETTINGS = 4;
 
 /** Why no server could answer: a stable name, and the cause with what to do about it. */
-export interface Finding {
+export interface Diagnosis {
   reason: string;
   text: string;
 }
 
-/** What stands in the way of a client with or without TLS, where that can be seen. */
-export async function foundAt(host: string, port: number, isSecure: boolean): Promise<Finding | undefined> {
+/** The reason why a client with or without TLS gets no answer; undefined where none can be seen. */
+export async function diagnose(host: string, port: number, isSecure: boolean): Promise<Diagnosis | undefined> {
   if (await speaksTls(host, port)) {
     const text = "TLS is spoken there, not plain text; give credentials: credentials.createSsl()";
 
@@ -51,12 +51,12 @@ async function speaksTls(host: string, port: number): Promise<boolean> {
 /** The first bytes that answer a hello of HTTP/2; none from who is silent or hangs up. */
 async function replyOf(host: string, port: number): Promise<Buffer> {
   const socket = connectPlain({ host, port });
-  socket.write(HTTP2_HELLO);
+  socket.write(HTTP2_PREFACE);
 
   return (await first<Buffer>(socket, "data")) ?? Buffer.alloc(0);
 }
 
-/** What comes with an event of a socket, or undefined if it ends or takes too long. */
+/** The value that comes with an event of a socket; undefined if it ends or takes too long. */
 async function first<T = true>(socket: Socket, name: string): Promise<T | undefined> {
   return new Promise<T | undefined>((resolve) => {
     const timer = setTimeout(resolve, PROBE_MS, undefined);

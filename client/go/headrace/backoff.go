@@ -13,41 +13,41 @@ var ( // shorter in tests
 // A server that never answered is given up sooner: after about a second.
 const triesToReach = 4
 
-// patience says how long to wait before the next try, and when to give up. Delays double while
-// nothing new comes; every new event renews it.
-type patience struct {
+// retryBackoff gives the delays between tries, and says when to give up. Delays double while nothing new
+// comes; every new event renews it.
+type retryBackoff struct {
 	retries int
 	reached bool
 	spent   int
 }
 
-func (p *patience) answered() {
-	p.reached = true
+func (b *retryBackoff) answered() {
+	b.reached = true
 }
 
-func (p *patience) progressed() {
-	p.reached = true
-	p.spent = 0
+func (b *retryBackoff) progressed() {
+	b.reached = true
+	b.spent = 0
 }
 
 // next gives the delay before the next try, at least what the server asked for; false to give up.
-func (p *patience) next(asked time.Duration) (time.Duration, bool) {
+func (b *retryBackoff) next(asked time.Duration) (time.Duration, bool) {
 	if asked > 0 {
-		p.reached = true // someone there said so
+		b.reached = true // someone there said so
 	}
 
-	allowed := p.retries
+	allowed := b.retries
 
-	if !p.reached {
+	if !b.reached {
 		allowed = min(allowed, triesToReach)
 	}
 
-	if p.spent >= allowed {
+	if b.spent >= allowed {
 		return 0, false
 	}
 
-	delay := min(firstDelay<<min(p.spent, 10), longestDelay)
-	p.spent++
+	delay := min(firstDelay<<min(b.spent, 10), longestDelay)
+	b.spent++
 	jitter := 0.5 + rand.Float64()/2
 
 	return asked + time.Duration(float64(delay)*jitter), true

@@ -1,4 +1,4 @@
-"""What listens at an address where no headrace server answered. Asked once, after the failure.
+"""Diagnosis of an address where no headrace server answered, made once, after the failure.
 
 The rule: nothing hangs on how gRPC words an error. The first bytes of a handshake are sent, nothing of the
 caller's, and what comes back says what is spoken there; only what was seen is claimed.
@@ -16,7 +16,7 @@ from typing import NamedTuple
 PROBE_SECONDS = 1.0
 """For one connection; there are three at most."""
 
-HTTP2_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
 """The preface and an empty SETTINGS frame."""
 
 ALERT, HANDSHAKE = 0x15, 0x16
@@ -25,7 +25,7 @@ SETTINGS = 4
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """What a client knows of its own credentials."""
+    """A client's own credentials, as far as they are known."""
 
     roots: bytes | None = None
     """PEM; None for the public ones."""
@@ -35,7 +35,7 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """Why no server could answer: a stable name, the cause, and what to do about it."""
 
     reason: str
@@ -43,81 +43,81 @@ class Finding:
     advice: str = ""
 
 
-class Speech(Enum):
-    """What is spoken at an address."""
+class Protocol(Enum):
+    """Protocol spoken at an address."""
 
     TLS = auto()
     HTTP1 = auto()
     HTTP2 = auto()
-    SOMETHING = auto()
-    NOTHING = auto()
+    OTHER = auto()
+    NONE = auto()
 
 
-TLS_WANTED = Finding(
+TLS_WANTED = Diagnosis(
     "TLS_WANTED", "TLS is spoken there, not plain text", "give credentials=tls_credentials()"
 )
-TLS_UNWANTED = Finding(
+TLS_UNWANTED = Diagnosis(
     "TLS_UNWANTED", "plain text is spoken there, not TLS", "leave the credentials out"
 )
-CERTIFICATE_WANTED = Finding(
+CERTIFICATE_WANTED = Diagnosis(
     "CERTIFICATE_WANTED",
     "it hangs up on a client without a certificate",
     "give tls_credentials your certificate_file and key_file",
 )
-HTTP1_THERE = Finding(
+HTTP1_SPOKEN = Diagnosis(
     "NOT_GRPC",
     "HTTP/1 is spoken there, not gRPC",
     "give the address of a server; a gateway and a web page have others",
 )
-SOMETHING_THERE = Finding(
+OTHER_SPOKEN = Diagnosis(
     "NOT_GRPC", "what listens there does not speak gRPC", "give the address of a server"
 )
 
 
-async def found_at(host: str, port: int, tls: Tls | None) -> Finding | None:
-    """What stands in the way of a client with these credentials, where that can be seen."""
+async def diagnose(host: str, port: int, tls: Tls | None) -> Diagnosis | None:
+    """The reason why a client with these credentials gets no answer; None where none can be seen."""
     with contextlib.suppress(OSError, TimeoutError, ssl.SSLError):
-        speech = await _speech_at(host, port)
+        protocol = await _protocol_at(host, port)
 
-        match speech:
-            case Speech.TLS if tls is not None:
-                return await _found_by_handshake(host, port, tls)
-            case Speech.TLS:
+        match protocol:
+            case Protocol.TLS if tls is not None:
+                return await _diagnose_tls(host, port, tls)
+            case Protocol.TLS:
                 return TLS_WANTED
-            case Speech.HTTP2 if tls is not None:
+            case Protocol.HTTP2 if tls is not None:
                 return TLS_UNWANTED
-            case Speech.HTTP1:
-                return HTTP1_THERE
-            case Speech.SOMETHING:
-                return SOMETHING_THERE
+            case Protocol.HTTP1:
+                return HTTP1_SPOKEN
+            case Protocol.OTHER:
+                return OTHER_SPOKEN
             case _:
                 pass
 
     return None
 
 
-async def _speech_at(host: str, port: int) -> Speech:
-    heard = Speech.NOTHING
+async def _protocol_at(host: str, port: int) -> Protocol:
+    heard = Protocol.NONE
 
-    for hello in (_tls_hello(host), HTTP2_HELLO):
-        heard = _speech_of(await _reply(host, port, hello))
+    for hello in (_tls_hello(host), HTTP2_PREFACE):
+        heard = _protocol_of(await _reply(host, port, hello))
 
-        if heard is not Speech.NOTHING:
+        if heard is not Protocol.NONE:
             break
 
     return heard
 
 
-def _speech_of(reply: bytes) -> Speech:
+def _protocol_of(reply: bytes) -> Protocol:
     match list(reply[:4]):
         case []:
-            return Speech.NOTHING
+            return Protocol.NONE
         case [kind, 3, *_] if kind in (ALERT, HANDSHAKE):
-            return Speech.TLS
+            return Protocol.TLS
         case [0, 0, _, kind] if kind == SETTINGS:
-            return Speech.HTTP2
+            return Protocol.HTTP2
         case _:
-            return Speech.HTTP1 if reply.startswith(b"HTTP/1") else Speech.SOMETHING
+            return Protocol.HTTP1 if reply.startswith(b"HTTP/1") else Protocol.OTHER
 
 
 async def _reply(host: str, port: int, hello: bytes) -> bytes:
@@ -138,7 +138,7 @@ async def _reply(host: str, port: int, hello: bytes) -> bytes:
 
 def _tls_hello(host: str) -> bytes:
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    handshake = _unchecked().wrap_bio(incoming, outgoing, server_hostname=host)
+    handshake = _context_without_checks().wrap_bio(incoming, outgoing, server_hostname=host)
 
     with contextlib.suppress(ssl.SSLWantReadError):
         handshake.do_handshake()
@@ -146,31 +146,35 @@ def _tls_hello(host: str) -> bytes:
     return outgoing.read()
 
 
-async def _found_by_handshake(host: str, port: int, tls: Tls) -> Finding | None:
+async def _diagnose_tls(host: str, port: int, tls: Tls) -> Diagnosis | None:
     try:
-        peer = await _shake_hands(host, port, _checked(tls.roots) if tls.is_known else _unchecked())
+        peer = await _handshake(
+            host,
+            port,
+            _context_with_checks(tls.roots) if tls.is_known else _context_without_checks(),
+        )
     except ssl.SSLCertVerificationError as error:
-        return Finding(
+        return Diagnosis(
             "CERTIFICATE_UNTRUSTED",
             f"its certificate is not trusted ({error.verify_message})",
             "give tls_credentials the ca_file of the authority that signed it",
         )
 
     if peer.protocol != "h2":
-        return HTTP1_THERE
+        return HTTP1_SPOKEN
 
     return CERTIFICATE_WANTED if peer.hung_up and tls.is_known and not tls.has_certificate else None
 
 
 class Peer(NamedTuple):
-    """Who shook hands."""
+    """The other side of a TLS handshake."""
 
     protocol: str | None
     hung_up: bool
     """At once, as servers do that want a certificate."""
 
 
-async def _shake_hands(host: str, port: int, context: ssl.SSLContext) -> Peer:
+async def _handshake(host: str, port: int, context: ssl.SSLContext) -> Peer:
     async with asyncio.timeout(PROBE_SECONDS):
         reader, writer = await asyncio.open_connection(host, port, ssl=context)
 
@@ -189,7 +193,7 @@ async def _shake_hands(host: str, port: int, context: ssl.SSLContext) -> Peer:
     return Peer(handshake.selected_alpn_protocol(), first == b"")
 
 
-def _checked(roots: bytes | None) -> ssl.SSLContext:
+def _context_with_checks(roots: bytes | None) -> ssl.SSLContext:
     context = ssl.create_default_context(cadata=None if roots is None else roots.decode("latin-1"))
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # as gRPC does it, nor is it strict
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
@@ -198,7 +202,7 @@ def _checked(roots: bytes | None) -> ssl.SSLContext:
     return context
 
 
-def _unchecked() -> ssl.SSLContext:
+def _context_without_checks() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -1,6 +1,6 @@
-"""Where a client is at home: a process, and an event loop in it.
+"""The process and the event loop that a client belongs to, also across forks.
 
-The rule: what was opened in one place is used in no other. The threads of gRPC do not come along in
+The rule: what was opened in one process, on one loop, is used in no other. The threads of gRPC do not come along in
 a fork, so a child neither uses, closes nor even frees what its parent has open: freeing a call
 cancels it, and that would be written to the parent's connection.
 """
@@ -28,48 +28,48 @@ OTHER_LOOP = (
 )
 
 
-class Ancestry:
-    """What this process knows of the forks that led to it."""
+class ForkHistory:
+    """The forks that led to this process, and what was open in it before."""
 
     forks: ClassVar[int] = 0
-    """How many there were."""
-    is_cut_off: ClassVar[bool] = False
+    """Their number."""
+    has_lost_grpc: ClassVar[bool] = False
     """At one of them something of ours was open: gRPC can not be used in this process any more."""
-    opened: ClassVar[weakref.WeakSet[object]] = weakref.WeakSet()
+    tracked: ClassVar[weakref.WeakSet[object]] = weakref.WeakSet()
 
 
-def opened(thing: T) -> T:
+def track(thing: T) -> T:
     """Notes what hangs on threads of this process: a channel, a call, a loop that runs in one."""
-    Ancestry.opened.add(thing)
+    ForkHistory.tracked.add(thing)
 
     return thing
 
 
-def ended(thing: object) -> None:
+def untrack(thing: object) -> None:
     """Forgets what was opened and hangs on nothing any more."""
-    Ancestry.opened.discard(thing)
+    ForkHistory.tracked.discard(thing)
 
 
-def in_children(do: Callable[[], None]) -> None:
+def after_fork(do: Callable[[], None]) -> None:
     """Has something done in every process that is forked from this one, where there are forks."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=do)
 
 
-class Place:
+class Affinity:
     """The process and the event loop in which this is made."""
 
     def __init__(self) -> None:
-        self._forks = Ancestry.forks
+        self._forks = ForkHistory.forks
         self._loop = asyncio.get_running_loop()
 
-        if Ancestry.is_cut_off:
+        if ForkHistory.has_lost_grpc:
             raise ClientMisplaced(FORKED)
 
     @property
     def is_inherited(self) -> bool:
         """Belongs to a process that this one was forked from."""
-        return self._forks != Ancestry.forks
+        return self._forks != ForkHistory.forks
 
     def check(self) -> None:
         """Raises ClientMisplaced in any other place."""
@@ -81,13 +81,13 @@ class Place:
 
 
 def _forked() -> None:
-    inherited = list(Ancestry.opened)
-    Ancestry.forks += 1
-    Ancestry.is_cut_off = Ancestry.is_cut_off or bool(inherited)
-    Ancestry.opened = weakref.WeakSet()
+    inherited = list(ForkHistory.tracked)
+    ForkHistory.forks += 1
+    ForkHistory.has_lost_grpc = ForkHistory.has_lost_grpc or bool(inherited)
+    ForkHistory.tracked = weakref.WeakSet()
 
     for thing in inherited:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))  # never freed, not even at the exit
 
 
-in_children(_forked)
+after_fork(_forked)

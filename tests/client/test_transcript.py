@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from client.events import token, tokens
-from headrace_client._text import FieldKey, FieldText, Transcript
+from headrace_client._transcript import FieldKey, FieldText, Transcript
 from hypothesis import given
 from hypothesis import strategies as st
 

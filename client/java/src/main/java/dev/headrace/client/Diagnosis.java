@@ -15,15 +15,15 @@ import javax.net.ssl.TrustManager;
 import javax.net.ssl.X509ExtendedTrustManager;
 
 /**
- * What listens at an address where no server answered: asked once, after the failure.
+ * Diagnosis of an address where no server answered, made once, after the failure.
  *
  * <p>Nothing hangs on how gRPC words an error. A handshake is begun and nothing of the caller's is
  * sent; only what was seen is claimed.
  */
-final class Probe {
+final class Diagnosis {
   private static final int MILLIS = 1_000; // for one step of a connection; there are two of them at most
   private static final Pattern PLACE = Pattern.compile("(?:dns:///|dns:)?\\[?([^/]+?)\\]?:(\\d{1,5})");
-  private static final byte[] HTTP2_HELLO =
+  private static final byte[] HTTP2_PREFACE =
       "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0".getBytes(StandardCharsets.ISO_8859_1);
   private static final int SETTINGS = 4;
 
@@ -31,7 +31,7 @@ final class Probe {
   private final boolean isSecure;
 
   /** {@code isSecure}: whether the client speaks TLS. */
-  Probe(String address, boolean isSecure) {
+  Diagnosis(String address, boolean isSecure) {
     this.address = address;
     this.isSecure = isSecure;
   }
@@ -87,7 +87,7 @@ final class Probe {
   /** The first bytes that answer a hello of HTTP/2; none from who is silent or hangs up. */
   private static byte[] reply(InetSocketAddress there) {
     try (Socket socket = connected(there)) {
-      socket.getOutputStream().write(HTTP2_HELLO);
+      socket.getOutputStream().write(HTTP2_PREFACE);
 
       return socket.getInputStream().readNBytes(6);
     } catch (IOException silent) {

@@ -23,7 +23,7 @@ class FieldText:
         self._start = 0
         self._length = 0
         self.is_complete = False
-        """Whether the field's last token came."""
+        """The field's last token came."""
 
     def apply(self, offset: int, chunk: str) -> None:
         """Takes the chunk in, at `offset` code points of the field."""
@@ -62,7 +62,7 @@ class FieldText:
 
 
 class FieldKey(NamedTuple):
-    """Which text: a field of one call of a predictor."""
+    """Key of a text: a field of one call of a predictor."""
 
     predictor: str
     field: str

@@ -13,7 +13,7 @@ import pytest
 from client.scripted_service import ScriptedService, serving
 from client.test_connection import AUTHORITY, CERTIFICATES, server_credentials
 from headrace_client import Client, HeadraceError, ServerUnreachable, SyncClient, tls_credentials
-from headrace_client._address import host_and_port
+from headrace_client._channel import host_and_port
 
 Listener = AbstractAsyncContextManager[str]
 

@@ -4,8 +4,8 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 
-/** How long to go on trying: a count of tries without progress, and growing delays between them. */
-final class Patience {
+/** Delays between tries, growing while there is no progress, and a bound on their number. */
+final class Backoff {
   /** A server that never answered is given up sooner: after about a second. */
   private static final int TRIES_TO_REACH = 4;
 
@@ -23,12 +23,12 @@ final class Patience {
   private boolean reached;
   private int spent;
 
-  Patience(int retries, Delays delays) {
+  Backoff(int retries, Delays delays) {
     this.retries = retries;
     this.delays = delays;
   }
 
-  /** Whether the server ever answered. */
+  /** The server has answered before. */
   boolean reached() {
     return reached;
   }
@@ -44,7 +44,7 @@ final class Patience {
     spent = 0;
   }
 
-  /** How long to wait before the next try, at least what the server asked for; empty to give up. */
+  /** The delay before the next try, at least what the server asked for; empty to give up. */
   Optional<Duration> nextDelay(Duration asked) {
     if (asked != null && !asked.isZero()) {
       reached = true; // someone there said so
