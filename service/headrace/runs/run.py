@@ -15,9 +15,9 @@ from headrace.events import PredictionEvent, Usage
 from headrace.execution import Execution, Work
 from headrace.hosting.port import StartRequest
 from headrace.log import Cursor, RunLog
-from headrace.runs.json_limits import check_outputs
 from headrace.runs.limits import Limits
 from headrace.runs.sanitize import bare, with_content, without_content
+from headrace.values.limits import check_outputs
 
 RECORD_BYTES = 4096
 """What a record costs in memory besides its log, about."""
@@ -233,7 +233,11 @@ class Run:
 
         def outputs_of(value: object) -> Mapping[str, object]:
             outputs = work.outputs_of(value)
-            self._output_bytes = check_outputs(outputs, self._limits)
+            self._output_bytes = check_outputs(
+                outputs,
+                max_depth=self._limits.max_output_depth,
+                max_bytes=self._limits.max_prediction_bytes,
+            )
 
             return outputs
 

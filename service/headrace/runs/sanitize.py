@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from headrace.errors import AdapterParseError, HeadraceError, LMError, RunError
 from headrace.events import Event, PredictionEvent, Status
-from headrace.runs.previews import shown
+from headrace.values.previews import shown
 
 
 def without_content(event: Event) -> Event:

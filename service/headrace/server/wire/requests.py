@@ -14,10 +14,10 @@ from google.protobuf.struct_pb2 import Struct
 from headrace_proto.v1 import headrace_pb2 as pb
 
 from headrace.errors import CursorAhead, FieldViolation, InputInvalid, RequestInvalid
-from headrace.runs.json_limits import UnfitValue, count_elements
 from headrace.runs.limits import Limits
 from headrace.server.wire.durations import seconds
 from headrace.server.wire.values import from_json, from_struct
+from headrace.values.limits import UnfitValue, count_elements
 
 StartMessage: TypeAlias = pb.RunRequest | pb.PredictRequest
 M = TypeVar("M", bound=Message)
