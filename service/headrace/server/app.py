@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import grpc
 
 from headrace.errors import UsageError
-from headrace.hosting import Program
+from headrace.hosting import HostedProgram
 from headrace.runs.causes import told
 from headrace.runs.registry import Registry
 from headrace.server.auth import AuthInterceptor, Principals
@@ -30,7 +30,7 @@ UNWIND = 0.3
 class Server:
     """Serves programs. `bind` and `start` it, then `drain` or `stop` it, on one event loop."""
 
-    def __init__(self, programs: Iterable[Program], config: Config | None = None) -> None:
+    def __init__(self, programs: Iterable[HostedProgram], config: Config | None = None) -> None:
         self.config = config or Config()
         self.directory = Principals(self.config)
         redact = own_redactor(self.config.tokens.get_secret_value())

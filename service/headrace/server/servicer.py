@@ -20,7 +20,7 @@ from headrace.errors import (
     RequestInvalid,
     RevisionMismatch,
 )
-from headrace.hosting import Program
+from headrace.hosting import HostedProgram
 from headrace.hosting.port import StartRequest
 from headrace.runs.registry import Registry
 from headrace.runs.run import Run
@@ -49,7 +49,7 @@ class Servicer:
 
     def __init__(
         self,
-        programs: Iterable[Program],
+        programs: Iterable[HostedProgram],
         registry: Registry,
         *,
         max_stream_age: float = MAX_STREAM_AGE,
@@ -81,7 +81,7 @@ class Servicer:
         request = call.request
         options = self._options(call, request.options)
         program = self._catalog.find(call.principal, request.program)
-        _check_fields(options, program)
+        self._check_fields(options, program)
         requests.check_not_negative(request.after_sequence)
         resumes = request.after_sequence > 0
         run = await self._registry.start(self._order(call, program, resumes=resumes))
@@ -93,7 +93,7 @@ class Servicer:
         options = self._options(call, request.options)
         requests.check_not_negative(request.after_sequence)
         run = await self._find(call, request.run_id)
-        _check_fields(options, self._catalog.find(call.principal, run.program))
+        self._check_fields(options, self._catalog.find(call.principal, run.program))
         await self._stream(call, run, request.after_sequence, options)
 
     async def predict(self, call: RpcCall[pb.PredictRequest]) -> pb.PredictResponse:
@@ -153,7 +153,7 @@ class Servicer:
         programs, token = self._catalog.page(call.principal, size, request.page_token)
 
         return pb.ListProgramsResponse(
-            programs=[records.program_message(program) for program in programs],
+            programs=[records.program_message(self._catalog.describe(one)) for one in programs],
             next_page_token=token,
         )
 
@@ -161,7 +161,9 @@ class Servicer:
         """One program."""
         program = self._catalog.find(call.principal, call.request.name, field="name")
 
-        return pb.GetProgramResponse(program=records.program_message(program))
+        return pb.GetProgramResponse(
+            program=records.program_message(self._catalog.describe(program))
+        )
 
     async def get_server_info(
         self, call: RpcCall[pb.GetServerInfoRequest]
@@ -172,7 +174,7 @@ class Servicer:
     def _order(
         self,
         call: RpcCall[pb.RunRequest] | RpcCall[pb.PredictRequest],
-        program: Program,
+        program: HostedProgram,
         *,
         resumes: bool = False,
     ) -> StartRequest:
@@ -197,7 +199,9 @@ class Servicer:
             resumes=resumes,
         )
 
-    def _inputs(self, request: requests.StartMessage, program: Program) -> Mapping[str, object]:
+    def _inputs(
+        self, request: requests.StartMessage, program: HostedProgram
+    ) -> Mapping[str, object]:
         inputs = requests.decode_inputs(request, self._limits)
 
         try:
@@ -210,6 +214,10 @@ class Servicer:
             raise PermissionDenied(NO_DATA)
 
         return reader_options(options, self._limits)
+
+    def _check_fields(self, options: ReaderOptions, program: HostedProgram) -> None:
+        if options.fields:
+            check_selectors(options, records.streamable_fields(self._catalog.describe(program)))
 
     async def _find(
         self, call: RpcCall[pb.AttachRequest] | RpcCall[pb.GetRunRequest], run_id: str
@@ -251,11 +259,6 @@ class Servicer:
             call.trailers["headrace-last-sequence"] = str(delivery.position)
 
         _conclude(call, run)
-
-
-def _check_fields(options: ReaderOptions, program: Program) -> None:
-    if options.fields:
-        check_selectors(options, records.streamable_fields(program))
 
 
 def _require_run_id(run_id: str) -> None:
