@@ -213,9 +213,11 @@ def test_no_nesting_exhausts_the_stack() -> None:
 
 
 def test_values_are_counted_and_refused_by_their_path() -> None:
-    assert count_elements({"a": [1, 2.5, "x", None], "b": (True, {})}, 3) == 9
+    value: dict[str, object] = {"a": [1, 2.5, "x", None], "b": (True, {})}
 
-    for value, said in [
+    assert count_elements(value, 3) == 9
+
+    for unfit, said in [
         ({"a": [1, {"b": math.inf}]}, "a[1].b: inf is not a number in JSON"),
         ({"a": ["x\ud800"]}, "a[0]: holds half of a surrogate pair"),
         ({"a": {"\ud800": 1}}, "a: holds half of a surrogate pair"),
@@ -224,7 +226,7 @@ def test_values_are_counted_and_refused_by_their_path() -> None:
         (math.nan, "nan is not a number in JSON"),
     ]:
         with pytest.raises(UnfitValue) as raised:
-            count_elements(value, 30)
+            count_elements(unfit, 30)
 
         assert str(raised.value) == said
 

@@ -11,7 +11,7 @@ from headrace.signatures import Field
 from headrace.tools import Tool
 
 DEPTH = 6
-"""How deep nested schemas are filled; a recursive model would never end."""
+"""Levels of nested schemas that are filled; a recursive model would never end."""
 
 BY_TYPE: Mapping[str, Any] = {"integer": 1, "number": 1.0, "boolean": True, "null": None}
 

@@ -115,15 +115,15 @@ class HostedProgram(Protocol):
 
 @dataclass(frozen=True)
 class StartRequest:
-    """What a caller asks to be run."""
+    """A start, as a caller asks for it."""
 
     program: HostedProgram
     inputs: Mapping[str, Any]
     """Checked and coerced, defaults filled in."""
     principal: str = ""
-    """Who asks; run ids are scoped to it."""
+    """The name of the caller; run ids are scoped to it."""
     peer: str = ""
-    """Where the caller is, for logs."""
+    """The address of the caller, for logs."""
     run_id: str = ""
     """Empty = the registry picks one."""
     timeout: float | None = None
@@ -140,7 +140,7 @@ class StartRequest:
 
     @cached_property
     def digest(self) -> str:
-        """Equal for orders of the same program with the same inputs, in their JSON form."""
+        """Equal for starts of the same program with the same inputs, in their JSON form."""
         inputs = {name: _canonical(value) for name, value in self.inputs.items()}
         text = json.dumps([self.program.name, inputs], sort_keys=True)
 

@@ -22,7 +22,7 @@ from headrace.hosting.description import (
     tool_infos,
 )
 from headrace.hosting.inputs import check_inputs
-from headrace.hosting.interface import Outputs, description_of, input_fields, output_fields
+from headrace.hosting.interface import DeclaredOutputs, description_of, input_fields, output_fields
 from headrace.hosting.port import ProgramInfo
 from headrace.hosting.revision import revision_of
 from headrace.lm.base import BaseLM
@@ -56,7 +56,7 @@ class Program:
         description: str = "",
         status: StatusMessageProvider | None = None,
         examples: Sequence[Mapping[str, Any]] = (),
-        outputs: Outputs = None,
+        outputs: DeclaredOutputs = None,
         lm: BaseLM | None = None,
         adapter: Adapter | None = None,
     ) -> None:
@@ -72,9 +72,9 @@ class Program:
         self.adapter = adapter
         self.revision = revision_of(module, lm, adapter)
         self.inputs = input_fields(module)
-        """What callers give."""
+        """Fields that callers give."""
         self.outputs = output_fields(module, outputs)
-        """What predictions carry; empty where that is neither declared nor to be seen in the code."""
+        """Fields that predictions carry; none where they are neither declared nor to be seen in the code."""
         self._interface = make_signature([*self.inputs, *self.outputs])
         self._messages = ProviderMessages(status)
         self._addresses = {id(one): path for path, one in module.named_modules()}
@@ -126,7 +126,7 @@ class Program:
         return check_inputs(self._interface.input_fields, inputs)
 
     def work(self, inputs: Mapping[str, Any]) -> Work:
-        """What a run of this program has to do with checked inputs."""
+        """The work of a run with checked inputs."""
         return Work(
             functools.partial(self._call, inputs),
             name=self.name,

@@ -57,7 +57,7 @@ def _kind(adapter: TypeAdapter[Any]) -> _Kind | None:
 
 
 class _Alternative:
-    """What a value may be: one node, without unions, defaults, validators and references around it."""
+    """One node that a value may fit, without unions, defaults, validators and references around it."""
 
     def __init__(self, node: Node, config: Node) -> None:
         self.type: str = node["type"]
@@ -99,7 +99,7 @@ class _Kind:
         self._known: dict[int, Sequence[_Alternative]] = {}
 
     def alternatives(self, node: Node) -> Sequence[_Alternative]:
-        """What a value of a node may be: the choices of a union, else one."""
+        """The nodes that a value of a node may fit: the choices of a union, else one."""
         known = self._known.get(id(node))
 
         if known is None:

@@ -21,7 +21,7 @@ class UnfitValue(ValueError):
 
 
 def count_elements(value: object, max_depth: int) -> int:
-    """How many values there are in a value, itself included.
+    """The number of values in a value, itself included.
 
     Raises UnfitValue where it nests deeper than `max_depth`, or holds a number that JSON has not, text
     that UTF-8 has not, or anything else that JSON has not.

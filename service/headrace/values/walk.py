@@ -1,7 +1,7 @@
-"""Walk: one descent into a value, whatever it is for: to convert, check, count or show it.
+"""Walk: one descent into a value, for all who convert, check, count or show values.
 
 It tells the kinds of values apart, knows its place, and goes no deeper than it may, so that no nesting
-exhausts the stack. What becomes of each kind is for its subclass to say.
+exhausts the stack. Its subclass, the visitor, has one method for each kind.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Walk(ABC, Generic[T]):
     """A descent that makes a T of each value. One walk serves one value at a time."""
 
     _forms: ClassVar[Mapping[type, Form]]
-    """What to do with the types of JSON themselves: most values are of one, and none is asked twice."""
+    """Methods by exact type, for the types of JSON: most values are of one, and are asked for no other."""
 
     max_depth = MAX_DEPTH
 

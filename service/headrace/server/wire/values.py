@@ -42,7 +42,7 @@ class _Filling(Walk[None]):
     max_depth = SENT_DEPTH
 
     target: Value
-    """What the current value is written into."""
+    """The message that the current value is written into."""
 
     def constant(self, value: bool | None) -> None:
         if value is None:
