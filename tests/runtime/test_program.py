@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+from datetime import date
 from typing import Annotated, Any
 
 import pytest
@@ -177,6 +178,16 @@ class Quiet(ChainOfThought):
 
 class Spoken(Quiet):
     """Judges aloud."""
+
+
+def test_an_example_is_described_as_one_would_send_it() -> None:
+    class Dated(Module):
+        async def aforward(self, day: date) -> Prediction:
+            return Prediction(day=day)
+
+    program = Program(Dated(), examples=[{"day": date(2024, 2, 29)}])
+
+    assert program.describe().example_inputs == {"day": "2024-02-29"}
 
 
 @pytest.mark.parametrize(

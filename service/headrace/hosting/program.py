@@ -118,7 +118,10 @@ class Program:
             tools=tool_infos(self.module),
             input_schema=self.input_schema,
             output_schema=self.output_schema,
-            example_inputs=self.example_inputs,
+            example_inputs={
+                name: to_jsonable(value, f"examples[0].{name}")
+                for name, value in self.example_inputs.items()
+            },
         )
 
     def check(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
