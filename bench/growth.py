@@ -173,7 +173,7 @@ async def programs(count: int) -> dict[str, float]:
         began = time.perf_counter()
 
         for one in made:
-            program_message(one).SerializeToString()
+            program_message(one.describe()).SerializeToString()
 
         found[f"describe one of {many} programs, ms"] = (time.perf_counter() - began) / many * 1e3
 

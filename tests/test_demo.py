@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from headrace.demo.columns import WIDTH, Columns
+from headrace.demo.display import WIDTH, Columns
 
 
 def rows(*added: tuple[str, str, bool]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from headrace.hosting import Program
+from headrace.hosting import HostedProgram, Program
 from headrace.module import Module
 from headrace.server.app import Server
 from headrace.server.config import Config
@@ -13,14 +13,14 @@ from headrace.server.config import Config
 
 @asynccontextmanager
 async def serve_programs(
-    *programs: Program | Module, config: Config | None = None
+    *programs: HostedProgram | Module, config: Config | None = None
 ) -> AsyncGenerator[str, None]:
     """Serves programs inside an `async with` block; gives the address to connect to.
 
     Settings in force where the block is entered (the LM above all) hold in the runs. `config` may set
     limits and what else there is; where it listens is chosen here.
     """
-    hosted = [one if isinstance(one, Program) else Program(one) for one in programs]
+    hosted = [Program(one) if isinstance(one, Module) else one for one in programs]
     here = (config or Config()).model_copy(update={"listen": "127.0.0.1:0"})
     server = Server(hosted, here)
     address = server.bind()

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from headrace import Module, Program, ReAct, StatusMessageProvider
-from headrace.demo.composer import ParallelComposer, ParallelStatus
+from headrace.demo.programs import ParallelComposer, ParallelStatus
 from scripted_lm import ScriptedLM, chat, cut, section
 
 FIELDS = ("reasoning", "brainstorm", "evidence", "answer")

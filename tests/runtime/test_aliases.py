@@ -11,10 +11,11 @@ from headrace.adapters import ChatAdapter, History, JSONAdapter, XMLAdapter
 from headrace.errors import InputInvalid
 from headrace.hosting import Program
 from headrace.module import Module
-from headrace.runs.previews import shown
 from headrace.signatures import InputField, OutputField, make_signature
 from headrace.tools import Tool
 from headrace.values import Prediction, to_jsonable
+from headrace.values.aliases import coming_in, going_out
+from headrace.values.previews import shown
 from jsonschema import Draft202012Validator
 from pydantic import (
     AliasChoices,
@@ -340,3 +341,38 @@ class Unwritable(BaseModel):
 
 def test_a_model_that_cannot_dump_itself_keeps_its_names() -> None:
     assert to_jsonable([Unwritable(item_id=1)]) == [{"itemId": 1}]
+
+
+class Left(BaseModel):
+    deep_in: Left | Right | None = Part(None, alias="deepIn")
+
+
+class Right(BaseModel):
+    deep_in: Left | Right | None = Part(None, alias="deepIn")
+    more: int = 0
+
+
+def nested_in(name: str, levels: int, innermost: object) -> object:
+    value = innermost
+
+    for _ in range(levels):
+        value = {name: value}
+
+    return value
+
+
+def test_unions_inside_each_other_are_told_apart_in_linear_time() -> None:
+    either: TypeAdapter[Any] = TypeAdapter(Left | Right)
+    unfit = nested_in("deep_in", 60, {"other": 1})
+
+    assert going_out(either, nested_in("deep_in", 60, {})) == nested_in("deepIn", 60, {})
+    assert going_out(either, unfit) == unfit
+
+
+@pytest.mark.parametrize("direction", [coming_in, going_out])
+def test_what_nests_too_deep_is_left_to_whoever_reads_it(direction: Any) -> None:
+    value = nested_in("deep_in", 100_000, None)
+    renamed = direction(TypeAdapter(Left | Right), value)
+
+    while renamed:
+        (renamed,) = renamed.values()

@@ -92,7 +92,7 @@ async def test_a_parameter_without_annotation_is_what_its_default_is(
     default: Any, type_text: str, schema: dict[str, Any], values: list[tuple[Any, Any]]
 ) -> None:
     program = taking(default)
-    described = program_message(program).inputs[1]
+    described = program_message(program.describe()).inputs[1]
 
     assert (described.type, described.required) == (type_text, False)
     stated = program.input_schema["properties"]["k"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
+from datetime import date
 from typing import Annotated, Any
 
 import pytest
@@ -20,6 +22,7 @@ from headrace.errors import (
 )
 from headrace.execution import Execution
 from headrace.hosting import Program
+from headrace.hosting.port import FieldInfo
 from headrace.module import Module
 from headrace.predict import Predict
 from headrace.react import ReAct
@@ -108,9 +111,9 @@ def test_outputs_are_declared_annotated_seen_or_open() -> None:
 
 
 def test_predictors_are_listed_with_what_they_stream() -> None:
-    predictors = Program(Router()).predictors
+    predictors = Program(Router()).describe().predictors
 
-    assert [(one.name, one.module, one.signature) for one in predictors] == [
+    assert [(one.address, one.module, one.signature) for one in predictors] == [
         ("ask", "Predict", "question -> answer"),
         ("think.predict", "Predict", "question -> reasoning, answer, score"),
     ]
@@ -126,9 +129,30 @@ def test_tools_are_listed_but_for_the_one_that_ends_an_agent() -> None:
         """Search for facts."""
         return query
 
-    (tool,) = Program(ReAct("question -> answer", tools=[search])).tools
+    (tool,) = Program(ReAct("question -> answer", tools=[search])).describe().tools
 
-    assert (tool.name, tool.desc) == ("search", "Search for facts.")
+    assert (tool.name, tool.description) == ("search", "Search for facts.")
+    assert tool.parameters_schema["required"] == ["query"]
+
+
+def test_a_program_describes_itself_as_data() -> None:
+    program = Program(Router(), examples=[{"start": {"street": "s"}, "stops": ["a"]}])
+    info = program.describe()
+
+    assert info == pickle.loads(pickle.dumps(info))
+    assert (info.name, info.revision, info.description) == (
+        "router",
+        program.revision,
+        "Finds a way.",
+    )
+    assert info.inputs == [
+        FieldInfo("start", "Address", required=True),
+        FieldInfo("stops", "list[str]", required=True),
+        FieldInfo("fast", "bool", default=True),
+    ]
+    assert info.outputs == [FieldInfo("answer", streams_text=True)]
+    assert (info.input_schema, info.output_schema) == (program.input_schema, program.output_schema)
+    assert info.example_inputs == {"start": {"street": "s"}, "stops": ["a"]}
 
 
 def test_name_and_description_come_from_the_class_unless_given() -> None:
@@ -154,6 +178,16 @@ class Quiet(ChainOfThought):
 
 class Spoken(Quiet):
     """Judges aloud."""
+
+
+def test_an_example_is_described_as_one_would_send_it() -> None:
+    class Dated(Module):
+        async def aforward(self, day: date) -> Prediction:
+            return Prediction(day=day)
+
+    program = Program(Dated(), examples=[{"day": date(2024, 2, 29)}])
+
+    assert program.describe().example_inputs == {"day": "2024-02-29"}
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ import pytest
 from headrace.errors import OutputUnserialisable
 from headrace.signatures import Reasoning
 from headrace.values import Example, Prediction, to_jsonable
+from headrace.values.limits import UnfitValue, count_elements
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr, field_serializer
@@ -197,6 +198,37 @@ def test_what_has_no_json_form_is_named_by_its_path(make: Callable[[], object], 
 
 def test_a_hundred_levels_are_not_too_deep() -> None:
     assert to_jsonable(deep(100)) == deep(100)
+
+
+def test_no_nesting_exhausts_the_stack() -> None:
+    hostile = [deep(100_000)]
+
+    with pytest.raises(OutputUnserialisable, match="nested deeper than 100 levels"):
+        to_jsonable(hostile)
+
+    with pytest.raises(UnfitValue) as raised:
+        count_elements({"a": hostile}, 30)
+
+    assert (raised.value.path, raised.value.reason) == ("a" + "[0]" * 29, "nests too deep")
+
+
+def test_values_are_counted_and_refused_by_their_path() -> None:
+    value: dict[str, object] = {"a": [1, 2.5, "x", None], "b": (True, {})}
+
+    assert count_elements(value, 3) == 9
+
+    for unfit, said in [
+        ({"a": [1, {"b": math.inf}]}, "a[1].b: inf is not a number in JSON"),
+        ({"a": ["x\ud800"]}, "a[0]: holds half of a surrogate pair"),
+        ({"a": {"\ud800": 1}}, "a: holds half of a surrogate pair"),
+        ({"a": date(2024, 1, 1)}, "a: date is not a type of JSON"),
+        ({"a": {1: 2}}, "a: has a name that is no text"),
+        (math.nan, "nan is not a number in JSON"),
+    ]:
+        with pytest.raises(UnfitValue) as raised:
+            count_elements(unfit, 30)
+
+        assert str(raised.value) == said
 
 
 def test_what_a_value_is_called_is_for_the_caller_to_say() -> None:

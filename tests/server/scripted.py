@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from headrace.calls import current_call, current_run, open_call
 from headrace.events import Kind, Token
 from headrace.execution import Work
-from headrace.hosting.port import StartRequest
+from headrace.hosting.port import ProgramInfo, StartRequest
 from headrace.parsing import FieldDelta
 from headrace.runs.registry import Registry
 from headrace.runs.run import Run
@@ -29,6 +29,12 @@ class Scripted:
         self.name = name
         self.revision = revision
         self._play = play
+
+    def describe(self) -> ProgramInfo:
+        return ProgramInfo(self.name, self.revision)
+
+    def check(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        return inputs
 
     def work(self, inputs: Mapping[str, Any]) -> Work:
         return Work(lambda: self._play(**inputs), name=self.name, outputs_of=outputs_of)

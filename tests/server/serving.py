@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import grpc
 from grpc.aio import AioRpcError, Channel
-from headrace.hosting import Program
+from headrace.hosting import HostedProgram, Program
 from headrace.module import Module
 from headrace.server.app import Server
 from headrace.server.config import Config
@@ -47,7 +47,7 @@ class Served:
 
 
 @asynccontextmanager
-async def served(*programs: Program, **config: Any) -> AsyncGenerator[Served, None]:
+async def served(*programs: HostedProgram, **config: Any) -> AsyncGenerator[Served, None]:
     """Serves programs inside an `async with` block."""
     configured = Config(listen="127.0.0.1:0", **config)
     server = Server(programs or [program()], configured, store=new_store(configured.limits))

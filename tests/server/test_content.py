@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import enum
 import json
 from typing import Any
 
 from headrace.errors import AdapterParseError, bare
 from headrace.events import Kind, Phase, Status
 from headrace.log import RunLog
-from headrace.runs.previews import CUT, MAX_SIZE
-from headrace.runs.previews import shown as shown_content
 from headrace.runs.sanitize import with_content, without_content
 from headrace.values import Prediction
+from headrace.values.previews import CUT, MAX_SIZE
+from headrace.values.previews import shown as shown_content
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
@@ -39,6 +40,22 @@ def test_what_is_deep_or_long_is_cut() -> None:
     assert json.dumps(shown(deep)).count("[") == 12
     assert shown("x" * 2 * MAX_SIZE).endswith(CUT)
     assert shown([10**400, 10**10_000]) == [CUT, CUT]
+
+
+class Color(enum.Enum):
+    RED = "red"
+
+
+class Silent:
+    def __str__(self) -> str:
+        raise RuntimeError("no name")
+
+    def toDict(self) -> object:
+        return self
+
+
+def test_a_value_that_cannot_be_looked_at_hurts_no_other() -> None:
+    assert shown([{Silent(): 1}, Silent(), Color.RED, 1]) == ["<dict>", "<Silent>", "red", 1]
 
 
 @given(

@@ -246,5 +246,9 @@ def test_the_deepest_values_that_are_sent_can_be_parsed() -> None:
     event = pb.StreamEvent(prediction=pb.Prediction(outputs=to_struct(deep)))
     assert pb.StreamEvent.FromString(event.SerializeToString()) == event
 
-    with pytest.raises(ValueError, match="nests deeper than 30"):
-        to_struct({"a": deep})
+    for levels in (1, 100_000):
+        for _ in range(levels):
+            deep = {"a": deep}
+
+        with pytest.raises(ValueError, match="nests deeper than 30"):
+            to_struct(deep)

@@ -1,6 +1,5 @@
 """Programs to look at, and the demo that runs them: `make demo`, `make serve`."""
 
-from headrace.demo.composer import composer
-from headrace.demo.qa import qa
+from headrace.demo.programs import composer, qa
 
 __all__ = ["composer", "qa"]

@@ -9,9 +9,8 @@ import sys
 
 from headrace_client.cli.signals import ENDING, listening, on_loop
 
-from headrace.demo.commands import PROGRAMS, ServerFailed, serve, serving
-from headrace.demo.provider import provider
-from headrace.demo.watching import say, watch
+from headrace.demo.commands import PROGRAMS, ServerFailed, provider, serve, serving
+from headrace.demo.display import say, watch
 
 NEXT = """
 Next, in one terminal:

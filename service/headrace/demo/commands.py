@@ -1,4 +1,4 @@
-"""The commands that the demo types, as processes of their own."""
+"""The commands that the demo types, as processes of their own, and the model that they ask."""
 
 from __future__ import annotations
 
@@ -7,15 +7,45 @@ import os
 import re
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
-from headrace.demo.provider import Provider
+from headrace_mock import MockLM
 
 PROGRAMS = ("headrace.demo:composer", "headrace.demo:qa")
 START_TIMEOUT = 60.0
 """Seconds for the server to come up, the providers' library included."""
 STOP_TIMEOUT = 10.0
+PACE = 0.02
+"""Seconds between the mock's chunks: about as fast as a model writes."""
+
+
+class Provider(NamedTuple):
+    """A model, and what programs that ask it need in their environment."""
+
+    model: str
+    environment: Mapping[str, str]
+    said: str
+    """A line for the person who watches."""
+
+
+@asynccontextmanager
+async def provider() -> AsyncGenerator[Provider]:
+    """The model to ask, for as long as the block lasts."""
+    model = os.environ.get("HEADRACE_LM", "")
+
+    if model:
+        yield Provider(model, {}, f"The model is {model}, from HEADRACE_LM.")
+        return
+
+    async with MockLM(pace=PACE) as mock:
+        yield Provider(
+            "openai/mock-lm",
+            {"OPENAI_API_BASE": mock.base_url, "OPENAI_API_KEY": "unused"},
+            "No model is asked: mock-lm answers with canned prose. "
+            "For a real one set HEADRACE_LM, such as openai/gpt-4o-mini, and the provider's key.",
+        )
 
 
 class ServerFailed(Exception):

@@ -1,5 +1,6 @@
-"""Programs: modules made ready for hosting, with what their callers may know of them."""
+"""Hosting: programs made ready for callers, who know them by what they say of themselves."""
 
-from headrace.hosting.program import Predictor, Program
+from headrace.hosting.port import HostedProgram, ProgramInfo
+from headrace.hosting.program import Program
 
-__all__ = ["Predictor", "Program"]
+__all__ = ["HostedProgram", "Program", "ProgramInfo"]

@@ -1,4 +1,4 @@
-"""What a program is for, what goes into it and what comes out, read off its module.
+"""The interface of a module: description, inputs and outputs, read off its code.
 
 Inputs are those of a built-in module's signature; else the parameters of the method that does the
 work, their annotations the types; where there is none, the type of the default, or `str`. Outputs are
@@ -16,7 +16,7 @@ from typing import Any
 
 from headrace.chain_of_thought import ChainOfThought
 from headrace.errors import UsageError
-from headrace.hosting.results import results_of
+from headrace.hosting.outputs import module_outputs
 from headrace.module import Module, PredictingModule
 from headrace.predict import Predict
 from headrace.react import ReAct
@@ -29,15 +29,15 @@ from headrace.signatures import (
 )
 from headrace.signatures.defaults import taking_default
 
-Outputs = type[Signature] | str | None
-"""How outputs are declared for hosting: a signature whose outputs count, or "a, b: int"."""
+DeclaredOutputs = type[Signature] | str | None
+"""Outputs as declared for hosting: a signature whose outputs count, or "a, b: int"."""
 
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 BUILT_IN = (Module, PredictingModule, Predict, ChainOfThought, ReAct)
 
 
 def description_of(module: Module) -> str:
-    """What its class says of it; of a built-in module, what its signature says."""
+    """The first paragraph of its class's docstring; of a built-in module, of its signature's."""
     own = itertools.takewhile(lambda cls: cls not in BUILT_IN, type(module).__mro__)
     signature = _signature_of(module)
     instructions = "" if signature is None else signature.instructions
@@ -85,9 +85,9 @@ def _taking_default(field: Field) -> Field:
     return field.named(field.name, taking_default(field.annotation, field.default))
 
 
-def output_fields(module: Module, declared: Outputs) -> Sequence[Field]:
+def output_fields(module: Module, declared: DeclaredOutputs) -> Sequence[Field]:
     """The program's outputs; none when they are neither declared nor to be seen."""
-    outputs = results_of(module) if declared is None else _declared(declared).output_fields
+    outputs = module_outputs(module) if declared is None else _declared(declared).output_fields
 
     return list((outputs or {}).values())
 

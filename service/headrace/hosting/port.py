@@ -1,26 +1,91 @@
-"""HostedProgram: what the registry needs of a program. `Program` is one; tests bring their own."""
+"""The port of hosting: what a server and its runs need of a program, and nothing of how it is made.
+
+`Program` hosts modules through it. Anything else that describes itself as data, checks its inputs and
+gives its work can be hosted as well.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import EllipsisType
 from typing import Any, Protocol
 
 from headrace.errors import FieldViolation, OutputUnserialisable, RequestInvalid
 from headrace.execution import Work
-from headrace.values import to_jsonable
+from headrace.values import JSON, to_jsonable
 
 RUN_ID_RULE = 'must be 1 to 64 letters, digits, "_" or "-", and begin with a letter or digit'
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
+@dataclass(frozen=True, slots=True)
+class FieldInfo:
+    """One input or output, for those who give or read it."""
+
+    name: str
+    type: str = "str"
+    """The type as one writes it in Python: `list[str]`, `Literal['a', 'b']`."""
+    description: str = ""
+    required: bool = False
+    """Of an input: it has to be given."""
+    default: JSON | EllipsisType = ...
+    """Of an input: its value where it is not given; `...` where there is none that JSON can hold."""
+    streams_text: bool = False
+    """Of an output: its value is its text, so that parts of it mean something."""
+
+
+@dataclass(frozen=True, slots=True)
+class PredictorInfo:
+    """A predictor of a program: what can stream."""
+
+    address: str
+    """The path of attributes to it: `ideas.brainstorm`."""
+    outputs: Sequence[FieldInfo]
+    signature: str = ""
+    """Its inputs and outputs: `question -> answer`."""
+    module: str = ""
+    """The name of its class."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolInfo:
+    """A tool that a program may call."""
+
+    name: str
+    description: str = ""
+    parameters_schema: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """JSON Schema of its arguments."""
+    idempotent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramInfo:
+    """A program as data: all that callers may know of it before it runs."""
+
+    name: str
+    revision: str
+    description: str = ""
+    inputs: Sequence[FieldInfo] = ()
+    outputs: Sequence[FieldInfo] = ()
+    """Empty where predictions carry what comes."""
+    predictors: Sequence[PredictorInfo] = ()
+    tools: Sequence[ToolInfo] = ()
+    input_schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "object"})
+    """JSON Schema of the inputs, in their order: the types of fields in full."""
+    output_schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "object"})
+    """JSON Schema of the outputs as they are sent."""
+    example_inputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Inputs to paste, as JSON."""
+
+
 class HostedProgram(Protocol):
-    """A program that can be run."""
+    """A program that can be described, asked and run."""
 
     @property
     def name(self) -> str:
@@ -32,6 +97,17 @@ class HostedProgram(Protocol):
         """Changes when its behaviour may."""
         ...
 
+    def describe(self) -> ProgramInfo:
+        """The program as data. It stays the same while the program is served."""
+        ...
+
+    def check(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Inputs that came as JSON, as the program takes them, defaults filled in.
+
+        Raises InputInvalid, with everything that is wrong.
+        """
+        ...
+
     def work(self, inputs: Mapping[str, Any]) -> Work:
         """One run of it, with inputs that were checked."""
         ...
@@ -39,15 +115,15 @@ class HostedProgram(Protocol):
 
 @dataclass(frozen=True)
 class StartRequest:
-    """What a caller asks to be run."""
+    """A start, as a caller asks for it."""
 
     program: HostedProgram
     inputs: Mapping[str, Any]
     """Checked and coerced, defaults filled in."""
     principal: str = ""
-    """Who asks; run ids are scoped to it."""
+    """The name of the caller; run ids are scoped to it."""
     peer: str = ""
-    """Where the caller is, for logs."""
+    """The address of the caller, for logs."""
     run_id: str = ""
     """Empty = the registry picks one."""
     timeout: float | None = None
@@ -73,7 +149,7 @@ class StartRequest:
 
     @cached_property
     def digest(self) -> str:
-        """Equal for orders of the same program with the same inputs, in their JSON form."""
+        """Equal for starts of the same program with the same inputs, in their JSON form."""
         text = f"[{json.dumps(self.program.name)}, {self.inputs_json}]"
 
         return hashlib.sha256(text.encode()).hexdigest()

@@ -1,46 +1,39 @@
-"""Program: what is hosted.
+"""Program: a module made ready for hosting.
 
-It knows the program's fields, schemas and predictors before anything runs, checks inputs, and makes
-the work of a run out of them.
+It knows its fields and schemas before anything runs, checks inputs, and makes the work of a run out of
+them.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from headrace.adapters import Adapter
 from headrace.calls import StatusMessageProvider, StatusMessages
 from headrace.errors import InputInvalid, ProgramResultInvalid, UsageError
 from headrace.execution import Work
-from headrace.hosting.examples import example_inputs
+from headrace.hosting.description import (
+    example_inputs,
+    input_infos,
+    output_infos,
+    predictor_infos,
+    tool_infos,
+)
 from headrace.hosting.inputs import check_inputs
-from headrace.hosting.interface import Outputs, description_of, input_fields, output_fields
+from headrace.hosting.interface import DeclaredOutputs, description_of, input_fields, output_fields
+from headrace.hosting.port import ProgramInfo
 from headrace.hosting.revision import revision_of
 from headrace.lm.base import BaseLM
-from headrace.module import Module, unfold
+from headrace.module import Module
 from headrace.settings import context, settings
-from headrace.signatures import Field, make_signature
-from headrace.tools import Tool
+from headrace.signatures import make_signature
 from headrace.values import to_jsonable
 
 _NAME = re.compile(r"\w[\w.-]*")
 _BEFORE_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-
-
-@dataclass(frozen=True, slots=True)
-class Predictor:
-    """A predictor of a program: what can stream."""
-
-    name: str
-    """Its address."""
-    signature: str
-    module: str
-    """Name of its class."""
-    outputs: Sequence[Field]
 
 
 class Program:
@@ -63,7 +56,7 @@ class Program:
         description: str = "",
         status: StatusMessageProvider | None = None,
         examples: Sequence[Mapping[str, Any]] = (),
-        outputs: Outputs = None,
+        outputs: DeclaredOutputs = None,
         lm: BaseLM | None = None,
         adapter: Adapter | None = None,
     ) -> None:
@@ -79,9 +72,9 @@ class Program:
         self.adapter = adapter
         self.revision = revision_of(module, lm, adapter)
         self.inputs = input_fields(module)
-        """What callers give."""
+        """Fields that callers give."""
         self.outputs = output_fields(module, outputs)
-        """What predictions carry; empty where that is neither declared nor to be seen in the code."""
+        """Fields that predictions carry; none where they are neither declared nor to be seen in the code."""
         self._interface = make_signature([*self.inputs, *self.outputs])
         self._messages = StatusMessages(status)
         self._addresses = {id(one): path for path, one in module.named_modules()}
@@ -100,19 +93,6 @@ class Program:
 
         return self._interface.json_schema("output", "serialization")
 
-    @functools.cached_property
-    def predictors(self) -> Sequence[Predictor]:
-        """What can stream. Looked up once: a program's revision does not change either."""
-        return [
-            Predictor(
-                address,
-                predictor.signature.signature,
-                type(predictor).__name__,
-                list(predictor.signature.output_fields.values()),
-            )
-            for address, predictor in self.module.named_predictors()
-        ]
-
     @property
     def lms(self) -> Mapping[str, BaseLM | None]:
         """The LM that each predictor will ask, as settings are now, by the predictor's address."""
@@ -122,23 +102,34 @@ class Program:
         }
 
     @property
-    def tools(self) -> Sequence[Tool]:
-        """The tools that modules of the tree hold, each name once."""
-        found = {tool.name: tool for _, one in self.module.named_modules() for tool in _tools(one)}
-
-        return list(found.values())
-
-    @property
     def example_inputs(self) -> Mapping[str, Any]:
         """Inputs to paste: the first of the examples, or some of the right shape."""
         return self.examples[0] if self.examples else example_inputs(self.input_schema)
+
+    def describe(self) -> ProgramInfo:
+        """All that callers may know of it, as data."""
+        return ProgramInfo(
+            self.name,
+            self.revision,
+            self.description,
+            inputs=input_infos(self.inputs),
+            outputs=output_infos(self.outputs),
+            predictors=predictor_infos(self.module),
+            tools=tool_infos(self.module),
+            input_schema=self.input_schema,
+            output_schema=self.output_schema,
+            example_inputs={
+                name: to_jsonable(value, f"examples[0].{name}")
+                for name, value in self.example_inputs.items()
+            },
+        )
 
     def check(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """The inputs as their fields' types, with defaults. Raises InputInvalid, all violations in it."""
         return check_inputs(self._interface.input_fields, inputs)
 
     def work(self, inputs: Mapping[str, Any]) -> Work:
-        """What a run of this program has to do with checked inputs."""
+        """The work of a run with checked inputs."""
         return Work(
             functools.partial(self._call, inputs),
             name=self.name,
@@ -191,12 +182,6 @@ class Program:
 
     def __repr__(self) -> str:
         return f"Program({self.name!r}, {type(self.module).__name__}, revision={self.revision!r})"
-
-
-def _tools(module: Module) -> Iterator[Tool]:
-    for _, part in unfold("", list(vars(module).values())):
-        if isinstance(part, Tool) and not part.silent:
-            yield part
 
 
 def _demand(given: object, kind: type, as_in: str) -> None:

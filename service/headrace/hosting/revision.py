@@ -73,7 +73,7 @@ def _json(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What has no JSON form stands for its type: it cannot be told apart from run to run."""
+    """The JSON form; a value without one counts as its type: it cannot be told apart from run to run."""
     if isinstance(value, Mapping):
         return {
             str(name): _plain(one) for name, one in cast("Mapping[object, object]", value).items()

@@ -7,14 +7,15 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from headrace.values.walk import SENT_DEPTH
+
 KIB = 1024
 MIB = 1024 * KIB
 
 
 Count = Annotated[int, Field(ge=0, lt=2**31)]
 Size = Annotated[int, Field(gt=0, lt=2**31)]
-Depth = Annotated[int, Field(gt=0, le=30)]
-"""Protobuf parsers stop at 100 nested messages, and an object takes three."""
+Depth = Annotated[int, Field(gt=0, le=SENT_DEPTH)]
 Seconds = Annotated[float, Field(ge=0, lt=1e9)]
 
 
@@ -26,7 +27,7 @@ class Limits:
     """Of a request."""
     max_input_bytes: Size = 768 * KIB
     """Of the inputs, as JSON text."""
-    max_input_depth: Depth = 30
+    max_input_depth: Depth = SENT_DEPTH
     max_input_elements: Size = 50_000
     """Values inside the inputs, objects and lists included."""
     max_token_bytes: Size = 64 * KIB
@@ -35,7 +36,7 @@ class Limits:
     """Of the outputs, as JSON text."""
     max_run_bytes: Size = 8 * MIB
     """Of the text one run records."""
-    max_output_depth: Depth = 30
+    max_output_depth: Depth = SENT_DEPTH
     max_labels: Count = 16
     max_label_length: Count = 64
     """Characters of a label's key, and of its value."""

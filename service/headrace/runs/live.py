@@ -26,12 +26,12 @@ from headrace.events import Usage
 from headrace.execution import Execution, Outlet, Work
 from headrace.log import Cursor
 from headrace.log_context import contained
-from headrace.runs.json_limits import check_outputs
 from headrace.runs.limits import Limits
 from headrace.runs.record import Ending, RunRecord
 from headrace.runs.run import Run
 from headrace.runs.sanitize import with_content, without_content
 from headrace.runs.stores.base import Intake, RunStore
+from headrace.values.limits import check_outputs
 
 logger = logging.getLogger("headrace.runs")
 
@@ -240,7 +240,11 @@ class LiveRun(Run):
 
         def outputs_of(value: object) -> Mapping[str, object]:
             outputs = work.outputs_of(value)
-            self._output_bytes = check_outputs(outputs, self._limits)
+            self._output_bytes = check_outputs(
+                outputs,
+                max_depth=self._limits.max_output_depth,
+                max_bytes=self._limits.max_prediction_bytes,
+            )
 
             return outputs
 

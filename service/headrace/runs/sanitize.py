@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from headrace.errors import bare
 from headrace.events import Event, Status, Token
-from headrace.runs.previews import shown
+from headrace.values.previews import shown
 
 
 def without_content(event: Event) -> Event:

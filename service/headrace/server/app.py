@@ -10,7 +10,7 @@ import grpc
 
 from headrace.calls import Observer
 from headrace.errors import UsageError
-from headrace.hosting import Program
+from headrace.hosting import HostedProgram
 from headrace.runs.causes import told
 from headrace.runs.registry import Registry
 from headrace.runs.stores.base import RunStore
@@ -35,7 +35,7 @@ class Server:
 
     def __init__(
         self,
-        programs: Iterable[Program],
+        programs: Iterable[HostedProgram],
         config: Config | None = None,
         *,
         store: RunStore | None = None,

@@ -18,7 +18,7 @@ from headrace.errors import (
     RequestInvalid,
     RevisionMismatch,
 )
-from headrace.hosting import Program
+from headrace.hosting import HostedProgram, ProgramInfo
 from headrace.hosting.port import StartRequest
 from headrace.runs.registry import Registry
 from headrace.runs.run import Run
@@ -74,7 +74,7 @@ class Core:
 
     def __init__(
         self,
-        programs: Iterable[Program],
+        programs: Iterable[HostedProgram],
         registry: Registry,
         *,
         max_stream_age: float = MAX_STREAM_AGE,
@@ -86,7 +86,7 @@ class Core:
 
     def authorise(
         self, caller: Caller, program: str, options: ReaderOptions | None = None
-    ) -> Program:
+    ) -> HostedProgram:
         """A program that the caller may run, and read as the options say.
 
         Raises PermissionDenied, ProgramNotFound, and RequestInvalid for selectors of unknown fields.
@@ -97,11 +97,11 @@ class Core:
         found = self.catalog.find(caller.principal, program)
 
         if options and options.fields:
-            check_selectors(options, _streamable(found))
+            check_selectors(options, _streamable(self.catalog.describe(found)))
 
         return found
 
-    async def start(self, caller: Caller, program: Program, start: Start) -> Run:
+    async def start(self, caller: Caller, program: HostedProgram, start: Start) -> Run:
         """The run of a start: the caller's run that has its id, or a new one.
 
         Raises RevisionMismatch, InputInvalid, and what Registry.start raises.
@@ -183,7 +183,7 @@ class Core:
         return await self._registry.page(caller.principal.name, program, size=size, token=token)
 
 
-def _checked(program: Program, start: Start) -> Mapping[str, object]:
+def _checked(program: HostedProgram, start: Start) -> Mapping[str, object]:
     try:
         return program.check(start.inputs)
     except InputInvalid as error:
@@ -194,8 +194,8 @@ def _checked(program: Program, start: Start) -> Mapping[str, object]:
         raise InputInvalid([*error.violations, hint]) from None
 
 
-def _streamable(program: Program) -> Mapping[str, Iterable[str]]:
-    return {one.name: [field.name for field in one.outputs] for one in program.predictors}
+def _streamable(program: ProgramInfo) -> Mapping[str, Iterable[str]]:
+    return {one.address: [field.name for field in one.outputs] for one in program.predictors}
 
 
 def _require(run_id: str) -> None:

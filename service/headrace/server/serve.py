@@ -74,7 +74,7 @@ async def _serve(programs: Sequence[Program], config: Config, steps: Steps) -> N
     with listening({**ending(told.set), "SIGHUP": on_loop(partial(_reload, server))}):
         address = server.bind()
 
-        if any(program.predictors for program in programs):
+        if any(program.lms for program in programs):
             steps("loading the LM library, which takes a few seconds")
             await asyncio.to_thread(lms.preload().join)
 

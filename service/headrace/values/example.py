@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, Self
 
 from headrace.errors import UsageError
-from headrace.values.jsonable import to_jsonable
+from headrace.values.json import to_jsonable
 
 
 class Example(Mapping[str, Any]):

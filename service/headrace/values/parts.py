@@ -25,11 +25,11 @@ class Part:
     outside: str
     """Its name where it goes out."""
     read: Sequence[Path]
-    """Where pydantic looks for it, best first; nowhere, if it is computed."""
+    """Paths at which pydantic looks for it, best first; none, if it is computed."""
     inside: Node
     required: bool
     stays_plain: bool
-    """Whether it may go out under its own name: a typed dict is a dict, and its type not always known."""
+    """True where it may go out under its own name: a typed dict is a dict, and its type not always known."""
 
     @property
     def names(self) -> Sequence[str]:
@@ -62,7 +62,7 @@ class Part:
 
 
 def outside_name(name: str, field: Node) -> str:
-    """What `by_alias=True` calls a field."""
+    """The name of a field by `by_alias=True`."""
     alias: str = field.get("serialization_alias") or name
 
     return alias
@@ -94,7 +94,7 @@ def nodes_in(value: object) -> Iterator[Node]:
 
 
 def has_other_names(node: Node) -> bool:
-    """Whether a node is a field with more than its own name, or one that is computed."""
+    """True for a field with more than its own name, or one that is computed."""
     aliases = node.get("validation_alias"), node.get("serialization_alias")
 
     return any(aliases) or node.get("type") == "computed-field"

@@ -1,4 +1,4 @@
-"""Prediction: what a program returns. Completions: all answers to one call, for n > 1."""
+"""Prediction: the outputs of a program, which count as their `score`. Completions: all answers to one call."""
 
 from __future__ import annotations
 
@@ -7,9 +7,54 @@ from typing import Any, Self, TypeAlias, overload
 
 from headrace.errors import UsageError
 from headrace.values.example import Example
-from headrace.values.scored import Scored
 
 Outputs: TypeAlias = Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]
+
+
+class Scored(Mapping[str, Any]):
+    """A mapping that counts as the number under `score`. All raise UsageError where there is none."""
+
+    def __float__(self) -> float:
+        if "score" not in self:
+            raise UsageError(f"{type(self).__name__} has no field 'score' to count with")
+
+        return float(self["score"])
+
+    def __add__(self, other: float | Scored) -> float:
+        return float(self) + float(other)
+
+    def __radd__(self, other: float) -> float:
+        return other + float(self)
+
+    def __sub__(self, other: float | Scored) -> float:
+        return float(self) - float(other)
+
+    def __rsub__(self, other: float) -> float:
+        return other - float(self)
+
+    def __mul__(self, other: float | Scored) -> float:
+        return float(self) * float(other)
+
+    def __rmul__(self, other: float) -> float:
+        return other * float(self)
+
+    def __truediv__(self, other: float | Scored) -> float:
+        return float(self) / float(other)
+
+    def __rtruediv__(self, other: float) -> float:
+        return other / float(self)
+
+    def __lt__(self, other: float | Scored) -> bool:
+        return float(self) < float(other)
+
+    def __le__(self, other: float | Scored) -> bool:
+        return float(self) <= float(other)
+
+    def __gt__(self, other: float | Scored) -> bool:
+        return float(self) > float(other)
+
+    def __ge__(self, other: float | Scored) -> bool:
+        return float(self) >= float(other)
 
 
 class Prediction(Example, Scored):
@@ -38,11 +83,11 @@ class Prediction(Example, Scored):
         return Completions([self]) if self._completions is None else self._completions
 
     def get_lm_usage(self) -> Mapping[str, Mapping[str, Any]] | None:
-        """What the LM calls behind it used, by model; None unless `track_usage` is set."""
+        """The usage of the LM calls behind it, by model; None unless `track_usage` is set."""
         return self._lm_usage
 
     def set_lm_usage(self, usage: Mapping[str, Mapping[str, Any]] | None) -> None:
-        """Notes what the LM calls behind it used."""
+        """Notes the usage of the LM calls behind it."""
         self._lm_usage = usage
 
     def __repr__(self) -> str:
@@ -61,7 +106,7 @@ class Completions:
         """Takes the outputs of each completion, or for each output its values."""
         self._completions = _rows(completions)
         self.signature = signature
-        """What the completions answer, where they are of a predictor."""
+        """The signature that the completions answer, where they are of a predictor."""
 
     @overload
     def __getitem__(self, key: int) -> Prediction: ...

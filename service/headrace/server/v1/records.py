@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 from headrace_proto.v1 import headrace_pb2 as pb
 
-from headrace.hosting import Predictor, Program
+from headrace.hosting.port import FieldInfo, PredictorInfo, ProgramInfo, ToolInfo
 from headrace.runs.limits import Limits
 from headrace.runs.run import Run
 from headrace.server.selection import wire_name
@@ -14,8 +14,6 @@ from headrace.server.v1.events import prediction_message, usage_message
 from headrace.server.v1.status import failure_of
 from headrace.server.v1.text import sound
 from headrace.server.v1.values import duration, timestamp, to_struct, to_value
-from headrace.signatures import Field
-from headrace.tools import Tool
 
 FEATURES = ("attach", "inputs-json", "linger", "merge-interval")
 DATA = "include-data"
@@ -58,8 +56,8 @@ def run_message(run: Run) -> pb.Run:
     return message
 
 
-def program_message(program: Program) -> pb.Program:
-    """What callers may know of a program."""
+def program_message(program: ProgramInfo) -> pb.Program:
+    """A program, as its callers may know it."""
     return pb.Program(
         name=program.name,
         description=sound(program.description),
@@ -100,42 +98,42 @@ def server_message(limits: Limits, *, shows_data: bool) -> pb.GetServerInfoRespo
     )
 
 
-def _input(field: Field) -> pb.Field:
+def _input(field: FieldInfo) -> pb.Field:
     message = pb.Field(
         name=field.name,
-        description=sound(field.desc),
-        type=field.type_text,
+        description=sound(field.description),
+        type=field.type,
         required=field.required,
     )
 
-    if shown := field.shown_default:
-        message.default_value.CopyFrom(to_value(shown["default"]))
+    if field.default is not ...:
+        message.default_value.CopyFrom(to_value(field.default))
 
     return message
 
 
-def _output(field: Field) -> pb.Field:
+def _output(field: FieldInfo) -> pb.Field:
     return pb.Field(
         name=field.name,
-        description=sound(field.desc),
-        type=field.type_text,
+        description=sound(field.description),
+        type=field.type,
         streamable=field.streams_text,
     )
 
 
-def _predictor(predictor: Predictor) -> pb.Predictor:
+def _predictor(predictor: PredictorInfo) -> pb.Predictor:
     return pb.Predictor(
-        name=wire_name(predictor.name),
+        name=wire_name(predictor.address),
         signature=predictor.signature,
         module=predictor.module,
         outputs=[_output(field) for field in predictor.outputs],
     )
 
 
-def _tool(tool: Tool) -> pb.Tool:
+def _tool(tool: ToolInfo) -> pb.Tool:
     return pb.Tool(
         name=tool.name,
-        description=sound(tool.desc),
+        description=sound(tool.description),
         parameters_schema=to_struct(tool.parameters_schema),
         idempotent=tool.idempotent,
     )

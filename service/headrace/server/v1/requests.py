@@ -13,11 +13,11 @@ from google.protobuf.struct_pb2 import Struct
 from headrace_proto.v1 import headrace_pb2 as pb
 
 from headrace.errors import FieldViolation, InputInvalid, RequestInvalid
-from headrace.runs.json_limits import UnfitValue, count_elements
 from headrace.runs.limits import Limits
 from headrace.server.core import Start
 from headrace.server.selection import ReaderOptions, StatusDetail, selector
 from headrace.server.v1.values import from_json, from_struct, seconds
+from headrace.values.limits import UnfitValue, count_elements
 
 StartMessage: TypeAlias = pb.RunRequest | pb.PredictRequest
 

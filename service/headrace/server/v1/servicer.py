@@ -107,19 +107,21 @@ class Servicer:
         """A page of the programs."""
         request = call.request
         size = requests.page_size(request.page_size)
-        programs, token = self._core.catalog.page(call.caller.principal, size, request.page_token)
+        catalog = self._core.catalog
+        programs, token = catalog.page(call.caller.principal, size, request.page_token)
 
         return pb.ListProgramsResponse(
-            programs=[records.program_message(program) for program in programs],
+            programs=[records.program_message(catalog.describe(one)) for one in programs],
             next_page_token=token,
         )
 
     async def get_program(self, call: RpcCall[pb.GetProgramRequest]) -> pb.GetProgramResponse:
         """One program."""
         principal = call.caller.principal
-        program = self._core.catalog.find(principal, call.request.name, field="name")
+        catalog = self._core.catalog
+        program = catalog.find(principal, call.request.name, field="name")
 
-        return pb.GetProgramResponse(program=records.program_message(program))
+        return pb.GetProgramResponse(program=records.program_message(catalog.describe(program)))
 
     async def get_server_info(
         self, call: RpcCall[pb.GetServerInfoRequest]

@@ -1,6 +1,6 @@
 """Values of protobuf's own types: JSON as Struct, seconds as Duration and Timestamp, both ways.
 
-Protobuf parsers stop at 100 nested messages, so what goes out may nest no deeper than MAX_DEPTH.
+Protobuf parsers stop at 100 nested messages, so what goes out may nest no deeper than SENT_DEPTH.
 Struct has only doubles: integers they cannot hold go out as decimal strings.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import cast
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.struct_pb2 import NULL_VALUE, Struct, Value
@@ -16,9 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from headrace.errors import FieldViolation, RequestInvalid
 from headrace.server.v1.text import sound
-
-MAX_DEPTH = 30
-"""Objects and lists inside each other, the outermost included."""
+from headrace.values.walk import SENT_DEPTH, Walk
 
 MAX_EXACT = 2**53
 """Integers up to here are exact as doubles."""
@@ -29,7 +26,7 @@ BILLION = 1_000_000_000
 def to_struct(values: Mapping[str, object]) -> Struct:
     """A Struct of JSON-safe values. Raises ValueError where they nest too deep."""
     struct = Struct()
-    _fill_fields(struct, values, MAX_DEPTH)
+    _Filling().fill(struct, values)
 
     return struct
 
@@ -37,48 +34,65 @@ def to_struct(values: Mapping[str, object]) -> Struct:
 def to_value(value: object) -> Value:
     """A Value of a JSON-safe value. Raises ValueError where they nest too deep."""
     target = Value()
-    _fill(target, value, MAX_DEPTH)
+    filling = _Filling()
+    filling.target = target
+    filling.visit(value)
 
     return target
 
 
-def _fill_fields(target: Struct, values: Mapping[str, object], depth: int) -> None:
-    if depth == 0:
-        raise ValueError(f"nests deeper than {MAX_DEPTH}")
+class _Filling(Walk[None]):
+    """Fills messages where they stand: one that is made first would be copied into its place."""
 
-    for name, value in values.items():
-        _fill(target.fields[sound(name)], value, depth - 1)
+    max_depth = SENT_DEPTH
 
+    target: Value
+    """The message that the current value is written into."""
 
-def _fill(target: Value, value: object, depth: int) -> None:
-    match value:
-        case None:
-            target.null_value = NULL_VALUE
-        case bool():
-            target.bool_value = value
-        case str():
-            target.string_value = sound(value)
-        case int() if abs(value) > MAX_EXACT:
-            target.string_value = str(value)
-        case int() | float():
-            target.number_value = value
-        case Mapping():
-            target.struct_value.SetInParent()
-            _fill_fields(target.struct_value, cast("Mapping[str, object]", value), depth)
-        case Sequence():
-            _fill_list(target, cast("Sequence[object]", value), depth)
-        case _:
-            raise TypeError(f"{type(value).__name__} is not a JSON value")
+    def constant(self, value: bool | None) -> None:
+        if value is None:
+            self.target.null_value = NULL_VALUE
+        else:
+            self.target.bool_value = value
 
+    def integer(self, value: int) -> None:
+        if abs(value) > MAX_EXACT:
+            self.target.string_value = str(value)
+        else:
+            self.target.number_value = value
 
-def _fill_list(target: Value, items: Sequence[object], depth: int) -> None:
-    if depth == 0:
-        raise ValueError(f"nests deeper than {MAX_DEPTH}")
+    def number(self, value: float) -> None:
+        self.target.number_value = value
 
-    target.list_value.SetInParent()
+    def text(self, value: str) -> None:
+        self.target.string_value = sound(value)
 
-    for item in items:
-        _fill(target.list_value.values.add(), item, depth - 1)
+    def members(self, value: Mapping[str, object]) -> None:
+        struct = self.target.struct_value
+        struct.SetInParent()
+        self.fill(struct, value)
+
+    def fill(self, struct: Struct, values: Mapping[str, object]) -> None:
+        """Fills a Struct."""
+        fields = struct.fields
+
+        for name, member in values.items():
+            self.target = fields[sound(name)]
+            self.at(name, member)
+
+    def items(self, value: Sequence[object]) -> None:
+        self.target.list_value.SetInParent()
+        values = self.target.list_value.values
+
+        for index, item in enumerate(value):
+            self.target = values.add()
+            self.at(index, item)
+
+    def other(self, value: object) -> None:
+        raise TypeError(f"{type(value).__name__} is not a JSON value")
+
+    def too_deep(self) -> None:
+        raise ValueError(f"nests deeper than {self.max_depth}")
 
 
 def from_struct(struct: Struct) -> dict[str, object]:

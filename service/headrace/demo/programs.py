@@ -1,4 +1,7 @@
-"""`composer`: ideas and evidence are gathered side by side, then composed into an answer."""
+"""The programs of the demo.
+
+`composer` gathers ideas and evidence side by side, then composes an answer; `qa` thinks a question through.
+"""
 
 from __future__ import annotations
 
@@ -77,4 +80,11 @@ composer = Program(
     status=ParallelStatus(),
     examples=[{"question": "Why do parallel branches feel faster?"}],
     outputs="reasoning, answer",
+)
+
+qa = Program(
+    ChainOfThought("question -> answer"),
+    name="qa",
+    description="Answers a question, reasoning first.",
+    examples=[{"question": "What is a headrace?"}],
 )

@@ -1,4 +1,4 @@
-"""What a method returns, read off its source, which is never run.
+"""Return analysis: the outputs that a method returns, read off its source, which is never run.
 
 Known are the outputs of members that it calls, Predictions and dicts whose names stand there, and values
 whose type can be seen. Any other return makes the whole unknown: rather nothing than something wrong.
@@ -14,7 +14,7 @@ from types import FunctionType
 from typing import Any, Protocol, TypeAlias
 
 from headrace.errors import SignatureError
-from headrace.hosting.bindings import Bindings
+from headrace.hosting.name_analysis import Bindings
 from headrace.module import Module
 from headrace.signatures import Field, OutputField
 from headrace.values import Prediction
@@ -22,27 +22,27 @@ from headrace.values import Prediction
 Outputs: TypeAlias = Mapping[str, Field]
 
 RESULT = "result"
-"""What hosting calls a value that is neither a Prediction nor a mapping."""
+"""The output that holds a value which is neither a Prediction nor a mapping."""
 
 CALLS = ("acall", "aforward", "forward")
 SCALARS = (str, bool, int, float, list)
 NESTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
 
-class ResultsOf(Protocol):
+class OutputsOf(Protocol):
     """Gives the outputs of a module, or of one of its methods; None where they are not known."""
 
     def __call__(self, module: Module, method: FunctionType | None = None) -> Outputs | None: ...
 
 
-def returned_by(module: Module, method: FunctionType, results_of: ResultsOf) -> Outputs | None:
+def returned_by(module: Module, method: FunctionType, module_outputs: OutputsOf) -> Outputs | None:
     """The outputs that a method of a module returns; None where they cannot be seen."""
     tree = _tree(method)
 
     if tree is None:
         return None
 
-    reading = _Reading(module, method, tree, results_of)
+    reading = _Reading(module, method, tree, module_outputs)
 
     try:
         return _common([reading.result(value) for value in _returned(tree)])
@@ -58,13 +58,13 @@ class _Reading:
         module: Module,
         method: FunctionType,
         tree: ast.FunctionDef | ast.AsyncFunctionDef,
-        results_of: ResultsOf,
+        module_outputs: OutputsOf,
     ) -> None:
         self._module = module
         self._method = method
         self._arguments = tree.args
         self._names = Bindings(method, tree)
-        self._results_of = results_of
+        self._module_outputs = module_outputs
 
     def result(self, value: ast.expr) -> Outputs | None:
         """The outputs of a run that returns this."""
@@ -125,16 +125,16 @@ class _Reading:
         match call.func:
             case ast.Attribute(ast.Call(ast.Name("super"), []), ("aforward" | "forward") as name):
                 below = _below(type(self._module), self._method, name)
-                return None if below is None else self._results_of(self._module, below)
+                return None if below is None else self._module_outputs(self._module, below)
             case ast.Attribute(owner, name) if name in CALLS:
                 member = self._member(owner)
             case _:
                 member = self._member(call.func)
 
-        return self._results_of(member) if isinstance(member, Module) else None
+        return self._module_outputs(member) if isinstance(member, Module) else None
 
     def _keeps_outputs(self, given: ast.keyword) -> bool:
-        """Whether it is no `signature`, by which a call changes what a predictor gives."""
+        """True unless it is a `signature`, by which a call changes what a predictor gives."""
         if given.arg is not None:
             return given.arg != "signature"
 
@@ -145,7 +145,7 @@ class _Reading:
         return is_own and own is not None and self._names.is_only_spread(own.arg)
 
     def _member(self, value: ast.expr) -> Any:
-        """What `self.steps[0]` and the like are when the program is made."""
+        """The value of `self.steps[0]` and the like when the program is made."""
         match value:
             case ast.Name(name):
                 first = [*self._arguments.posonlyargs, *self._arguments.args][:1]
@@ -194,7 +194,7 @@ def _tree(method: FunctionType) -> ast.FunctionDef | ast.AsyncFunctionDef | None
 
 
 def _returned(tree: ast.AST) -> Iterator[ast.expr]:
-    """What it returns; of None nothing is said, since a program that returns it fails."""
+    """The expressions that it returns. None is left out, since a program that returns it fails."""
     for node in ast.iter_child_nodes(tree):
         match node:
             case ast.Return(None | ast.Constant(None)):
@@ -225,7 +225,7 @@ def _common(several: Sequence[Outputs | None]) -> Outputs | None:
 
 
 def _below(cls: type, method: FunctionType, name: str) -> FunctionType | None:
-    """What `super().name` is in a method of a class."""
+    """The method that `super().name` is, in a method of a class."""
     order = cls.__mro__
     at = next(at for at, one in enumerate(order) if vars(one).get(method.__name__) is method)
     found = next((vars(one)[name] for one in order[at + 1 :] if name in vars(one)), None)

@@ -1,4 +1,4 @@
-"""Names inside one method: what they stand for, and whether that stays as it was."""
+"""Name analysis of one method: the values that its names stand for, and the uses that may change them."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class Bindings:
         return [node for node in self._nodes if name in _names_bound_by(node)]
 
     def sets_attribute(self, name: str) -> bool:
-        """Whether the method sets or deletes an attribute of that name, of whatever object."""
+        """True where the method sets or deletes an attribute of that name, of whatever object."""
         return any(
             isinstance(node, ast.Attribute) and node.attr == name and not _is_read(node)
             for node in self._nodes
         )
 
     def outside(self, value: ast.expr) -> Any:
-        """What a name, or a dotted one, stands for outside the method; None if it does not."""
+        """The value of a name, or a dotted one, outside the method; None if it has none there."""
         match value:
             case ast.Name(name) if not self.bound(name):
                 is_local = name in self._method.__code__.co_freevars
@@ -48,7 +48,7 @@ class Bindings:
                 return None
 
     def assigned(self, name: str) -> ast.expr | None:
-        """What is assigned to the name, there and nowhere else."""
+        """The expression that is assigned to the name, if nothing else is."""
         match self.bound(name):
             case [ast.Name() as target]:
                 around = self._around[target]
@@ -75,11 +75,11 @@ class Bindings:
                 return None
 
     def is_only_read(self, name: str) -> bool:
-        """Whether nothing can add to what the name stands for, or take from it."""
+        """True where nothing can add to the value of the name, or take from it."""
         return all(self._is_harmless(use, self._around[use]) for use in self._uses(name))
 
     def is_only_spread(self, name: str) -> bool:
-        """Whether all that is done with the name is `**name`."""
+        """True where the only use of the name is `**name`."""
         return all(isinstance(self._around[use], ast.keyword) for use in self._uses(name))
 
     def _uses(self, name: str) -> Iterator[ast.Name]:

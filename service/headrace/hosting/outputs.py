@@ -1,4 +1,4 @@
-"""What a module's predictions hold: read off its signature, its return annotation, or its source."""
+"""The outputs of a module, read off its signature, its return annotation, or its source."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, NotRequired, Required, TypeVar, get_args, get_origin
 from typing_extensions import ReadOnly, is_typeddict
 
 from headrace.chain_of_thought import ChainOfThought
-from headrace.hosting.returns import RESULT, Outputs, returned_by
+from headrace.hosting.return_analysis import RESULT, Outputs, returned_by
 from headrace.module import Module
 from headrace.predict import Predict
 from headrace.react import ReAct
@@ -22,7 +22,7 @@ from headrace.values import Prediction
 Place = tuple[int, FunctionType]
 
 
-def results_of(
+def module_outputs(
     module: Module, method: FunctionType | None = None, around: frozenset[Place] = frozenset()
 ) -> Outputs | None:
     """The outputs of a module, or of one of its methods; None where they cannot be known for sure.
@@ -34,7 +34,7 @@ def results_of(
     if method is None or (id(module), method) in around:
         return None
 
-    inner = functools.partial(results_of, around=around | {(id(module), method)})
+    inner = functools.partial(module_outputs, around=around | {(id(module), method)})
 
     match module:
         case Predict(signature=signature) if method is Predict.aforward:
@@ -98,7 +98,7 @@ def _key(name: str, hint: Any, required: bool) -> Field:
 
 
 def _may_hold_outputs(kind: Any) -> bool:
-    """Whether a value of this type may be a Prediction or a mapping, whose items are the outputs."""
+    """True where a value of this type may be a Prediction or a mapping, whose items are the outputs."""
     origin: Any = get_origin(kind) or kind
 
     if origin is Any or isinstance(origin, TypeVar):
