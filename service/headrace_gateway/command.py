@@ -12,9 +12,9 @@ from typing import get_args
 import click
 import grpc
 from headrace_client import tls_credentials
+from headrace_client.cli.logs import Form, Level, start_logging
 
 from headrace_gateway.config import Setup, is_loopback, split_address
-from headrace_gateway.logs import Form, Level, start_logging
 from headrace_gateway.serving import listen, serve
 from headrace_gateway.upstream import Upstream
 

@@ -12,6 +12,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TextIO
 
+from headrace_client.cli.logs import is_json
+
 from headrace.server.config import Logs
 
 MAX_LINE = 8192
@@ -20,15 +22,10 @@ MAX_LINE = 8192
 logger = logging.getLogger("stderr")
 
 
-def is_json(logs: Logs) -> bool:
-    """Whether the lines of the log are JSON."""
-    return logs.format == "json" or (logs.format == "auto" and not sys.stderr.isatty())
-
-
 @contextmanager
 def prints_logged(logs: Logs) -> Generator[None, None, None]:
     """Inside the block nothing but JSON is written where the log is; other logs leave prints alone."""
-    if not is_json(logs):
+    if not is_json(logs.format):
         yield
         return
 
