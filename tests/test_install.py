@@ -138,7 +138,7 @@ def test_the_gateway_without_its_extra_says_what_to_install(cli: Environment) ->
 def test_the_gateway_needs_no_runtime(gateway: Environment) -> None:
     helped = gateway.run("headrace", "gateway", "--help")
     page = gateway.prints(
-        "from headrace_gateway import page; print((page.FOLDER / 'main.js').exists())"
+        "from headrace_gateway.app import FOLDER; print((FOLDER / 'main.js').exists())"
     )
 
     assert helped.returncode == 0, helped.stderr

@@ -14,9 +14,9 @@ import grpc
 from headrace_client import tls_credentials
 from headrace_client.cli.logs import Form, Level, start_logging
 
+from headrace_gateway.access import Upstream
 from headrace_gateway.config import Setup, is_loopback, split_address
 from headrace_gateway.serving import listen, serve
-from headrace_gateway.upstream import Upstream
 
 SERVER_TOKEN = "HEADRACE_TOKEN"
 TOKEN = "HEADRACE_GATEWAY_TOKEN"
