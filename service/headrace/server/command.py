@@ -21,7 +21,7 @@ from headrace.errors import HeadraceError, UsageError
 from headrace.hosting import Program
 from headrace.server.app import Server
 from headrace.server.config import Config
-from headrace.server.config.flags import config_options
+from headrace.server.config.command import config_options
 from headrace.server.config.sources import Loaded
 from headrace.server.loading import check_lms, load_programs, say_undeclared
 from headrace.server.logs import own_redactor, prints_logged, start_logging

@@ -1,59 +1,49 @@
-"""`headrace config`: the effective configuration, as a TOML file that says where each value is from."""
+"""The options that `serve` and `config` share, and `headrace config`, which shows what they lead to."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from pathlib import Path
 
 import click
+from headrace_client.cli.configuration import configured
 
-from headrace.server.config.flags import config_options
-from headrace.server.config.sources import Loaded
+from headrace.server.config.sources import SETTINGS, Loaded
 
-MASK = "********"
-SECRET_KEYS = frozenset({"tokens"})
+PATH = click.Path(path_type=Path, dir_okay=False)
+
+config_options = configured(
+    SETTINGS,
+    click.argument("programs", metavar="[PROGRAM]...", nargs=-1),
+    click.option(
+        "--dev",
+        is_flag=True,
+        help="On loopback: shows prompts, completions and exceptions to callers and in the log.",
+    ),
+    click.option("--listen", help="host:port; port 0 takes a free one. Default 127.0.0.1:50051."),
+    click.option(
+        "--lm", metavar="MODEL", help="For predictors that name none: openai/gpt-4o-mini."
+    ),
+    click.option("--drain-timeout", type=float, help="Seconds for runs to end after SIGTERM."),
+    click.option(
+        "--tls-certificate", "tls__certificate", type=PATH, help="Certificate chain, PEM."
+    ),
+    click.option("--tls-key", "tls__key", type=PATH, help="Private key, PEM."),
+    click.option(
+        "--tls-client-ca", "tls__client_ca", type=PATH, help="Demands client certificates."
+    ),
+    click.option("--principals-file", type=PATH, help="TOML with [[principals]]: who may call."),
+    click.option("--insecure", is_flag=True, help="Listen anywhere without TLS."),
+    click.option("--reflection", type=click.Choice(["auto", "on", "off"]), help="Default auto."),
+    click.option("--log-format", "logs__format", type=click.Choice(["auto", "console", "json"])),
+    click.option(
+        "--log-level", "logs__level", type=click.Choice(["debug", "info", "warning", "error"])
+    ),
+)
 
 
 @click.command()
 @config_options
 def config(loaded: Loaded) -> None:
     """Prints the configuration that `serve` would have, secrets masked, with origins."""
-    for line in described(loaded):
+    for line in loaded.lines():
         click.echo(line)
-
-
-def described(loaded: Loaded) -> Iterator[str]:
-    """The lines of it: `key = value  # origin`. Values that are not set are comments."""
-    lines = list(_lines("", loaded.config.model_dump(mode="json")))
-    width = max(len(text) for _, text in lines)
-
-    for key, text in lines:
-        yield f"{text:<{width}}  # {loaded.origins.get(key, 'default')}"
-
-
-def _lines(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for name, value in values.items():
-        key = f"{prefix}{name}"
-
-        if isinstance(value, dict):
-            yield from _lines(f"{key}.", cast("dict[str, Any]", value))
-        elif value is None:
-            yield key, f"# {key} ="
-        else:
-            yield key, f"{key} = {_toml(name, value)}"
-
-
-def _toml(name: str, value: Any) -> str:
-    """TOML writes strings, numbers, booleans and lists as JSON does; tables inline with `=`."""
-    if name in SECRET_KEYS and value:
-        return json.dumps(MASK)
-
-    if isinstance(value, dict):
-        members = cast("dict[str, Any]", value).items()
-        return "{" + ", ".join(f"{key} = {_toml(key, one)}" for key, one in members) + "}"
-
-    if isinstance(value, list):
-        return "[" + ", ".join(_toml("", one) for one in cast("Sequence[Any]", value)) + "]"
-
-    return json.dumps(value)
