@@ -81,7 +81,13 @@ def test_the_wheel_holds_its_typed_packages_and_nothing_else(wheel: Path) -> Non
     names = zipfile.ZipFile(wheel).namelist()
     packages = {name.partition("/")[0] for name in names if ".dist-info/" not in name}
 
-    assert packages == {"headrace", "headrace_client", "headrace_gateway", "headrace_proto"}
+    assert packages == {
+        "headrace",
+        "headrace_client",
+        "headrace_gateway",
+        "headrace_mock",
+        "headrace_proto",
+    }
     assert {f"{package}/py.typed" for package in packages} <= set(names)
 
 
@@ -178,6 +184,13 @@ def test_the_extra_all_names_what_the_others_do(wheel: Path) -> None:
 
     assert set(wanted) == {"cli", "gateway", "service", "uvloop"}
     assert everything == set().union(*wanted.values())
+
+
+def test_the_mock_provider_comes_with_the_service(service: Environment) -> None:
+    listed = service.run("headrace", "mock-lm", "--list")
+
+    assert listed.returncode == 0, listed.stderr
+    assert "fault-reset-mid-stream" in listed.stdout
 
 
 def test_the_service_imports_with_its_extra_alone(service: Environment) -> None:
