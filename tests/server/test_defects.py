@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Self
 
 import pytest
+from anyio import wait_all_tasks_blocked
 from grpc import StatusCode
 from headrace.calls import current_run, open_call
 from headrace.errors import ProgramError, RunCancelled, ToolError
@@ -55,9 +56,7 @@ def order(hosted: Scripted | None = None, **asked: Any) -> StartRequest:
 
 async def all_settled(registry: Registry) -> None:
     """Waits until nothing is live."""
-    for _ in range(100):
-        if registry.live_count:
-            await asyncio.sleep(0)
+    await wait_all_tasks_blocked()
 
     assert registry.live_count == 0
 

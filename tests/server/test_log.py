@@ -7,6 +7,7 @@ import threading
 from collections.abc import Collection, Iterator, Sequence
 
 import pytest
+from anyio import wait_all_tasks_blocked
 from headrace.events import Event
 from headrace.log import Entry, RunLog, merge, record
 from headrace.log.record import BLOCK
@@ -47,7 +48,7 @@ async def test_what_is_drained_is_out_of_the_log_and_numbers_go_on() -> None:
 async def test_a_follower_is_woken_from_another_thread() -> None:
     log = RunLog()
     waiting = asyncio.ensure_future(log.wait(0))
-    await asyncio.sleep(0)
+    await wait_all_tasks_blocked()
     threading.Thread(target=log.append, args=[status()]).start()
 
     assert await asyncio.wait_for(waiting, 5)
