@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import click
 import pytest
@@ -30,9 +30,9 @@ Values: TypeAlias = dict[str, Any]
 
 def with_defaults(values: Tree) -> Values:
     """The defaults with these values in their places."""
-    mill: Any = values.get("mill", {})
+    mill: Values = cast("Values", values.get("mill", {}))
 
-    if not isinstance(mill, dict):
+    if not hasattr(mill, "keys"):
         raise Misconfigured("mill", "must be a table")
 
     for key in [*values, *(f"mill.{name}" for name in mill)]:

@@ -238,18 +238,20 @@ def leaves(values: Tree, prefix: str = "") -> Iterator[tuple[str, object]]:
             yield f"{prefix}{name}", value
 
 
-def _tree(values: Flat) -> dict[str, Any]:
-    root: dict[str, Any] = {}
+def _tree(values: Flat) -> dict[str, object]:
+    root: dict[str, object] = {}
 
     for key, value in values.items():
         *path, name = key.split(".")
         table = root
 
         for step in path:
-            table = table.setdefault(step, {})
+            inner = table.setdefault(step, {})
 
-            if not isinstance(table, dict):
+            if not isinstance(inner, dict):
                 raise Misconfigured(key, f"{step} is set as a whole, and not a table")
+
+            table = cast("dict[str, object]", inner)
 
         table[name] = value
 

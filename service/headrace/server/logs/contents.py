@@ -49,7 +49,7 @@ class RunContents(Contents):
     def facts(self, record: logging.LogRecord) -> dict[str, object]:
         """The facts, and the names of the failure."""
         failure = getattr(record, "failure", None)
-        names = names_of(failure) if failure is not None else {}
+        names: Mapping[str, object] = names_of(failure) if failure is not None else {}
 
         return {
             name: self._redact(value) if isinstance(value, str) else value
