@@ -6,9 +6,10 @@ test hear signals that `nohup`, or a script that runs the tests in the backgroun
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 import pytest
 from headrace import LM
@@ -79,3 +80,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     which is no test's to spend."""
     if any(getattr(getattr(item, "module", None), "LM", None) is LM for item in session.items):
         preload().join()
+
+
+@pytest.fixture
+def logging_put_back() -> Iterator[None]:
+    """Undoes what a test does to the process's logging."""
+    root, ours = logging.getLogger(), logging.getLogger("headrace")
+    before = root.handlers[:], root.level, ours.level
+
+    yield
+
+    root.handlers[:], level, own = before
+    root.setLevel(level)
+    ours.setLevel(own)

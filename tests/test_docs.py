@@ -91,3 +91,12 @@ def test_every_path_that_the_page_for_contributors_names_is_there() -> None:
     assert [
         name for name in named if not name.startswith(made) and not (ROOT / name).exists()
     ] == []
+
+
+def test_every_command_of_the_bench_that_a_page_names_is_there() -> None:
+    page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    named = {name.replace(".", "/") for name in re.findall(r"python -m (bench\.[\w.]+)", page)}
+
+    assert len(named) > 8
+    assert [name for name in sorted(named) if not (ROOT / f"{name}.py").exists()] == []
+    assert {f"bench/tools/{path.stem}" for path in (ROOT / "bench/tools").glob("[!_]*.py")} < named

@@ -81,7 +81,13 @@ def test_the_wheel_holds_its_typed_packages_and_nothing_else(wheel: Path) -> Non
     names = zipfile.ZipFile(wheel).namelist()
     packages = {name.partition("/")[0] for name in names if ".dist-info/" not in name}
 
-    assert packages == {"headrace", "headrace_client", "headrace_gateway", "headrace_proto"}
+    assert packages == {
+        "headrace",
+        "headrace_client",
+        "headrace_gateway",
+        "headrace_mock",
+        "headrace_proto",
+    }
     assert {f"{package}/py.typed" for package in packages} <= set(names)
 
 
@@ -138,7 +144,7 @@ def test_the_gateway_without_its_extra_says_what_to_install(cli: Environment) ->
 def test_the_gateway_needs_no_runtime(gateway: Environment) -> None:
     helped = gateway.run("headrace", "gateway", "--help")
     page = gateway.prints(
-        "from headrace_gateway import page; print((page.FOLDER / 'main.js').exists())"
+        "from headrace_gateway.app import FOLDER; print((FOLDER / 'main.js').exists())"
     )
 
     assert helped.returncode == 0, helped.stderr
@@ -178,6 +184,13 @@ def test_the_extra_all_names_what_the_others_do(wheel: Path) -> None:
 
     assert set(wanted) == {"cli", "gateway", "service", "uvloop"}
     assert everything == set().union(*wanted.values())
+
+
+def test_the_mock_provider_comes_with_the_service(service: Environment) -> None:
+    listed = service.run("headrace", "mock-lm", "--list")
+
+    assert listed.returncode == 0, listed.stderr
+    assert "fault-reset-mid-stream" in listed.stdout
 
 
 def test_the_service_imports_with_its_extra_alone(service: Environment) -> None:

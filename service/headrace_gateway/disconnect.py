@@ -1,11 +1,11 @@
-"""Presence: answering a request only for as long as whoever asked is there, or the gateway is."""
+"""Disconnects: a request is answered only for as long as whoever asked is there, or the gateway is."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
+from anyio import CancelScope, create_task_group
 from starlette.types import Receive
 
 T = TypeVar("T")
@@ -15,31 +15,38 @@ class OpenRequests:
     """The requests that wait for a run. A run does not end with them: it lingers."""
 
     def __init__(self) -> None:
-        self._watches: set[asyncio.Task[None]] = set()
+        self._scopes: set[CancelScope] = set()
 
     async def while_there(
-        self, work: Coroutine[Any, Any, T], gone: Coroutine[Any, Any, None]
+        self, work: Awaitable[T], gone: Callable[[], Awaitable[None]]
     ) -> T | None:
-        """What `work` gives; None once `gone` returns, or the gateway ends. Raises what `work` raises."""
-        working = asyncio.ensure_future(work)
-        watch = asyncio.ensure_future(gone)
-        self._watches.add(watch)
+        """Gives what `work` gives; None once `gone` returns, or the gateway ends. Raises what either raises."""
+        group = create_task_group()
+        self._scopes.add(group.cancel_scope)
 
         try:
-            await asyncio.wait({working, watch}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self._watches.discard(watch)
-            left_early = not working.done()
-            working.cancel()
-            watch.cancel()
-            await asyncio.gather(working, watch, return_exceptions=True)
+            async with group:
+                group.start_soon(_cancel_after, gone, group.cancel_scope)
+                given = await work
+                group.cancel_scope.cancel()
 
-        return None if left_early else working.result()
+                return given
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from errors.exceptions[0].__cause__
+        finally:
+            self._scopes.discard(group.cancel_scope)
+
+        return None
 
     def end(self) -> None:
         """Ends them all; browsers connect anew and go on where they were."""
-        for watch in self._watches:
-            watch.cancel()
+        for scope in self._scopes:
+            scope.cancel()
+
+
+async def _cancel_after(gone: Callable[[], Awaitable[None]], scope: CancelScope) -> None:
+    await gone()
+    scope.cancel()
 
 
 async def left(receive: Receive) -> None:

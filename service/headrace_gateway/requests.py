@@ -23,7 +23,7 @@ END = "end"
 
 
 class ReadOptions(TypedDict, total=False):
-    """What one reader wants."""
+    """Options of one reader."""
 
     fields: list[str]
     no_tokens: bool
@@ -32,7 +32,7 @@ class ReadOptions(TypedDict, total=False):
 
 
 class StartOptions(TypedDict, total=False):
-    """What a run is started with."""
+    """Options of a run's start."""
 
     run_id: str
     timeout: float
@@ -56,7 +56,7 @@ def start_options(query: QueryParams) -> StartOptions:
 
 
 def status_detail(query: QueryParams) -> Detail:
-    """Which statuses a reader wants: those with a message, unless it says otherwise."""
+    """The statuses that a reader wants: those with a message, unless it says otherwise."""
     asked = query.get("status_detail", "messages")
 
     for detail in DETAILS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from functools import partial
 
 import grpc
 from headrace_client import CursorAhead, RunStream
@@ -11,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from headrace_gateway import requests, sse
+from headrace_gateway import requests
+from headrace_gateway.access import Upstream
 from headrace_gateway.config import Setup
 from headrace_gateway.disconnect import OpenRequests, left
 from headrace_gateway.payloads import (
@@ -21,8 +23,7 @@ from headrace_gateway.payloads import (
     run_payload,
     server_object,
 )
-from headrace_gateway.stream import ENDING, RunResponse
-from headrace_gateway.upstream import Upstream
+from headrace_gateway.stream import ENDING, HEADERS, RunResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Calls:
     waiting: OpenRequests
 
     def routes(self) -> list[BaseRoute]:
-        """Where they are found, below /v1."""
+        """The routes below /v1."""
         return [
             Route("/programs", self.list_programs),
             Route("/programs/{name}", self.get_program),
@@ -90,7 +91,7 @@ class Calls:
             return Response(status_code=204)  # which tells a browser not to connect again
 
         if request.method == "HEAD":
-            return Response(headers=sse.HEADERS)
+            return Response(headers=HEADERS)
 
         client = self.upstream.client()
         record = await client.get_run(run_id)
@@ -120,8 +121,8 @@ class Calls:
 
         async with run:
             run.detach()
-            work, gone = run.prediction(), left(request.receive)
-            prediction = await self.waiting.while_there(work, gone)
+            gone = partial(left, request.receive)
+            prediction = await self.waiting.while_there(run.prediction(), gone)
 
         if prediction is None:
             raise ENDING

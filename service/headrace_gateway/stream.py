@@ -1,4 +1,4 @@
-"""The events of a run as a response: one task writes them, another watches the reader.
+"""The events of a run as Server-Sent Events: one task writes them, another watches the reader.
 
 A write waits until the socket takes it, and meanwhile nothing is read from the server: for a slow
 browser the server merges, and nothing queues up here. A reader that leaves does not stop the run.
@@ -7,7 +7,11 @@ browser the server merges, and nothing queues up here. A reader that leaves does
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Mapping
+from functools import partial
 
+from anyio import move_on_after
 from headrace_client import (
     Event,
     HeadraceError,
@@ -19,18 +23,31 @@ from headrace_client import (
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from headrace_gateway import sse
 from headrace_gateway.disconnect import OpenRequests
 from headrace_gateway.errors import error_object, error_response, refusal
 from headrace_gateway.payloads import Payload, event_payload
 from headrace_gateway.requests import END, Detail
 
+COMMENT = b":\n\n"
+"""Says that the stream is alive; readers ignore it."""
+
+HEADERS = {
+    "cache-control": "no-store",
+    "content-type": "text/event-stream",
+    "x-accel-buffering": "no",  # nginx would keep events back
+}
+
+RECONNECT_AFTER = 1000
+"""Milliseconds that a browser waits before it connects anew."""
+
 PATIENCE = 1.0
 """Seconds for which a refusal may still come as a status; then the response begins without an event."""
 
+ENDING = refusal("DRAINING", "the gateway is ending; ask again, with the same run_id")
+
 
 class Reader:
-    """Whoever reads a stream: takes bytes, and is kept awake by comments while there are none."""
+    """The other end of a stream: takes bytes, and is kept awake by comments while there are none."""
 
     def __init__(self, receive: Receive, send: Send, headers: Payload, opening: bytes) -> None:
         self._receive = receive
@@ -61,18 +78,18 @@ class Reader:
     async def gone(self, heartbeat_interval: float) -> None:
         """Returns once the reader has left."""
         while True:
-            try:
-                async with asyncio.timeout(heartbeat_interval if self.has_begun else PATIENCE):
-                    if (await self._receive())["type"] == "http.disconnect":
-                        return
-            except TimeoutError:
+            with move_on_after(heartbeat_interval if self.has_begun else PATIENCE) as waiting:
+                if (await self._receive())["type"] == "http.disconnect":
+                    return
+
+            if waiting.cancelled_caught:
                 await self._keep_awake(heartbeat_interval)
 
     async def _keep_awake(self, heartbeat_interval: float) -> None:
         if not self.has_begun:
             await self.begin()
         elif not self._turn.locked() and self._loop.time() - self._written >= heartbeat_interval:
-            await self.write(sse.COMMENT)
+            await self.write(COMMENT)
 
     async def _begin(self) -> None:
         if not self.has_begun:
@@ -113,14 +130,14 @@ class RunResponse(Response):
         self._is_accepted = is_accepted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = {**sse.HEADERS, "headrace-run-id": self._run.run_id}
-        reader = Reader(receive, send, headers, sse.opening(self._opening))
+        headers = {**HEADERS, "headrace-run-id": self._run.run_id}
+        reader = Reader(receive, send, headers, opening_bytes(self._opening))
 
         try:
             async with self._run as run:
                 run.detach()
-                watch = reader.gone(self._heartbeat_interval)
-                await self._requests.while_there(self._tell(run, reader), watch)
+                gone = partial(reader.gone, self._heartbeat_interval)
+                await self._requests.while_there(self._tell(run, reader), gone)
         except HeadraceError as error:
             await error_response(error, local=self._local)(scope, receive, send)
         else:
@@ -133,15 +150,15 @@ class RunResponse(Response):
         try:
             async for event in run:
                 if payload := self._payload(event, run.last_event):
-                    await reader.write(sse.event(payload, self._position(run)))
+                    await reader.write(event_bytes(payload, self._position(run)))
         except HeadraceError as error:
             if not reader.has_begun:
                 raise
 
             told = error_object(error, local=self._local)
-            await reader.write(sse.event(told, self._end_of(error)))
+            await reader.write(event_bytes(told, self._end_of(error)))
         else:
-            await reader.write(sse.done(f"{self._run.run_id}:{END}"))
+            await reader.write(done_bytes(f"{self._run.run_id}:{END}"))
 
     def _payload(self, event: Event, envelope: StreamEvent | None) -> Payload | None:
         assert envelope is not None  # each event came in one
@@ -167,4 +184,22 @@ class RunResponse(Response):
             await error_response(ENDING)(scope, receive, send)
 
 
-ENDING = refusal("DRAINING", "the gateway is ending; ask again, with the same run_id")
+def event_bytes(payload: Mapping[str, object], event_id: str = "") -> bytes:
+    """An event. Its id is what a browser sends back as `Last-Event-ID`; empty: the one before counts."""
+    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+
+    return f"{_id_line(event_id)}data: {text}\n\n".encode()
+
+
+def opening_bytes(payload: Mapping[str, object]) -> bytes:
+    """The first event."""
+    return b"retry: %d\n" % RECONNECT_AFTER + event_bytes(payload)
+
+
+def done_bytes(event_id: str) -> bytes:
+    """The last event of a stream that ended well."""
+    return f"{_id_line(event_id)}data: [DONE]\n\n".encode()
+
+
+def _id_line(event_id: str) -> str:
+    return f"id: {event_id}\n" if event_id else ""

@@ -4,11 +4,9 @@ It speaks OpenAI's chat-completions dialect over real HTTP. The model's name sel
 any name answers, from a script if there is one; `fault-…` names fail in one exact way each, and tests add models of their own.
 """
 
-from headrace_mock.deltas import Chunk
-from headrace_mock.reply import Reply
+from headrace_mock.reply import Chunk, Reply
 from headrace_mock.requests import Received
-from headrace_mock.script import Script
-from headrace_mock.script_files import read_script
+from headrace_mock.script import Script, read_script
 from headrace_mock.server import MockLM, Model
 
 __all__ = ["Chunk", "MockLM", "Model", "Received", "Reply", "Script", "read_script"]

@@ -11,8 +11,7 @@ from headrace.errors import UsageError
 from headrace_client.cli.signals import ending, listening
 
 from headrace_mock.faults import described
-from headrace_mock.script import Script
-from headrace_mock.script_files import read_script
+from headrace_mock.script import Script, read_script
 from headrace_mock.server import MockLM
 
 

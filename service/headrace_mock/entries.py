@@ -9,10 +9,10 @@ from typing import Annotated, Any
 from headrace.errors import UsageError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from headrace_mock.asked import read_request
-from headrace_mock.deltas import Call, Chunk, call_deltas, cut
-from headrace_mock.prose import Answer, answer_to, canned_answer
-from headrace_mock.turns import ARGUMENTS, TOOL, call_number
+from headrace_mock.canned import Answer, answer_to, canned_answer
+from headrace_mock.reply import Chunk, cut
+from headrace_mock.requests import read_request
+from headrace_mock.tool_calls import ARGUMENTS, TOOL, Call, call_deltas, call_number
 
 
 class _Part(BaseModel):
@@ -35,7 +35,7 @@ class Failure(_Part):
     retry_after: Annotated[float, Field(ge=0)] | None = None
     """Seconds, as the header of that name says them."""
     after: Annotated[int, Field(ge=0)] | None = None
-    """How many chunks of a stream come first; None = no stream begins."""
+    """Chunks of a stream that come first; None = no stream begins."""
 
 
 class Entry(_Part):

@@ -9,14 +9,14 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator
 
-from headrace_mock.prose import canned, canned_answer
+from headrace_mock.canned import canned, canned_answer
 from headrace_mock.reply import Reply
 
 Fault = Callable[[Reply], Awaitable[None]]
 
 FAULTS: dict[str, Fault] = {}
 OPENING = ["[[ ## ", "answer", " ## ]]\n"]
-"""What a fault that strikes in the middle of an answer sends first."""
+"""Chunks that come before a fault in the middle of an answer."""
 TRICKLE = 0.02
 """Seconds between comments, or between the bytes of a slow header."""
 STATUS = re.compile(r"fault-status-(\d{3})(?:-(once|twice))?(?:-retry-after-([\d.]+))?")

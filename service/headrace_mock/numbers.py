@@ -8,9 +8,9 @@ from fractions import Fraction
 from typing import Any
 
 FAVOURITE = 7
-"""What a number is where the schema leaves it open."""
+"""The number where the schema leaves it open."""
 PLACES = 30
-"""How many decimal places are tried between two close bounds."""
+"""Decimal places that are tried between two close bounds."""
 
 
 def number(schema: Mapping[str, Any], at: int = 0) -> float:
@@ -63,7 +63,7 @@ def _last(schema: Mapping[str, Any], step: Fraction) -> int | None:
 
 
 def _steps(schema: Mapping[str, Any]) -> Iterator[Fraction]:
-    """What the number may be a multiple of, the largest first."""
+    """Steps of which the number may be a multiple, the largest first."""
     whole = schema.get("type") == "integer"
     factors = [one for one in _stated(schema, "multipleOf") if one > 0]
 

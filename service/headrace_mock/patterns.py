@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 POOL = (
     f"{string.ascii_lowercase}{string.ascii_uppercase}1234567890{string.punctuation} éßñΩжא中あ\t\n"
 )
-"""Where classes take characters from; what is easy on the eye comes first."""
+"""Characters that classes take from; those that are easy on the eye come first."""
 LONGEST = 10_000
 """Characters of a text; a longer one is not built."""
 TRIES = 200
@@ -35,12 +35,12 @@ class _Plan(NamedTuple):
     """Choices where a pattern leaves some."""
 
     each: int
-    """How often each repetition repeats beyond its minimum."""
+    """Turns of each repetition beyond its minimum."""
     spare: int
-    """How many more repetitions may; the first takes as many as it can."""
+    """Further turns of all repetitions; the first takes as many as it can."""
     branch: int
     at: int
-    """Which character of a class comes first."""
+    """The place in a class of the character that comes first."""
 
 
 class _CannotBuildError(Exception):
@@ -90,7 +90,7 @@ class _Builder:
         self._text = ""
         self._groups: dict[int, str] = {}
         self._ahead: list[tuple[int, str]] = []
-        """What lookaheads ask for, and from where on."""
+        """Places, and the texts that lookaheads ask for there."""
 
     def candidates(self, nodes: Iterable[Node]) -> Iterator[str]:
         """The text; and with what lookaheads ask for in place of its characters, and before them."""

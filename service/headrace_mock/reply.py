@@ -1,18 +1,23 @@
-"""What a model of the mock can do with its connection: answer well, or badly in a chosen way."""
+"""Reply, through which a model of the mock answers: well, or badly in a chosen way."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
 from headrace_mock.connection import Connection
-from headrace_mock.deltas import Chunk, whole_message
 from headrace_mock.requests import Received
 
 PHRASES = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 429: "Slow Down"}
+
+Chunk: TypeAlias = str | Mapping[str, Any] | bytes
+"""A piece of an answer: text, a `delta` object as OpenAI writes it, or raw bytes of the stream."""
+
+CHUNK = 4
+"""Characters per chunk."""
 
 
 class Reply:
@@ -32,7 +37,7 @@ class Reply:
 
     @property
     def streaming(self) -> bool:
-        """Whether the request asks for server-sent events."""
+        """The request asks for server-sent events."""
         return bool(self.request.body.get("stream"))
 
     # Whole answers
@@ -199,3 +204,46 @@ class Reply:
             "completion_tokens": self._output_tokens,
             "total_tokens": prompt + self._output_tokens,
         }
+
+
+def cut(text: str, size: int = CHUNK) -> list[str]:
+    """The text in chunks of `size` characters."""
+    return [text[at : at + size] for at in range(0, len(text), size)]
+
+
+def whole_message(pieces: Iterable[Chunk]) -> dict[str, Any]:
+    """The message that a request for no stream is answered with in place of the pieces."""
+    texts: dict[str, str] = {}
+    calls: dict[int, dict[str, Any]] = {}
+
+    for piece in pieces:
+        for name, value in _delta(piece).items():
+            if name == "tool_calls":
+                for part in value:
+                    _add(calls, part)
+            elif isinstance(value, str) and name != "role":
+                texts[name] = texts.get(name, "") + value
+
+    content = {"content": None if calls else ""}
+
+    return {"role": "assistant", **content, **texts} | (
+        {"tool_calls": list(calls.values())} if calls else {}
+    )
+
+
+def _delta(piece: Chunk) -> Mapping[str, Any]:
+    if isinstance(piece, str):
+        return {"content": piece}
+
+    return {} if isinstance(piece, bytes) else piece
+
+
+def _add(calls: dict[int, dict[str, Any]], part: Mapping[str, Any]) -> None:
+    """Adds a piece of a call to what came before of it."""
+    index, function = part["index"], part["function"]
+
+    if index not in calls:
+        calls[index] = {**part, "function": {**function}}
+        del calls[index]["index"]
+    else:
+        calls[index]["function"]["arguments"] += function["arguments"]

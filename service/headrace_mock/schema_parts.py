@@ -18,7 +18,7 @@ KEYWORDS: Mapping[str, tuple[str, ...]] = {
     "array": ("items", "prefixItems", "minItems", "maxItems", "uniqueItems"),
     "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
 }  # fmt: skip
-"""What tells of a type where none is named."""
+"""Keywords that tell of a type where none is named."""
 
 
 def kind_of(schema: Schema) -> str:
@@ -36,14 +36,14 @@ def kind_of(schema: Schema) -> str:
 
 
 def shown_by(schema: Schema) -> list[Any]:
-    """What a schema itself shows of its values: examples, and a default that says something."""
+    """Values that a schema itself shows: examples, and a default that says something."""
     default = schema.get("default")
 
     return [*sequence(schema.get("examples")), *(() if default in NOTHING else (default,))]
 
 
 def fits(value: object, schema: Schema, root: Schema) -> bool:
-    """Whether a value fits a part of a schema, whose references are looked up in the whole of it."""
+    """True for a value that fits a part of a schema, whose references are looked up in the whole of it."""
     from jsonschema import Draft202012Validator  # takes a tenth of a second, and is seldom needed
 
     shared = {name: root[name] for name in ("$defs", "definitions") if name in root}
@@ -56,7 +56,7 @@ def fits(value: object, schema: Schema, root: Schema) -> bool:
 
 
 def looked_up(part: Schema, root: Schema) -> tuple[Schema, ...]:
-    """What a part refers to, if it does, and what stands beside that."""
+    """The part that a part refers to, if it does, and what stands beside that."""
     if "$ref" not in part:
         return (part,)
 
@@ -114,4 +114,4 @@ TOGETHER: Mapping[str, Callable[[Any, Any], Any]] = {
     **dict.fromkeys(("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"), max),
     **dict.fromkeys(("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"), min),
 }
-"""What becomes of keywords that two schemas have; of all others, the second's stand."""
+"""Rules for keywords that two schemas have; of all others, the second's stand."""

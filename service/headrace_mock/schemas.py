@@ -25,11 +25,11 @@ Prose: TypeAlias = Callable[[str], str]
 """Writes the text of a property, by its name."""
 
 SAME = 2
-"""How often a definition may stand within itself, where it need not."""
+"""Times that a definition may stand within itself, where it need not."""
 VALUES = 500
 """After so many values only what is required is added; after twenty times as many, nothing."""
 TRIES = 100
-"""How many more values than asked for are tried where all must differ."""
+"""Values beyond those asked for that are tried where all must differ."""
 
 
 def example(
@@ -50,7 +50,7 @@ class _EndlessError(Exception):
 
 
 class _Place(NamedTuple):
-    """Where a value stands."""
+    """The place of a value in the whole."""
 
     name: str = ""
     """The nearest property's."""
@@ -59,7 +59,7 @@ class _Place(NamedTuple):
     above: tuple[str, ...] = ()
     """The definitions it stands in."""
     whole: bool = True
-    """Whether it is no property of anything."""
+    """It is no property of anything."""
 
 
 class _Examples:

@@ -10,11 +10,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeAlias, cast
 
+from headrace_mock.canned import canned_answer
 from headrace_mock.connection import Connection
-from headrace_mock.deltas import Chunk, cut
 from headrace_mock.faults import find_fault
-from headrace_mock.prose import canned_answer
-from headrace_mock.reply import Reply
+from headrace_mock.reply import Chunk, Reply, cut
 from headrace_mock.requests import Received
 from headrace_mock.script import Script
 
@@ -23,7 +22,7 @@ logger = logging.getLogger("headrace_mock")
 Play: TypeAlias = Callable[[Reply], Awaitable[None]]
 Chunks: TypeAlias = Callable[[Mapping[str, Any]], Iterable[Chunk]]
 Model: TypeAlias = str | Sequence[Chunk] | Script | Chunks | Play
-"""How a model answers: a text, chunks, a script, a function from the request body to chunks, or a
+"""The answer of a model: a text, chunks, a script, a function from the request body to chunks, or a
 coroutine function that does as it likes with its Reply."""
 
 
@@ -82,7 +81,7 @@ class MockLM:
 
     @property
     def base_url(self) -> str:
-        """What to use as `api_base`, or as OPENAI_API_BASE."""
+        """For `api_base`, or OPENAI_API_BASE."""
         host, port = self._address
 
         return f"http://{host}:{port}/v1"

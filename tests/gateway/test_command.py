@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -44,6 +45,61 @@ def test_what_cannot_or_should_not_be_served_is_refused_in_a_line(
     assert done.exit_code in (1, 2)
     assert said in done.output
     assert "Traceback" not in done.output
+
+
+def shown(*options: str) -> list[str]:
+    """The settings that a gateway would have, with origins."""
+    printed = CliRunner().invoke(command, [*options, "--show-config"])
+
+    assert printed.exit_code == 0, printed.output
+    return [" ".join(line.split()) for line in printed.output.splitlines()]
+
+
+def test_settings_come_from_a_file_the_environment_and_options(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text('origins = ["https://a.example"]\nlog_level = "debug"\nbody_timeout = 5\n')
+    monkeypatch.setenv("HEADRACE_ADDRESS", "headrace.internal:50051")
+    monkeypatch.setenv("HEADRACE_TOKEN", "sesame")
+    monkeypatch.setenv("HEADRACE_GATEWAY_TOKEN", "sesame")
+    monkeypatch.setenv("HEADRACE_GATEWAY_LOG_LEVEL", "error")
+    monkeypatch.setenv("HEADRACE_GATEWAY_LOG_FORMAT", "json")
+    lines = shown("--config", str(file), "--log-format", "console", "--set", "listen=:8443")
+
+    assert [line for line in lines if not line.endswith("# default")] == [
+        'listen = ":8443" # flags',
+        'server = "headrace.internal:50051" # HEADRACE_ADDRESS',
+        'server_token = "********" # HEADRACE_TOKEN',
+        'token = "********" # HEADRACE_GATEWAY_TOKEN',
+        f'origins = ["https://a.example"] # {file}',
+        f"body_timeout = 5.0 # {file}",
+        'log_format = "console" # flags',
+        'log_level = "error" # HEADRACE_GATEWAY_LOG_LEVEL',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("insecure = 'sesame'", "insecure (from {file}): must be true or false"),
+        ("max_body_bytes = 0", "max_body_bytes (from {file}): must be a whole number above 0"),
+        ("tls_key = 'sesame'", "tls_key (from {file}): must be a file that is there"),
+        ("log_level = 'sesame'", "must be one of debug, info, warning, error"),
+        ("origins = 1", "origins (from {file}): must be a list of texts"),
+        ("toke = 'sesame'", "toke (from {file}): unknown key; did you mean token?"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_its_value_is_not(
+    text: str, told: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text(text)
+    done = CliRunner().invoke(command, ["--config", str(file)])
+
+    assert done.exit_code == 2
+    assert told.format(file=file) in done.output
+    assert "sesame" not in done.output
 
 
 @asynccontextmanager

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from gateway.programs import QUESTION
 from gateway.serving import Gateway
-from headrace_gateway.logs import Form, Level, start_logging
+from headrace_client.cli.logs import Form, Level, start_logging
 
 logger = logging.getLogger("headrace.gateway")
+
+pytestmark = pytest.mark.usefixtures("logging_put_back")
 
 
 def logged(

@@ -9,7 +9,7 @@ from gateway.faucet import Faucet
 from gateway.programs import QUESTION
 from gateway.serving import Gateway
 from headrace_gateway import create_app
-from headrace_gateway.openapi import document
+from headrace_gateway.app import document
 from headrace_gateway.reasons import HTTP_STATUS
 from headrace_gateway.requests import READ, START
 from jsonschema import Draft202012Validator, ValidationError

@@ -23,8 +23,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 from headrace_mock import MockLM
-from headrace_mock.deltas import cut
-from headrace_mock.prose import answer_to
+from headrace_mock.canned import answer_to
+from headrace_mock.reply import cut
 from pydantic import BaseModel
 from seed_blocks import Block, Reader, blocks
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from headrace.errors import UsageError
 from headrace.server.config import Config, Logs, load_config
-from headrace.server.config.cli import config, described
+from headrace.server.config.cli import config
 
 HASH = "sha256:" + "a" * 64
 
@@ -123,7 +123,7 @@ def test_the_command_prints_what_serve_would_have(
 
 
 def test_what_is_printed_can_be_read_back(file: Path) -> None:
-    file.write_text("\n".join(described(load_config(flags={"limits.retention": 60}))))
+    file.write_text("\n".join(load_config(flags={"limits.retention": 60}).lines()))
 
     assert load_config(file).config.limits.retention == 60.0
 

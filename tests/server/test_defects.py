@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, Self, cast
 
 import pytest
+from anyio import wait_all_tasks_blocked
 from grpc import StatusCode
 from headrace.calls import StatusMessageProvider, StatusMessages, current_run, open_call
 from headrace.errors import HeadraceError, ProgramError, RunNotFound, ServerFault, ToolError
@@ -120,9 +121,7 @@ def order(hosted: Scripted | None = None, **asked: Any) -> StartRequest:
 
 async def all_settled(registry: Registry) -> None:
     """Waits until nothing is live."""
-    for _ in range(100):
-        if registry.live_count:
-            await asyncio.sleep(0)
+    await wait_all_tasks_blocked()
 
     assert registry.live_count == 0
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Collection, Iterator, Sequence
 
 import pytest
+from anyio import wait_all_tasks_blocked
 from headrace.events import Event
 from headrace.log import Entry, RunLog, memory, merge
 from headrace.log.memory import BLOCK
@@ -78,7 +79,7 @@ def test_a_log_that_was_written_and_read_back_reads_the_same() -> None:
 async def test_a_follower_is_woken_from_another_thread() -> None:
     log = RunLog()
     waiting = asyncio.ensure_future(log.wait(0))
-    await asyncio.sleep(0)
+    await wait_all_tasks_blocked()
     threading.Thread(target=log.append, args=[status()]).start()
 
     assert await asyncio.wait_for(waiting, 5)

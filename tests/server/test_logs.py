@@ -12,11 +12,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from anyio import wait_all_tasks_blocked
 from headrace.errors import FieldViolation, InputInvalid, LMAuthError, ServerBusy
 from headrace.log_context import log_context
 from headrace.server.config import Logs
 from headrace.server.logs import start_logging
-from headrace.server.logs.safe_text import HIDDEN, Redactor, own_redactor, secrets_of
+from headrace.server.logs.redaction import HIDDEN, Redactor, own_redactor, secrets_of
 from headrace.server.rpc import report_refusal
 
 Lines = Callable[[], list[str]]
@@ -256,8 +257,7 @@ def test_what_nobody_waits_for_is_a_line_without_texts(capsys: pytest.CaptureFix
             raise RuntimeError(TEXT)
 
         asyncio.get_running_loop().create_task(fails())
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        await wait_all_tasks_blocked()
 
     def write() -> None:
         thread = threading.Thread(target=raises, name="t")

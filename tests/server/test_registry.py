@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from anyio import wait_all_tasks_blocked
 from headrace.errors import (
     OutputUnserialisable,
     ProgramError,
@@ -221,7 +222,7 @@ async def test_a_reader_that_the_server_sends_away_does_not_count_as_leaving(
     gate = Gate()
     run = await started(registry, order(gate.play))
     run.leave(run.join(), counts=False)
-    await asyncio.sleep(0)
+    await wait_all_tasks_blocked()
     assert not run.over
 
     gate.opened.set()
@@ -347,7 +348,7 @@ async def test_one_principal_cannot_take_all_places() -> None:
         await registry.start(order(principal="bob"))
         gate.opened.set()
         await soon(run.ended())
-        await asyncio.sleep(0)
+        await wait_all_tasks_blocked()
         await registry.start(order(principal="ann"))
 
 
@@ -579,7 +580,7 @@ async def test_ended_runs_make_room_for_newer_ones() -> None:
         for number in range(5):
             run = await registry.start(order(run_id=f"r{number}"))
             await soon(run.ended())
-            await asyncio.sleep(0)
+            await wait_all_tasks_blocked()
 
         assert await registry.find("", "r4")
 
@@ -591,7 +592,7 @@ async def test_draining_lets_runs_end_and_takes_no_new_ones(registry: Registry) 
     gate = Gate()
     run = await started(registry, order(gate.play, run_id="r1"))
     draining = asyncio.ensure_future(registry.drain(5.0))
-    await asyncio.sleep(0)
+    await wait_all_tasks_blocked()
 
     with pytest.raises(ServerDraining):
         await registry.start(order())

@@ -273,8 +273,9 @@ async def test_a_queued_run_is_accepted_and_its_reader_kept_alive(gate: Gate) ->
 async def test_cancelling_a_run_tells_all_its_readers(gated: Served, gate: Gate) -> None:
     starter = asyncio.ensure_future(heard(gated.stub.Run(asking(run_id="r1"))))
     await soon(gate.entered.wait())
-    reader = asyncio.ensure_future(heard(gated.stub.Attach(pb.AttachRequest(run_id="r1"))))
-    await asyncio.sleep(0)
+    attached = gated.stub.Attach(pb.AttachRequest(run_id="r1"))
+    await soon(attached.initial_metadata())
+    reader = asyncio.ensure_future(heard(attached))
     answer = await soon(gated.stub.CancelRun(pb.CancelRunRequest(run_id="r1", reason="enough")))
 
     assert answer.run.state == pb.Run.STATE_CANCELLED

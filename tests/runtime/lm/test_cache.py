@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from anyio import wait_all_tasks_blocked
 from headrace.calls import RunScope, enter_run
 from headrace.errors import LMServerError, UsageError
 from headrace.events import Event, LmCall, Phase, Status, Usage
@@ -181,7 +182,7 @@ async def test_calls_at_the_same_time_share_one_request_and_hear_it_live(
     calls = [asyncio.create_task(lm.complete(QUESTION, first))]
     await asyncio.wait_for(begun.wait(), BOUND)
     calls += [asyncio.create_task(lm.complete(QUESTION, one.append)) for one in heard[1:]]
-    await asyncio.sleep(0)
+    await wait_all_tasks_blocked()
     gate.set()
     completions = await asyncio.gather(*calls)
 
@@ -236,7 +237,7 @@ async def test_a_call_after_the_last_one_left_asks_anew(mock: MockLM, gate: asyn
     await asyncio.wait_for(mock.received(1), BOUND)
 
     call.cancel()
-    await asyncio.sleep(0)
+    await wait_all_tasks_blocked()
     late = asyncio.create_task(lm.complete(QUESTION))
     await asyncio.wait_for(mock.received(2), BOUND)
     gate.set()

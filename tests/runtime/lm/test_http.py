@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pytest
+from anyio import wait_all_tasks_blocked
 from headrace.errors import LMAuthError, LMError, LMTransportError
 from headrace.lm import LM
 from headrace.lm.http import Broken, InvalidRequest
@@ -112,7 +113,7 @@ async def test_a_body_is_handed_on_where_it_arrives() -> None:
     line.say(PLAIN[:-12])
 
     reading = asyncio.create_task(line.response.stream(into(heard)))
-    await asyncio.sleep(0)
+    await wait_all_tasks_blocked()
     before = list(heard)
     line.say(b"\ndata: ")
     at_once = list(heard)
@@ -172,7 +173,7 @@ async def test_what_unpacks_is_handed_on_where_it_arrives_to_its_last_byte() -> 
     body = packer.compress(bytes(STEP)) + packer.flush(zlib.Z_SYNC_FLUSH)
     line.say(b"HTTP/1.1 200 OK\r\ncontent-encoding: deflate\r\n\r\n")
     reading = asyncio.create_task(line.response.stream(into(heard)))
-    await asyncio.sleep(0)
+    await wait_all_tasks_blocked()
     line.say(body[:-1], body[-1:])
 
     assert sum(map(len, heard)) == STEP
@@ -321,7 +322,7 @@ async def test_what_a_reader_raises_is_raised_where_the_response_is_read() -> No
 
     line = Line()
     reading = asyncio.create_task(line.response.stream(refuse))
-    await asyncio.sleep(0)
+    await wait_all_tasks_blocked()
     line.say(PLAIN, PLAIN)
 
     with pytest.raises(RuntimeError, match="enough"):

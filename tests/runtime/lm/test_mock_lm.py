@@ -12,9 +12,9 @@ import aiohttp
 import pytest
 from click.testing import CliRunner
 from headrace_mock import MockLM, Reply
+from headrace_mock.canned import answer_to
 from headrace_mock.command import mock_lm
 from headrace_mock.faults import FAULTS, described
-from headrace_mock.prose import answer_to
 
 PAGE = Path(__file__).parents[3] / "docs/mock-lm.md"
 

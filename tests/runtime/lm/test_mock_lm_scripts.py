@@ -23,7 +23,7 @@ from headrace.errors import (
 )
 from headrace_mock import MockLM, Script
 from headrace_mock.command import mock_lm
-from headrace_mock.script_files import read_script
+from headrace_mock.script import read_script
 
 
 def asking(base_url: str, model: str = "any", **options: Any) -> LM:

@@ -22,8 +22,8 @@ from headrace import (
 from headrace.adapters import Adapter
 from headrace.adapters.strict_schema import strict_schema
 from headrace_mock import MockLM
+from headrace_mock.canned import answer_to
 from headrace_mock.patterns import matching
-from headrace_mock.prose import answer_to
 from headrace_mock.schemas import example
 from hypothesis import given, settings
 from hypothesis import strategies as st

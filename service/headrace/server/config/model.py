@@ -17,7 +17,6 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_settings import NoDecode
 
 from headrace.runs.limits import Limits
 from headrace.server.listen import Connections, is_loopback, split_address
@@ -112,7 +111,7 @@ class Principal(Section):
 class Config(Section):
     """A server's configuration. Times in seconds."""
 
-    programs: Annotated[tuple[str, ...], NoDecode] = ()
+    programs: tuple[str, ...] = ()
     """module:attribute, or name=module:attribute."""
     dev: bool = False
     """For developers, on loopback only: callers and the log see content and causes of failures."""

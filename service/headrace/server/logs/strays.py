@@ -15,8 +15,9 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TextIO
 
+from headrace_client.cli.logs import is_json
+
 from headrace.server.config import Logs
-from headrace.server.logs.formats import is_json
 
 MAX_LINE = 8192
 """Characters of a line that has not ended; one that is longer is cut there."""
@@ -28,7 +29,7 @@ strays = logging.getLogger("headrace.strays")
 @contextmanager
 def prints_logged(logs: Logs) -> Generator[None, None, None]:
     """Inside the block nothing but JSON is written where the log is; other logs leave prints alone."""
-    if not is_json(logs):
+    if not is_json(logs.format):
         yield
         return
 

@@ -1,4 +1,4 @@
-"""Tools: which one comes next, for agents that ask in a prompt and for requests that offer `tools`.
+"""Calls of tools: the next one, for agents that ask in a prompt and for requests that offer `tools`.
 
 Each tool is called once, in order, and no more than three; then comes the answer.
 """
@@ -8,19 +8,19 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from headrace.lm.loose_json import mapping, sequence
 
-from headrace_mock.asked import Asked
-from headrace_mock.deltas import Call
+from headrace_mock.reply import Chunk, cut
+from headrace_mock.requests import Asked
 from headrace_mock.schema_parts import Schema
 from headrace_mock.schemas import example
 
 TURNS = 3
-"""How many tools are called before the answer."""
+"""Tools that are called before the answer."""
 FINISH = "finish"
 TOOL, ARGUMENTS = "next_tool_name", "next_tool_args"
 """The fields in which an agent asks for its next turn."""
@@ -28,6 +28,13 @@ OBSERVATION = re.compile(r"^(?:\[\[ ## |<)observation_(\d+)", re.MULTILINE)
 LISTED = r"(?m)^\s*\(\d+\) {0}[:,] (.*)"
 """A tool in the list that an agent's prompt has."""
 TAKES = re.compile(r"[Aa]rguments:? (?=\{)")
+
+
+class Call(NamedTuple):
+    """A call of a tool."""
+
+    name: str
+    arguments: Mapping[str, Any]
 
 
 def next_turn(asked: Asked) -> Call | None:
@@ -92,7 +99,7 @@ def next_call(body: Mapping[str, Any], topic: str) -> Call | None:
 
 
 def call_number(body: Mapping[str, Any]) -> int:
-    """How many calls the conversation has had, and one more."""
+    """The number of the conversation's next call."""
     return sum(len(sequence(one.get("tool_calls"))) for one in sequence(body.get("messages"))) + 1
 
 
@@ -113,3 +120,14 @@ def _called(body: Mapping[str, Any]) -> set[str]:
         for message in messages[spoke:]
         for call in sequence(message.get("tool_calls"))
     }
+
+
+def call_deltas(calls: Iterable[Call], number: int = 1) -> Iterator[Chunk]:
+    """The calls one after the other, their arguments cut small. `number` is that of the first."""
+    for index, call in enumerate(calls):
+        opening = {"name": call.name, "arguments": ""}
+        start = {"id": f"call_{number + index}", "type": "function", "function": opening}
+        yield {"tool_calls": [{"index": index, **start}]}
+
+        for piece in cut(json.dumps(call.arguments, ensure_ascii=False)):
+            yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}

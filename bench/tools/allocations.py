@@ -1,4 +1,4 @@
-"""What a paced stream holds in Python's memory, by the file that allocated it: `python -m bench.allocations`."""
+"""What a paced stream holds in Python's memory, by the file that allocated it: `python -m bench.tools.allocations`."""
 
 from __future__ import annotations
 

@@ -1,23 +1,27 @@
-"""The guard before every call: under which name it came, from whose page, and with which token.
+"""Access: which calls may come in, and under whose name they go on to the server.
 
 A browser sends requests to this machine on behalf of any page it shows. So a call must come under a name
-of ours, which stops pages that rebind theirs; and one that changes something, from a page of ours.
+of ours, which stops pages that rebind theirs; and one that changes something, from a page of ours. To the
+server either the gateway says who it is, or the caller's bearer token goes on; never both.
 """
 
 from __future__ import annotations
 
 import hmac
+from contextvars import ContextVar
 from urllib.parse import SplitResult, urlsplit
 
-from headrace_client import HeadraceError
+from headrace_client import Client, HeadraceError
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from headrace_gateway.config import ANYWHERE, Setup, is_loopback
+from headrace_gateway.config import ANYWHERE, Setup, is_loopback, split_address
 from headrace_gateway.errors import error_response, refusal
-from headrace_gateway.upstream import caller_token
 
 GUARDED = "/v1/"
+
+caller_token: ContextVar[str] = ContextVar("caller_token", default="")
+"""The bearer token of the request being answered; empty when it goes no further."""
 
 
 class Guard:
@@ -82,6 +86,38 @@ class Guard:
 
         if self._setup.passes_tokens:
             caller_token.set(token)
+
+
+class Upstream:
+    """The server's clients: one that passes the caller's token on, and one that says who the gateway is."""
+
+    def __init__(self, setup: Setup) -> None:
+        credentials = setup.server_credentials
+        self._own = Client(setup.server, credentials=credentials, token=setup.server_token)
+        self._callers: Client | None = None
+
+        if credentials is not None or is_loopback(split_address(setup.server)[0]):
+            self._callers = Client(setup.server, credentials=credentials, token=caller_token.get)
+
+    def client(self) -> Client:
+        """The client to answer the current request with."""
+        if not caller_token.get():
+            return self._own
+
+        if self._callers is None:
+            raise refusal(
+                "UNAUTHENTICATED",
+                "bearer tokens go no further than this gateway: its way to the server is not encrypted",
+            )
+
+        return self._callers
+
+    async def close(self) -> None:
+        """Ends every call to the server."""
+        await self._own.close()
+
+        if self._callers is not None:
+            await self._callers.close()
 
 
 def _parts(address: str) -> SplitResult:

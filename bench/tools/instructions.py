@@ -1,4 +1,4 @@
-"""Instructions per chunk of the parsers, counted by valgrind: `python -m bench.instructions`.
+"""Instructions per chunk of the parsers, counted by valgrind: `python -m bench.tools.instructions`.
 
 A count does not care who else is using the machine, so it shows a change of one percent where a clock
 shows noise. It says nothing of caches; use it to compare one version of a parser with another.
@@ -36,7 +36,7 @@ def counted(valgrind: str, dialect: str, count: int) -> int:
     """Instructions of a process that does it."""
     out = CACHE / "instructions.out"
     options = ["--tool=callgrind", f"--callgrind-out-file={out}"]
-    python = [sys.executable, "-m", "bench.instructions", dialect, str(count)]
+    python = [sys.executable, "-m", "bench.tools.instructions", dialect, str(count)]
     environment = {**os.environ, "PYTHONHASHSEED": "0"}  # the same dictionaries every time
     command = [valgrind, *options, *python]
     said = subprocess.run(

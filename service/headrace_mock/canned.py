@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from headrace_mock.asked import Asked, read_request, write_answer
-from headrace_mock.deltas import Chunk, call_deltas, cut
+from headrace_mock.reply import Chunk, cut
+from headrace_mock.requests import Asked, read_request, write_answer
 from headrace_mock.schemas import Prose, example
-from headrace_mock.turns import ARGUMENTS, TOOL, call_number, next_call, next_turn
+from headrace_mock.tool_calls import ARGUMENTS, TOOL, call_deltas, call_number, next_call, next_turn
 
 
 class Answer(NamedTuple):

@@ -1,4 +1,4 @@
-"""How late the server's event loop comes to what is due, under paced streams: `python -m bench.loop_lag`.
+"""How late the server's event loop comes to what is due, under paced streams: `python -m bench.tools.loop_lag`.
 
 The server runs in this process, next to a timer that notes how late it is; the load comes from
 another. With and without what `headrace serve` does to the garbage collector at its start.
@@ -46,7 +46,7 @@ async def watch(streams: int, seconds: int, *, settled: bool) -> None:
         gc.set_threshold(2_000, 20, 500)
 
     async with serve_programs(answer) as address:
-        arguments = ["-m", "bench.loop_lag", "--load", address, str(streams), str(seconds)]
+        arguments = ["-m", "bench.tools.loop_lag", "--load", address, str(streams), str(seconds)]
         process = await asyncio.create_subprocess_exec(sys.executable, *arguments)
         ended = asyncio.ensure_future(process.wait())
         late: list[float] = []

@@ -1,4 +1,4 @@
-"""What a prompt says of a field, as a JSON schema: its type, its options, its schema, its bounds.
+"""Schemas of fields, from what a prompt says of them: type, options, schema, bounds.
 
 The words are those of our own adapters, and of dspy's where they are others.
 """
@@ -18,7 +18,7 @@ from headrace_mock.schema_parts import Schema, kind_of, merged
 
 OUTPUTS = "Your output fields are:"
 STRUCTURE = re.compile(r"\n+(?=Every interaction|All interactions|Inputs (?:come|will))")
-"""Where a system message goes on after the list of outputs."""
+"""The part of a system message after the list of outputs begins so."""
 LISTED = r"(?ms)^\d+\. `{0}` \((.*?)\):(.*?)(?=\n\d+\. `\w+` \(|\Z)"
 """An output in the list: its type, and what is said of it."""
 NOTED = r"(?m)(?:\{{{0}\}} *# note: the value(?: you produce)?|^`{0}`) (must .*)"
@@ -94,7 +94,7 @@ def stated_schema(name: str, prompt: str, type_text: str = "") -> Schema:
 
 
 def _described(note: str) -> Schema | None:
-    """What a note says of a value by a schema, or by the name of its type."""
+    """The schema that a note gives of a value, or that of the type it names."""
     if stated := re.search(r"schema: (?=\{)", note):
         for text in (note, note.replace('\\"', '"')):  # which may stand in a JSON text itself
             with suppress(ValueError):

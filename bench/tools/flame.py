@@ -1,4 +1,4 @@
-"""A flame graph of a server under load: `python -m bench.flame [--server headrace] [--load paced]`.
+"""A flame graph of a server under load: `python -m bench.tools.flame [--server headrace] [--load paced]`.
 
 py-spy stops the process to look at it: read shares from the picture, not microseconds.
 """
