@@ -1,9 +1,8 @@
-"""Items that a streamified program yields besides its result."""
+"""What a streamified program yields besides its result."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +26,3 @@ class StatusMessage:
     message: str
     call_id: int = field(default=0, repr=False)
     """The call it speaks of."""
-
-
-StreamItem: TypeAlias = StreamResponse | StatusMessage

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping
-from typing import Any, assert_never, cast
+from typing import Any, cast
 
 import orjson
 
 from headrace.errors import HeadraceError, UsageError
-from headrace.streaming.items import StatusMessage, StreamItem, StreamResponse
+from headrace.streaming.items import StatusMessage, StreamResponse
 from headrace.values import to_jsonable
 
 logger = logging.getLogger("headrace.sse")
@@ -59,15 +59,6 @@ def _encode(item: Any) -> str:
 
 
 def _payload(item: Any) -> dict[str, Any]:
-    if isinstance(item, StreamItem):
-        return _item_payload(item)
-
-    outputs = cast("object", item) if isinstance(item, Mapping) else {"result": item}
-
-    return {"type": "prediction", "data": to_jsonable(outputs)}
-
-
-def _item_payload(item: StreamItem) -> dict[str, Any]:
     match item:
         case StatusMessage(message=message):
             return {"type": "status", "message": message}
@@ -79,8 +70,10 @@ def _item_payload(item: StreamItem) -> dict[str, Any]:
                 "chunk": item.chunk,
                 "is_last": item.is_last_chunk,
             }
+        case Mapping():
+            return {"type": "prediction", "data": to_jsonable(cast("object", item))}
         case _:
-            assert_never(item)
+            return {"type": "prediction", "data": {"result": to_jsonable(item)}}
 
 
 def _data(payload: dict[str, Any]) -> str:

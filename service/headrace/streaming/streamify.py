@@ -144,20 +144,15 @@ class _View:
         self._streamed = False
 
     def item(self, event: Event) -> object | None:
-        """The item for an event; None for what is not to be seen, as is any other kind of event."""
-        if isinstance(event, Token):
-            response = self._chooser.choose(event)
-            self._streamed = self._streamed or response is not None
-
-            return response
-
-        if isinstance(event, Status) and event.message:
-            return StatusMessage(event.message, event.call_id)
-
-        if isinstance(event, PredictionEvent) and (self._include_prediction or not self._streamed):
-            return event.value
-
-        return None
+        match event:
+            case Token():
+                response = self._chooser.choose(event)
+                self._streamed = self._streamed or response is not None
+                return response
+            case Status(message=message):
+                return StatusMessage(message, event.call_id) if message else None
+            case PredictionEvent(value=value):
+                return value if self._include_prediction or not self._streamed else None
 
 
 async def _follow(work: Work, context: contextvars.Context, view: _View) -> Items:
