@@ -10,7 +10,8 @@ from typing import Any
 import grpc
 import pytest
 from headrace_client.cli.commands import headrace
-from headrace_gateway.access import Setup, Upstream
+from headrace_gateway.access import Upstream
+from headrace_gateway.config import Setup
 from headrace_gateway.disconnect import OpenRequests
 from headrace_gateway.routes import Calls
 from headrace_proto.v1 import headrace_pb2 as pb

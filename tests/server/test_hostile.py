@@ -22,7 +22,7 @@ from headrace.runs.limits import Limits
 from headrace.runs.registry import Registry
 from headrace.server.config import Principal
 from headrace.server.core import Core
-from headrace.server.rpc import RpcBoundary
+from headrace.server.v1.rpc import RpcBoundary
 from headrace.server.v1.servicer import Servicer
 from headrace_proto.v1 import headrace_pb2 as pb
 from server.mutations import METHODS, Mutator

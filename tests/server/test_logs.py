@@ -18,7 +18,7 @@ from headrace.log_context import log_context
 from headrace.server.config import Logs
 from headrace.server.logs import start_logging
 from headrace.server.logs.redaction import HIDDEN, Redactor, own_redactor, secrets_of
-from headrace.server.rpc import report_refusal
+from headrace.server.v1.rpc import report_refusal
 
 Lines = Callable[[], list[str]]
 logger = logging.getLogger("headrace.test")

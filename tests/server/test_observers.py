@@ -11,7 +11,7 @@ from headrace.errors import HeadraceError
 from headrace.events import Kind
 from headrace.server.app import Server
 from headrace.server.config import Config
-from headrace.server.rpc import caller_context
+from headrace.server.v1.rpc import caller_context
 from headrace_proto.v1 import headrace_pb2 as pb
 from server.serving import asking, heard, program, stub_of
 

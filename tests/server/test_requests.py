@@ -12,9 +12,9 @@ from google.protobuf.struct_pb2 import Struct
 from headrace.errors import InputInvalid, RequestInvalid
 from headrace.runs.limits import Limits
 from headrace.server.core import Start
-from headrace.server.rpc import parse
 from headrace.server.selection import ReaderOptions, StatusDetail, check_selectors
 from headrace.server.v1 import requests
+from headrace.server.v1.rpc import parse
 from headrace.server.v1.values import from_struct, to_struct
 from headrace_proto.v1 import headrace_pb2 as pb
 from hypothesis import given

@@ -21,7 +21,7 @@ from headrace.runs.limits import Limits
 from headrace.runs.registry import Registry
 from headrace.server.config import Principal
 from headrace.server.core import Caller, Core
-from headrace.server.rpc import RpcCall
+from headrace.server.v1.rpc import RpcCall
 from headrace.server.v1.servicer import Servicer
 from headrace_proto.v1 import headrace_pb2 as pb
 from server.scripted import BOUND, Gate, soon, write, write_token

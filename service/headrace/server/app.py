@@ -19,9 +19,9 @@ from headrace.server.config import Config
 from headrace.server.core import Core
 from headrace.server.listen import channel_options, join_address, split_address
 from headrace.server.logs import own_redactor
-from headrace.server.rpc import RpcBoundary
 from headrace.server.standard_services import HEALTH, Health, enable_reflection
 from headrace.server.tls import server_credentials
+from headrace.server.v1.rpc import RpcBoundary
 from headrace.server.v1.servicer import SERVICE, Servicer
 
 logger = logging.getLogger("headrace.server")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from headrace.errors import FieldViolation, ProgramNotFound, RequestInvalid
 from headrace.hosting import HostedProgram, ProgramInfo
-from headrace.server.config import Principal
+from headrace.server.config.model import Principal
 
 
 class Catalog:

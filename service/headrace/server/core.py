@@ -23,7 +23,7 @@ from headrace.hosting.port import StartRequest
 from headrace.runs.registry import Registry
 from headrace.runs.run import Run
 from headrace.server.catalog import Catalog
-from headrace.server.config import Principal
+from headrace.server.config.model import Principal
 from headrace.server.errors import StreamAged
 from headrace.server.reader import MAX_STREAM_AGE, Deliveries, Reader
 from headrace.server.selection import ReaderOptions, check_selectors

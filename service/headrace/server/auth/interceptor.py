@@ -12,7 +12,7 @@ from grpc.aio import ServerInterceptor, ServicerContext
 from headrace.server.auth.principals import Principals
 from headrace.server.config import Principal
 from headrace.server.errors import Unauthenticated
-from headrace.server.rpc import refuse
+from headrace.server.v1.rpc import refuse
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 

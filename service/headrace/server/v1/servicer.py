@@ -16,10 +16,10 @@ from headrace.runs.run import Run
 from headrace.server.core import Core, Start
 from headrace.server.errors import RunOver
 from headrace.server.reader import Delivery
-from headrace.server.rpc import RpcBoundary, RpcCall
 from headrace.server.selection import ReaderOptions
 from headrace.server.v1 import records, requests
 from headrace.server.v1.events import EventEncoder, prediction_message
+from headrace.server.v1.rpc import RpcBoundary, RpcCall
 
 SERVICE = pb.DESCRIPTOR.services_by_name["HeadraceService"].full_name
 
