@@ -1,4 +1,4 @@
-"""Where configuration comes from: a TOML file, the environment, flags, each stronger than the last.
+"""Sources of configuration: a TOML file, the environment, flags, each stronger than the last.
 
 Every value keeps its origin, so that `headrace config` can say it. Errors name keys and never values:
 a value may be a secret in the wrong place.

@@ -59,7 +59,7 @@ def run_message(run: Run) -> pb.Run:
 
 
 def program_message(program: Program) -> pb.Program:
-    """What callers may know of a program."""
+    """A program, as far as callers may know it."""
     return pb.Program(
         name=program.name,
         description=sound(program.description),
