@@ -73,13 +73,12 @@ async def test_a_caller_is_identified_once() -> None:
     auth = AuthInterceptor(counted)
     seen: list[Principal] = []
 
-    async def entered(details: Any) -> None:
+    async def entered(_: Any) -> None:
         seen.append(auth.identify(cast("Any", None)))  # what is left to ask would be a certificate
 
     for token in ("a1", "b1"):
-        await auth.intercept_service(
-            entered, SimpleNamespace(method="/a/B", invocation_metadata=bearer(token))
-        )
+        details: Any = SimpleNamespace(method="/a/B", invocation_metadata=bearer(token))
+        await auth.intercept_service(entered, details)
 
     assert ([one.name for one in seen], counted.looks) == (["ann", "bob"], 2)
 

@@ -18,7 +18,7 @@ from headrace.errors import (
     RevisionMismatch,
     RunNotFound,
 )
-from headrace.events import Kind, Phase, PredictionEvent, Status, Token
+from headrace.events import PredictionEvent, Status, Token
 from headrace.runs.limits import Limits
 from headrace.runs.record import RunState
 from headrace.runs.registry import Registry
@@ -68,10 +68,10 @@ class Sink:
 
 def outlined(delivery: Delivery) -> str:
     match delivery.event:
-        case Token():
-            return delivery.event.chunk
-        case Status(kind=Kind(name=kind), phase=Phase(name=phase)):
-            return f"{kind} {phase}"
+        case Token() as token:
+            return token.chunk
+        case Status() as status:
+            return f"{status.kind.name} {status.phase.name}"
         case PredictionEvent():
             return "prediction"
         case None:

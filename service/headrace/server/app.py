@@ -67,7 +67,7 @@ class Server:
 
     @property
     def address(self) -> str:
-        """Where it listens; the real port once it is bound."""
+        """The address it listens at; with the real port once it is bound."""
         return join_address(self._host, self._port)
 
     def bind(self) -> str:

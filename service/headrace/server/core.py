@@ -6,7 +6,7 @@ and encodes the deliveries of a `Reader`. `server/v1` is one such; others stand 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -128,7 +128,7 @@ class Core:
         )
 
     @contextmanager
-    def follow(self, run: Run, options: ReaderOptions) -> Iterator[Reader]:
+    def follow(self, run: Run, options: ReaderOptions) -> Generator[Reader, None, None]:
         """A reader that has joined the run for as long as the block takes.
 
         The run outlives it by its linger, unless the reader was sent away for its age. Raises

@@ -1,4 +1,4 @@
-"""Where the server listens, and how its connections are kept.
+"""The address the server listens at, and the options of its connections.
 
 gRPC ignores options it does not know without a word, so each of these is proven by a test of what it
 does. The names look alike and are not: `grpc.keepalive_timeout_ms` is not the time a ping may take.
@@ -25,7 +25,7 @@ Seconds = Annotated[float, Field(ge=0.05, lt=1e6)]
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class Connections:
-    """How long connections live and how soon dead ones are noticed. Times in seconds."""
+    """Life of connections, and of dead ones until they are noticed. Times in seconds."""
 
     ping_interval: Seconds = 20.0
     """Silence after which a peer is pinged."""
@@ -38,7 +38,7 @@ class Connections:
     max_age: Seconds = 1800.0
     """Connections are closed at this age, so that load spreads again."""
     max_age_grace: Seconds = 3600.0
-    """What their streams get to end; the only end of a stream whose reader has stalled."""
+    """Time for their streams to end; the only end of a stream whose reader has stalled."""
 
 
 def channel_options(limits: Limits, connections: Connections) -> Sequence[tuple[str, int]]:
@@ -70,7 +70,7 @@ def split_address(listen: str) -> tuple[str, int]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach it."""
+    """True for a host that only this machine can reach."""
     if host == "localhost":
         return True
 

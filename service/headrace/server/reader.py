@@ -48,43 +48,49 @@ class Deliveries:
     """
 
     def __init__(self, options: ReaderOptions, *, attempt: int = 1, max_token_bytes: int) -> None:
-        self.position = options.after
-        """The last sequence the reader was told."""
+        self._position = options.after
         self._attempt = attempt  # of the last entry that it was told
         self._max_token_bytes = max_token_bytes
         self._wants = Selection(options)
 
-    def of(self, entries: Sequence[Entry]) -> Iterator[Entry]:
+    def of(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         """The deliveries for entries that follow those of the last call."""
         wanted = [entry for entry in entries if self._wants(entry.event)]
         merged = list(merge(wanted)) if len(wanted) > 1 else wanted  # a paced token comes alone
+        told: list[Entry] = []
+        position = self._position
         counted = 0  # by deliveries of the same group
 
-        for following, told in enumerate(merged, start=1):
-            end, entry = told.sequence, told
-            uncounted = end - self.position - counted
+        for following, entry in enumerate(merged, start=1):
+            event, end = entry.event, entry.sequence
+            uncounted = end - position - counted
             ends_group = following == len(merged) or merged[following].sequence != end
-            count = uncounted if ends_group else min(told.event_count, uncounted)
+            count = uncounted if ends_group else min(entry.event_count, uncounted)
+            last = entry
 
-            if isinstance(told.event, Token) and len(told.event.chunk) * 4 > self._max_token_bytes:
-                *parts, entry = split(told, told.event, self._max_token_bytes)
-                yield from parts
+            if isinstance(event, Token) and len(event.chunk) * 4 > self._max_token_bytes:
+                *parts, last = split(entry, event, self._max_token_bytes)
+                told += parts
 
             if not ends_group or count != entry.event_count:
                 place = end if ends_group else 0
-                entry = Entry(place, entry.time, entry.event, count, entry.attempt)
+                last = Entry(place, entry.time, last.event, count, entry.attempt)
 
             self._attempt = entry.attempt
-            yield entry
+            told.append(last)
 
             if ends_group:
-                self.position, counted = end, 0
+                position, counted = end, 0
             else:
                 counted += count
 
+        self._position = position
+
+        return told
+
     def heartbeat(self) -> Heartbeat:
         """A sign of life at this place."""
-        return Heartbeat(self.position, time.time(), self._attempt)
+        return Heartbeat(self._position, time.time(), self._attempt)
 
 
 class Reader:
@@ -99,6 +105,8 @@ class Reader:
         *,
         max_age: float = MAX_STREAM_AGE,
     ) -> None:
+        self.position = options.after
+        """The last sequence that was written."""
         self._log = log
         self._cursor = cursor
         self._deliveries = deliveries
@@ -110,11 +118,6 @@ class Reader:
         self._ends = self._written + max_age
         self._waiting: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-
-    @property
-    def position(self) -> int:
-        """The last sequence that was written."""
-        return self._deliveries.position
 
     async def stream(self, write: Write) -> None:
         """Writes until the log has ended. Raises StreamAged when `max_age` seconds have passed."""
@@ -130,11 +133,18 @@ class Reader:
         while True:
             entries = self._cursor.read(TAKE)
 
-            for delivery in self._deliveries.of(entries):
-                await write(delivery)
-                self._written = self._loop.time()
+            told = self._deliveries.of(entries)
 
-            if self._loop.time() >= self._ends and not self._log.closed:
+            for delivery in told:
+                await write(delivery)
+                self.position = delivery.sequence or self.position
+
+            now = self._loop.time()
+
+            if told:
+                self._written = now
+
+            if now >= self._ends and not self._log.closed:
                 raise StreamAged(self._max_age)
 
             if len(entries) >= TAKE:

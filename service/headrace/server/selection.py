@@ -85,15 +85,17 @@ class Selection:
         return "*" in wanted or f"{wire_name(token.predictor)}.{token.field}" in wanted
 
     def _speaks(self, status: Status) -> bool:
-        match self._options.status_detail:
+        detail = self._options.status_detail
+
+        match detail:
             case StatusDetail.ALL:
                 return True
             case StatusDetail.MESSAGES:
                 return bool(status.message)
             case StatusDetail.NONE:
                 return False
-            case other:
-                assert_never(other)
+            case _:
+                assert_never(detail)
 
 
 def selector(name: str) -> str:

@@ -117,7 +117,7 @@ def _loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 def _settle_garbage_collector() -> None:
-    """What was imported stays: full collections over it would halt every stream for 100 ms.
+    """Exempts all that was imported: full collections over it would halt every stream for 100 ms.
 
     Young objects are looked through 2,000 at a time, which takes 1 ms; 20,000 take 10.
     """

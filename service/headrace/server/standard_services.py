@@ -83,7 +83,7 @@ class ContractPool:
         return self._full(self._pool.FindFileContainingSymbol(symbol))
 
     def __getattr__(self, name: str) -> Any:
-        """What else reflection asks, about extensions, is the default pool's to answer."""
+        """The default pool answers all else, which is about extensions."""
         return getattr(self._pool, name)
 
     def _full(self, found: FileDescriptor) -> ContractFile | FileDescriptor:

@@ -1,4 +1,4 @@
-"""Who may call, and what: principals by bearer token or client certificate."""
+"""Authentication: principals by bearer token or client certificate."""
 
 from headrace.server.auth.interceptor import AuthInterceptor
 from headrace.server.auth.principals import Principals

@@ -22,7 +22,7 @@ from headrace.runs.limits import Limits
 from headrace.server.listen import Connections, is_loopback, split_address
 
 DEV: Mapping[str, Any] = {"include_data": True, "logs": {"content": True, "format": "console"}}
-"""What `dev` sets where nobody else does."""
+"""Values that `dev` sets where nobody else does."""
 
 _BOOL = TypeAdapter(bool)
 
@@ -69,7 +69,7 @@ class Tls(Section):
 
 
 class Logs(Section):
-    """What is logged, and how."""
+    """Lines of the log: form, level, content."""
 
     format: Literal["auto", "console", "json"] = "auto"
     """auto: console on a terminal, else json."""
@@ -79,7 +79,7 @@ class Logs(Section):
 
 
 class Cache(Section):
-    """Whether answers of LMs are kept, and who sees them."""
+    """Answers of LMs that are kept."""
 
     enabled: bool = False
     shared: bool = False
@@ -104,7 +104,7 @@ class Principal(Section):
     """May see the inputs and outputs of calls."""
 
     def may_run(self, program: str) -> bool:
-        """Whether it may see and run a program."""
+        """True for a program that it may see and run."""
         return "*" in self.programs or program in self.programs
 
 
@@ -120,7 +120,7 @@ class Config(Section):
     lm: str = ""
     """Model of predictors that name none."""
     drain_timeout: Annotated[float, Field(ge=0)] = 30.0
-    """What runs get to end after SIGTERM or SIGINT."""
+    """Time for runs to end after SIGTERM or SIGINT."""
     event_loop: Literal["auto", "asyncio", "uvloop"] = "auto"
     """auto: uvloop where it is installed."""
     insecure: bool = False
@@ -128,7 +128,7 @@ class Config(Section):
     reflection: Literal["auto", "on", "off"] = "auto"
     """auto: on when only this machine can connect."""
     include_data: bool = False
-    """Where callers need not say who they are: whether they may see inputs and outputs of calls."""
+    """Callers may see inputs and outputs of calls where they need not say who they are."""
     principals_file: Path | None = None
     """A TOML file with [[principals]] alone; read again on SIGHUP."""
     principals: tuple[Principal, ...] = ()
@@ -183,7 +183,7 @@ class Config(Section):
 
     @property
     def reflects(self) -> bool:
-        """Whether tools may ask what the services look like."""
+        """True where tools may ask for descriptions of the services."""
         host, _ = split_address(self.listen)
 
         return is_loopback(host) if self.reflection == "auto" else self.reflection == "on"

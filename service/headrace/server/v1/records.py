@@ -57,7 +57,7 @@ def run_message(run: Run) -> pb.Run:
 
 
 def program_message(program: ProgramInfo) -> pb.Program:
-    """A program, as its callers may know it."""
+    """A program, as far as callers may know it."""
     return pb.Program(
         name=program.name,
         description=sound(program.description),

@@ -60,7 +60,7 @@ def decode_start(request: StartMessage, limits: Limits) -> tuple[Start, ReaderOp
 
 
 def decode_reader(request: pb.RunRequest | pb.AttachRequest, limits: Limits) -> ReaderOptions:
-    """How the caller wants to follow a run. Raises RequestInvalid."""
+    """The options by which the caller follows a run. Raises RequestInvalid."""
     options = request.options
     merge_interval = seconds(options.merge_interval, "options.merge_interval", MAX_MERGE_INTERVAL)
     heartbeat_interval = _heartbeat_interval(options, limits)

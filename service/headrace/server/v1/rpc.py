@@ -194,7 +194,7 @@ async def _abort(context: ServicerContext[Any, Any], status: RpcStatus) -> NoRet
 def _status(
     error: Exception, kind: type[Message], facts: Mapping[str, str], trailers: Mapping[str, str]
 ) -> RpcStatus:
-    """How an RPC ends in which `error` was raised; what is not ours, or malformed, is a defect."""
+    """The end of an RPC in which `error` was raised; one that is not ours, or malformed, is a defect."""
     over = error if isinstance(error, RunOver) else None
     failure = error if over is None else over.failure
     state = _without_state(trailers) if over is None else trailers
