@@ -16,8 +16,9 @@ from headrace.errors import HeadraceError
 
 
 class Kind(enum.IntEnum):
-    """What kind of call a status speaks of."""
+    """The kinds of calls."""
 
+    ADAPTER = 0  # a step of an adapter, of which observers are told and no status speaks
     RUN = 1
     MODULE = 2
     LM = 3

@@ -10,14 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import itertools
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from headrace.calls import CallMessages, RunScope, enter_run, open_call, told_of
+from headrace.calls import (
+    Observer,
+    RunScope,
+    StatusMessages,
+    enter_run,
+    failure_of,
+    open_call,
+)
 from headrace.errors import HeadraceError, ProgramError, RunCancelled, RunTimeout, ServerFault
 from headrace.events import Event, Kind, PredictionEvent, Usage
 from headrace.log import RunLog
@@ -50,9 +56,11 @@ class Work:
     inputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     addresses: Mapping[int, str] = field(default_factory=dict[int, str])
     """Module path by id(module)."""
-    messages: CallMessages | None = None
+    messages: StatusMessages | None = None
     outputs_of: Callable[[object], Mapping[str, object]] = no_outputs
     """JSON-safe outputs of what the program returned; raises a RunError where there are none."""
+    caller_context: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Sent along by the caller for traces, such as `traceparent`."""
 
 
 @dataclass(slots=True, eq=False)
@@ -78,6 +86,7 @@ class Execution:
     """A run in progress. `start` it on the loop it shall live on.
 
     tells_content: whether its statuses carry the inputs and outputs of calls.
+    observers: told of its calls, besides statuses and usage.
     last_call_id, usage: where an earlier attempt at the same run stopped; both go on from there.
     when_over: called once, after the outlet's `end`.
     """
@@ -91,6 +100,7 @@ class Execution:
         tells_content: bool = True,
         last_call_id: int = 0,
         usage: Usage | None = None,
+        observers: Sequence[Observer] = (),
         when_over: Callable[[], object] = lambda: None,
     ) -> None:
         self._outlet = outlet or own_log()
@@ -109,8 +119,9 @@ class Execution:
             work.messages,
             joins_text=self.log.merges,
             tells_content=tells_content,
-            usage=usage or Usage(),
-            call_ids=itertools.count(last_call_id + 1),
+            last_call_id=last_call_id,
+            usage=usage,
+            observers=observers,
         )
         self._task: asyncio.Task[None] | None = None
         self._timers: list[asyncio.TimerHandle] = []
@@ -172,7 +183,7 @@ class Execution:
         except (asyncio.CancelledError, GeneratorExit):
             self.error = self.error or RunCancelled("caller")
         except BaseException as error:  # noqa: BLE001 - the run's error, whatever the program raised
-            self.error = self.error or told_of(error)
+            self.error = self.error or failure_of(error)
 
             with contained("noting a program's other errors"):
                 _note_others(error)
@@ -180,7 +191,15 @@ class Execution:
     async def _call_program(self) -> PredictionEvent:
         work = self._work
 
-        with open_call(Kind.RUN, work.name, work.instance, work.inputs):
+        opened = open_call(
+            Kind.RUN,
+            work.name,
+            work.instance,
+            work.inputs,
+            caller_context=work.caller_context,
+        )
+
+        with opened:
             try:
                 value = await self._value()
                 outputs = work.outputs_of(value)

@@ -12,8 +12,8 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
+from headrace.callbacks import checked_callbacks
 from headrace.calls import BaseCallback, Call, current_run, open_call, track_usage
-from headrace.calls.callbacks import checked
 from headrace.errors import UsageError
 from headrace.events import Kind
 from headrace.lm.base import BaseLM
@@ -40,7 +40,7 @@ class Module:
         return module
 
     def __init__(self, callbacks: list[BaseCallback] | None = None) -> None:
-        self.callbacks = checked(callbacks)
+        self.callbacks = checked_callbacks(callbacks)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

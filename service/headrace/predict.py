@@ -10,8 +10,7 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from headrace.adapters import Adapter, adapter_in_use
-from headrace.adapters.answer import Write
-from headrace.calls import current_call, current_run
+from headrace.calls import FieldWriter, current_call, current_run
 from headrace.errors import LMNotConfiguredError, UsageError
 from headrace.lm.base import BaseLM
 from headrace.module import Predictor
@@ -41,12 +40,12 @@ class _Ask:
     adapter: Adapter
     options: dict[str, Any]
 
-    async def answer(self, write: Write | None) -> list[dict[str, Any]]:
+    async def answer(self, writer: FieldWriter | None) -> list[dict[str, Any]]:
         """The output values, one dict per completion."""
         options = await _varied(self.options, self.lm)
 
         return await self.adapter.acall(
-            self.lm, options, self.signature, self.demos, self.inputs, write
+            self.lm, options, self.signature, self.demos, self.inputs, writer
         )
 
 
@@ -78,7 +77,7 @@ class Predict(Predictor):
         typed = {name for name, field in fields if not field.streams_text}
 
         with run.fields(self._address(), call.call_id, typed) as writer:
-            return await ask.answer(writer.write)
+            return await ask.answer(writer)
 
     def _settle(self, kwargs: Mapping[str, Any]) -> _Ask:
         given = dict(kwargs)

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any
 
-from headrace.calls.callbacks import checked
+from headrace.callbacks import checked_callbacks
 from headrace.errors import UsageError
 
 DEFAULTS: Mapping[str, Any] = {
@@ -85,7 +85,7 @@ def _check(values: Mapping[str, Any]) -> None:
             hint = f"; did you mean {near[0]!r}?" if near else f"; there are {sorted(DEFAULTS)}"
             raise UsageError(f"unknown setting {name!r}{hint}")
 
-    checked(values.get("callbacks"))
+    checked_callbacks(values.get("callbacks"))
 
     for name in ("async_max_workers", "num_threads"):
         size = values.get(name, DEFAULTS[name])

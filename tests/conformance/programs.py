@@ -14,6 +14,7 @@ from headrace.errors import ToolError
 from headrace.events import Kind
 from headrace.hosting import Program
 from headrace.module import Module
+from headrace.parsing import FieldDelta
 from headrace.values import Prediction
 
 ALPHABET = "abcdefgh \n\tжéß漢字😀\u200d\u0301"
@@ -64,11 +65,11 @@ async def _branch(chance: random.Random, number: int, tokens: int, pace: float) 
         with run.fields(name, call.call_id, typed=("items",)) as writer:
             for place in range(tokens):
                 chunk = "".join(chance.choices(ALPHABET, k=chance.randint(1, 12)))
-                writer.write(field, chunk, place == tokens - 1)
+                writer.write(FieldDelta(field, chunk, place == tokens - 1))
                 written.append(chunk)
 
                 if place % 3 == 0:
-                    writer.write("items", f"{place},", False)
+                    writer.write(FieldDelta("items", f"{place},", False))
 
                 if chance.random() < 0.1:
                     _fail_in_a_tool()
@@ -87,7 +88,7 @@ def _write(name: str, chunks: list[str]) -> str:
 
         with run.fields(name, call.call_id, typed=()) as writer:
             for chunk in chunks:
-                writer.write(name, chunk, False)
+                writer.write(FieldDelta(name, chunk, False))
 
     return "".join(chunks)
 

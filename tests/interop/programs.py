@@ -9,6 +9,7 @@ from headrace.errors import LMRateLimitError
 from headrace.events import Kind
 from headrace.hosting import Program
 from headrace.module import Module
+from headrace.parsing import FieldDelta
 from headrace.values import Prediction
 
 LINE = "the quick brown föx jumps over ninety 漢字\n"
@@ -26,7 +27,7 @@ class Flood(Module):
 
             with run.fields("flood", call.call_id, typed=()) as writer:
                 for number in range(lines):
-                    writer.write("text", LINE, number == lines - 1)
+                    writer.write(FieldDelta("text", LINE, number == lines - 1))
 
                     await asyncio.sleep(0.001)  # slow enough for each to be sent by itself
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from headrace.adapters import Adapter, ChatAdapter, JSONAdapter, XMLAdapter
 from headrace.adapters.strict_schema import strict_schema
-from headrace.calls import BaseCallback
+from headrace.calls import BaseCallback, FieldWriter
 from headrace.errors import AdapterParseError, ContentRefusedError, LMServerError
-from headrace.events import LmCall
+from headrace.events import Event, LmCall, Token
 from headrace.lm.base import BaseLM, Choice, Completion, Delta, Receive, Request
 from headrace.parsing import FieldDelta, FieldParser
 from headrace.settings import context
@@ -83,12 +83,15 @@ class Asked:
         self._signature = ensure_signature(signature)
 
     async def answers(self, **options: Any) -> list[dict[str, Any]]:
+        writer = FieldWriter(self._note, "self", 1, typed=())
+
         return await self._adapter.acall(
-            self._lm, options, self._signature, [], {"question": "Capital?"}, self._write
+            self._lm, options, self._signature, [], {"question": "Capital?"}, writer
         )
 
-    def _write(self, field: str, chunk: str, is_last: bool, cached: bool) -> None:
-        self.written.append((field, chunk, is_last, cached))
+    def _note(self, event: Event) -> None:
+        assert isinstance(event, Token)
+        self.written.append((event.field, event.chunk, event.is_last, event.cached))
 
 
 QA = "question -> reasoning, answer"

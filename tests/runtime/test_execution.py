@@ -31,6 +31,7 @@ from headrace.events import (
 )
 from headrace.execution import Execution, Outlet, Work
 from headrace.log import RunLog
+from headrace.parsing import FieldDelta
 from headrace.threads import portal
 from scripted_lm import ScriptedLM
 
@@ -322,7 +323,7 @@ async def test_what_a_program_leaves_running_is_ended_with_the_run() -> None:
             open_call(Kind.MODULE, "forgotten", None, {}) as call,
             run.fields("forgotten", call.call_id, ()) as writer,
         ):
-            writer.write("answer", "half", False)
+            writer.write(FieldDelta("answer", "half", False))
             inside.set()
             await asyncio.Event().wait()
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 
 import pytest
-from headrace.threads import portal
+from headrace.threads import background, portal
 
 colour: ContextVar[str] = ContextVar("colour", default="none")
 
@@ -85,18 +85,21 @@ async def double(number):
     await asyncio.sleep(0)
     return 2 * number
 
-portal.run(double, 1)
+def double_in_thread(number):
+    return portal.run(portal.in_thread, portal.run, double, number)
+
+double_in_thread(1)
 
 if child := os.fork():
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 else:
     signal.alarm(10)
-    os._exit(portal.run(double, 21))
+    os._exit(double_in_thread(21))
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_forked_process_has_loops_of_its_own() -> None:
+def test_a_forked_process_has_loops_and_threads_of_its_own() -> None:
     ended = subprocess.run(
         [sys.executable, "-c", FORKS], capture_output=True, check=True, text=True
     )
@@ -111,6 +114,68 @@ async def test_context_goes_along_in_both_directions() -> None:
     colour.set("blue")
 
     assert await portal.in_thread(lambda: (colour.get(), portal.run(see))) == ("blue", "blue")
+
+
+async def test_what_a_call_sets_in_its_thread_is_not_seen_by_the_next() -> None:
+    def paint() -> tuple[str, int]:
+        before = colour.get()
+        colour.set("red")
+
+        return before, threading.get_ident()
+
+    calls = [await portal.in_thread(paint) for _ in range(5)]
+
+    assert [before for before, _ in calls] == ["none"] * 5
+    assert len({thread for _, thread in calls}) < 5  # or there was nothing to see
+
+
+async def test_as_many_calls_run_at_once_as_there_are() -> None:
+    all_in = threading.Barrier(50)
+
+    await asyncio.gather(*(portal.in_thread(all_in.wait, 10) for _ in range(50)))
+
+
+async def test_threads_with_nothing_to_do_end_and_others_take_their_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(background, "IDLE", 0.01)
+    threads = [await portal.in_thread(threading.current_thread) for _ in range(3)]
+
+    for thread in threads:
+        await asyncio.to_thread(thread.join, 10)
+
+    assert [thread.is_alive() for thread in threads] == [False] * 3
+    assert await portal.in_thread(double_now, 21) == 42
+
+
+ABANDONS = """
+import asyncio, threading
+from headrace.threads import portal
+
+portal.GRACE = 0.01
+working = threading.Event()
+
+def work():
+    working.set()
+    threading.Event().wait()
+
+async def main():
+    call = asyncio.create_task(portal.in_thread(work))
+    await asyncio.to_thread(working.wait)
+    call.cancel()
+    await asyncio.wait([call])
+    print(portal.zombie_threads())
+
+asyncio.run(main())
+"""
+
+
+def test_a_thread_left_behind_does_not_keep_the_process() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", ABANDONS], capture_output=True, check=True, text=True, timeout=20
+    )
+
+    assert ended.stdout == "1\n"
 
 
 async def test_arguments_may_have_any_name() -> None:

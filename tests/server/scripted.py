@@ -10,6 +10,7 @@ from headrace.calls import current_call, current_run, open_call
 from headrace.events import Kind, Token
 from headrace.execution import Work
 from headrace.hosting.port import StartRequest
+from headrace.parsing import FieldDelta
 from headrace.runs.registry import Registry
 from headrace.runs.run import Run
 
@@ -55,10 +56,10 @@ def write(field: str, *chunks: str, predictor: str = "self", last: bool = True) 
 
         with run.fields(predictor, call.call_id, typed=()) as writer:
             for chunk in chunks:
-                writer.write(field, chunk, False)
+                writer.write(FieldDelta(field, chunk, False))
 
             if last:
-                writer.write(field, "", True)
+                writer.write(FieldDelta(field, "", True))
 
 
 def write_token(chunk: str, offset: int) -> None:

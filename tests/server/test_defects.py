@@ -10,7 +10,7 @@ from typing import Any, Self, cast
 
 import pytest
 from grpc import StatusCode
-from headrace.calls import current_run, open_call
+from headrace.calls import StatusMessageProvider, StatusMessages, current_run, open_call
 from headrace.errors import HeadraceError, ProgramError, RunNotFound, ServerFault, ToolError
 from headrace.events import Event, Kind, PredictionEvent, Token
 from headrace.execution import Execution, Work
@@ -22,7 +22,6 @@ from headrace.runs.registry import Registry
 from headrace.runs.run import Run
 from headrace.runs.stores.base import Intake, Outbox, Page, PagePlace
 from headrace.runs.stores.memory import MemoryStore
-from headrace.streaming.status import ProviderMessages, StatusMessageProvider
 from server.scripted import Gate, Scripted, echo, found_for_ever, soon, until
 from server.serving import asking, heard, program, served
 from server.stores import new_store
@@ -422,7 +421,7 @@ async def test_instances_that_raise_when_looked_at_do_not_fail_a_run() -> None:
 
     class Hosted(Scripted):
         def work(self, inputs: Mapping[str, Any]) -> Work:
-            return replace(super().work(inputs), messages=ProviderMessages(StatusMessageProvider()))
+            return replace(super().work(inputs), messages=StatusMessages(StatusMessageProvider()))
 
     async with Registry(ONE, new_store(ONE), keeps_content=lambda: True) as registry:
         run = await registry.start(order(Hosted(play)))

@@ -12,17 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from headrace.adapters.answer import AnswerReader, Write
+from headrace.adapters.answer import AnswerReader
 from headrace.adapters.conversion import convert
 from headrace.adapters.prompt import PromptWriter
 from headrace.adapters.reasoning import Question
-from headrace.calls import BaseCallback, current_call
-from headrace.calls.callbacks import checked, tell
+from headrace.callbacks import checked_callbacks
+from headrace.calls import BaseCallback, FieldWriter, open_call
 from headrace.errors import AdapterParseError, ContentRefusedError
+from headrace.events import Kind
 from headrace.lm.base import BaseLM, Choice, Completion
 from headrace.parsing import FieldParser, read_whole
 from headrace.parsing.reasoning import Marks, after_draft, marks_of
-from headrace.settings import settings
 from headrace.signatures import Signature
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ class Adapter(PromptWriter):
     """
 
     def __init__(self, callbacks: Sequence[BaseCallback] | None = None) -> None:
-        self.callbacks = checked(callbacks)
+        self.callbacks = checked_callbacks(callbacks)
 
     @abc.abstractmethod
     def parser(self, signature: type[Signature]) -> FieldParser:
@@ -81,26 +81,26 @@ class Adapter(PromptWriter):
         signature: type[Signature],
         demos: Sequence[Any],
         inputs: Mapping[str, Any],
-        write: Write | None,
+        writer: FieldWriter | None,
     ) -> list[dict[str, Any]]:
         """Asks the model; gives the output values of each completion.
 
-        `write` takes (field, chunk, is_last, cached) for the fields of the first completion as they
-        come; joined, the chunks are the text of the value. None = nobody reads along. Raises LMError for what goes wrong with
-        the LM, AdapterParseError for an answer that does not fit the signature.
+        `writer` is given the fields of the first completion as they come; joined, the deltas of a field
+        are the text of its value. None = nobody reads along. Raises LMError for what goes wrong with the
+        LM, AdapterParseError for an answer that does not fit the signature.
         """
         question = Question.to(lm, signature)
         shown = question.shown
         subject = {"signature": shown, "demos": demos, "inputs": inputs}
-        messages = self._told("format", subject, lambda: self.format(shown, demos, inputs))
-        reader = AnswerReader(self.parser(shown), write, question.reasoning)
+        messages = self._step("format", subject, lambda: self.format(shown, demos, inputs))
+        reader = AnswerReader(self.parser(shown), writer, question.reasoning)
         asked = {**self.lm_options(lm, shown), **options}
         marks = marks_of(asked.get("reasoning_tags", lm.reasoning_tags))
         completion = await lm.complete(messages, reader.receive, **asked)
         subject = {"signature": shown, "completion": completion}
 
         try:
-            return self._told(
+            return self._step(
                 "parse", subject, lambda: self._read(question, completion, reader, marks)
             )
         except AdapterParseError:
@@ -109,7 +109,7 @@ class Adapter(PromptWriter):
             if other is None:
                 raise
 
-        return await other.acall(lm, options, signature, demos, inputs, write)
+        return await other.acall(lm, options, signature, demos, inputs, writer)
 
     def _read(
         self, question: Question, completion: Completion, reader: AnswerReader, marks: Marks | None
@@ -206,23 +206,9 @@ class Adapter(PromptWriter):
 
         return AdapterParseError(name, message, lm_response=lm_response, parsed_result=values)
 
-    def _told(self, step: str, inputs: dict[str, Any], work: Callable[[], T]) -> T:
-        """Does a step of the work, with callbacks told before and after."""
-        callbacks: list[BaseCallback] = [*settings.callbacks, *self.callbacks]
+    def _step(self, step: str, inputs: dict[str, Any], work: Callable[[], T]) -> T:
+        """Does a step of the work, as a call of its own."""
+        with open_call(Kind.ADAPTER, step, self, inputs) as call:
+            outputs = call.outputs = work()
 
-        if not callbacks:
-            return work()
-
-        call = current_call()
-        call_id = call.call_id if call else 0
-        tell(callbacks, f"on_adapter_{step}_start", call_id, self, inputs)
-
-        try:
-            outputs = work()
-        except BaseException as error:
-            tell(callbacks, f"on_adapter_{step}_end", call_id, None, error)
-            raise
-
-        tell(callbacks, f"on_adapter_{step}_end", call_id, outputs, None)
-
-        return outputs
+            return outputs

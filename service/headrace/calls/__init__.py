@@ -1,25 +1,30 @@
-"""Calls: what happens inside a run, each from its START to its END, and who is told of it."""
+"""The one instrument of calls: whatever runs begins, moves and ends here, and observers are told.
 
-from headrace.calls.call import Call, open_call, track_usage
-from headrace.calls.callbacks import BaseCallback
-from headrace.calls.scope import (
-    CallMessages,
-    RunScope,
-    current_call,
-    current_run,
-    enter_run,
-    told_of,
-)
+A new observer is a class with `begin`, `update` and `end`, given to the registry or an execution.
+"""
+
+from headrace.callbacks import BaseCallback
+from headrace.calls.call import Call, CallEnd, Leave, Observer, current_call, failure_of
+from headrace.calls.field_writer import FieldWriter
+from headrace.calls.observers import UsageTotal, track_usage
+from headrace.calls.scope import RunScope, current_run, enter_run, open_call
+from headrace.calls.statuses import StatusMessageProvider, StatusMessages
 
 __all__ = [
     "BaseCallback",
     "Call",
-    "CallMessages",
+    "CallEnd",
+    "FieldWriter",
+    "Leave",
+    "Observer",
     "RunScope",
+    "StatusMessageProvider",
+    "StatusMessages",
+    "UsageTotal",
     "current_call",
     "current_run",
     "enter_run",
+    "failure_of",
     "open_call",
-    "told_of",
     "track_usage",
 ]

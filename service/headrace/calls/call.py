@@ -1,138 +1,158 @@
-"""Calls: every run, module, LM and tool call is opened here, and only here.
+"""Call: one piece of work inside a run or outside of any, and what its observers are told of it.
 
-`open_call` gives the call its id, tells callbacks, and has the current run record its START and its
-one END. Outside a run nothing is recorded and everything else is the same.
+A call is a run, a module, an LM, a tool, or one step of an adapter. It begins, may move, and ends.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
-from headrace.calls.callbacks import BaseCallback, tell
-from headrace.calls.scope import Call, call_here, current_call, current_run
-from headrace.events import Kind, LmCall, Usage
-from headrace.settings import settings
-
-__all__ = ["Call", "open_call", "track_usage"]
-
-_ids_outside_runs = itertools.count(1)
+from headrace.errors import HeadraceError, ProgramError, RunCancelled
+from headrace.events import Kind, LmCall, Outcome, Usage
 
 
-class open_call:
-    """Opens a call around a `with` block: START on entry, one END on exit, however it ends.
+@dataclass(slots=True, eq=False)
+class Call:
+    """One call. Whoever opened it fills in what is known at its end."""
 
-    Entering raises CancelledError in a run whose program has ended.
-    """
+    call_id: int
+    """Unique in its run; a step of an adapter has that of the call it belongs to."""
+    parent: Call | None
+    """The call around it; None for a run, and for the outermost outside of runs."""
+    kind: Kind
+    name: str
+    """Of the program, module path, model, tool, or step ("format", "parse")."""
+    instance: Any
+    inputs: Mapping[str, Any]
+    lm: LmCall | None = None
+    caller_context: Mapping[str, str] = field(default_factory=dict[str, str])
+    """On a run's own call: what its caller sent along for traces, such as `traceparent`."""
+    observers: Sequence[Observer] = ()
+    """Told of this call, the first to be told of its begin last of its end."""
+    outputs: Any = None
+    usage: Usage | None = None
+    message: str = ""
+    """The text of its latest status: of its begin, then of its end."""
+    started: float = field(default_factory=time.monotonic)
+    task: asyncio.Task[Any] | None = None
+    """The task it runs in, where it is one of the run's loop."""
 
-    __slots__ = ("_call", "_callbacks", "_run", "_token")
+    @property
+    def parent_call_id(self) -> int:
+        """Of the call around it; 0 where there is none."""
+        return self.parent.call_id if self.parent is not None else 0
 
-    def __init__(
-        self,
-        kind: Kind,
-        name: str,
-        instance: Any,
-        inputs: Mapping[str, Any],
-        lm: LmCall | None = None,
-    ) -> None:
-        self._run, parent = current_run(), current_call()
-        call_id = next(self._run.call_ids if self._run else _ids_outside_runs)
-        parent_id = parent.call_id if parent else 0
-        self._call = Call(call_id, parent_id, kind, name, instance, inputs, lm=lm)
-        self._callbacks = _callbacks(kind, instance)
+    @property
+    def root(self) -> Call:
+        """The outermost call around it: in a run, the run's own."""
+        call = self
 
-    def __enter__(self) -> Call:
-        call = self._call
-        self._token = call_here.set(call)
-
-        try:
-            if self._run:
-                self._run.begin(call)
-
-            if self._callbacks:
-                self._tell("start", call.instance, dict(call.inputs))
-        except BaseException:
-            call_here.reset(self._token)
-            raise
+        while call.parent is not None:
+            call = call.parent
 
         return call
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        try:
-            _track(self._call)
+    def update(self, *, failure: HeadraceError | None = None, lm: LmCall | None = None) -> None:
+        """Tells that it moved, such as after an LM attempt that will be followed by another."""
+        if lm is not None:
+            self.lm = lm
 
-            if self._callbacks:
-                self._tell("end", self._call.outputs, error)
-
-            if self._run:
-                self._run.end(self._call, error)
-        finally:
-            call_here.reset(self._token)
-
-    def _tell(self, phase: str, *facts: Any) -> None:
-        call = self._call
-        tell(self._callbacks, f"on_{call.kind.name.lower()}_{phase}", call.call_id, *facts)
+        for observer in self.observers:
+            observer.update(self, failure)
 
 
-def _callbacks(kind: Kind, instance: Any) -> list[BaseCallback]:
-    if kind is Kind.RUN:
-        return []
+class CallEnd(NamedTuple):
+    """The end of a call: its outcome, and the error it ended with."""
 
-    return [*settings.callbacks, *getattr(instance, "callbacks", ())]
+    outcome: Outcome
+    failure: HeadraceError | None
+    """The error as it may be told; None unless the outcome is ERROR."""
+    error: BaseException | None
+    """The exception as it was raised."""
+    elapsed: float
+    """Seconds since the call began."""
 
+    @classmethod
+    def of(cls, call: Call, error: BaseException | None) -> CallEnd:
+        """The end of a call that raised `error`, or nothing."""
+        outcome = outcome_of(error)
+        failure = failure_of(error) if error and outcome is Outcome.ERROR else None
 
-@dataclass(slots=True)
-class UsageTracker:
-    """Adds up the LM usage of what is called inside a `track_usage` block."""
-
-    usage: Usage = field(default_factory=Usage)
-
-    def by_model(self) -> dict[str, dict[str, Any]]:
-        """As predictions carry it: token counts per model, under the names of OpenAI's API."""
-        return {
-            model: {
-                "prompt_tokens": usage.input_tokens,
-                "completion_tokens": usage.output_tokens,
-                "total_tokens": usage.input_tokens + usage.output_tokens,
-            }
-            for model, usage in self.usage.models.items()
-        }
+        return cls(outcome, failure, error, time.monotonic() - call.started)
 
 
-_tracker: ContextVar[UsageTracker | None] = ContextVar("headrace_usage_tracker", default=None)
+Leave: TypeAlias = Callable[[], object]
+"""Undoes what `begin` has set in the context of a call's body."""
 
 
-@contextmanager
-def track_usage() -> Generator[UsageTracker | None, None, None]:
-    """Adds up LM usage inside a `with` block, where the setting `track_usage` is on.
+class Observer(Protocol):
+    """Told of calls: each begins first, may move, and ends once.
 
-    Gives None where it is off, and inside another such block, which counts the same calls.
+    Those of a run are told under the run's lock, so that each sees things in the order in which they
+    happen, from whatever thread. They must neither block nor call what users wrote. Calls are told
+    apart by identity; `call.root` is the same for all calls of a run.
     """
-    if not settings.track_usage or _tracker.get() is not None:
-        yield None
-        return
 
-    tracker = UsageTracker()
-    token = _tracker.set(tracker)
+    def begin(self, call: Call) -> Leave | None:
+        """A call begins. Called in the context of its body.
 
-    try:
-        yield tracker
-    finally:
-        _tracker.reset(token)
+        Context variables that are set here are seen by the body, in the tasks and threads that it
+        starts too. What is returned is called when the body is left, in the same context.
+        """
+        ...
+
+    def update(self, call: Call, failure: HeadraceError | None) -> None:
+        """A call moved. failure: of an LM attempt that will be followed by another."""
+        ...
+
+    def end(self, call: Call, end: CallEnd) -> None:
+        """A call ended. One that a program left behind is ended with the run, from another context."""
+        ...
 
 
-def _track(call: Call) -> None:
-    tracker = _tracker.get()
+def outcome_of(error: BaseException | None) -> Outcome:
+    """The outcome of a call that raised `error`, or nothing."""
+    if error is None:
+        return Outcome.OK
 
-    if tracker is not None and call.kind is Kind.LM and call.usage is not None:
-        tracker.usage += call.usage
+    if isinstance(error, RunCancelled) or not isinstance(error, Exception):
+        return Outcome.CANCELLED
+
+    return Outcome.ERROR
+
+
+def failure_of(error: BaseException) -> HeadraceError:
+    """An error as it may be told: ours as it is, others as a ProgramError with a safe text.
+
+    Of a group, its first error counts.
+    """
+    while isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        error = group.exceptions[0]
+
+    if isinstance(error, HeadraceError) and _is_whole(error):
+        return error
+
+    failure = ProgramError(f"the program raised {type(error).__name__}")
+    failure.__cause__ = error
+
+    return failure
+
+
+def _is_whole(error: HeadraceError) -> bool:
+    """True if it has what clients are told; a program's own class may never have called ours."""
+    return {"message", "metadata"} <= vars(error).keys()
+
+
+innermost_call: ContextVar[Call | None] = ContextVar("headrace_call", default=None)
+"""Set by `open_call` and `enter_run` only."""
+
+
+def current_call() -> Call | None:
+    """The innermost call this code is part of, if any."""
+    return innermost_call.get()

@@ -1,4 +1,4 @@
-"""FieldWriter: turns a predictor call's field deltas into tokens.
+"""FieldWriter: turns a predictor call's field deltas into tokens, and keeps the text they make.
 
 It counts offsets, and sees to it that every field that started has exactly one `is_last` token.
 Writing and closing may happen in different threads: what a run leaves behind is ended by its loop.
@@ -10,6 +10,21 @@ import threading
 from collections.abc import Callable, Container
 
 from headrace.events import Event, Token
+from headrace.parsing import FieldDelta
+
+UTF_8 = "utf-8", "surrogatepass"
+
+
+class _Field:
+    """One field: its text as bytes, for pieces of strings take six times as much."""
+
+    __slots__ = ("ended", "offset", "text", "typed")
+
+    def __init__(self, typed: bool) -> None:
+        self.typed = typed
+        self.text = bytearray()
+        self.offset = 0
+        self.ended = False
 
 
 class FieldWriter:
@@ -26,40 +41,55 @@ class FieldWriter:
         self._predictor = predictor
         self._call_id = call_id
         self._typed = typed
-        self._offsets: dict[str, int] = {}
-        self._ended: set[str] = set()
+        self._fields: dict[str, _Field] = {}
         self._closed = False
         self._lock = threading.RLock()
 
-    def write(self, field: str, chunk: str, is_last: bool, cached: bool = False) -> None:
-        """Records more text of a field."""
+    @property
+    def wrote(self) -> bool:
+        """True once anyone may have seen some of it."""
+        return bool(self._fields)
+
+    def texts(self) -> dict[str, str]:
+        """The text of each field so far, in the order the fields began."""
+        return {name: field.text.decode(*UTF_8) for name, field in self._fields.items()}
+
+    def write(self, delta: FieldDelta, cached: bool = False) -> None:
+        """Records more text of a field; dropped where the field has ended."""
+        name, chunk, is_last = delta
+
         with self._lock:
-            if self._closed or field in self._ended:
+            field = self._fields.get(name)
+
+            if field is None:
+                if self._closed:
+                    return
+
+                field = self._fields[name] = _Field(name in self._typed)
+            elif field.ended:
                 return
 
-            offset = self._offsets.get(field, 0)
-            self._offsets[field] = offset + len(chunk)
-
-            if is_last:
-                self._ended.add(field)
-
+            offset = field.offset
+            field.offset = offset + len(chunk)
+            field.text += chunk.encode(*UTF_8)
+            field.ended = is_last
             self._emit(
                 Token(
                     self._predictor,
-                    field,
+                    name,
                     chunk,
                     is_last,
                     offset,
                     self._call_id,
                     cached,
-                    field in self._typed,
+                    field.typed,
                 )
             )
 
     def close(self) -> None:
         """Ends the fields that started and have not ended; whatever comes later is dropped."""
         with self._lock:
-            for field in self._offsets:
-                self.write(field, "", True)
+            for name in self._fields:
+                self.write(FieldDelta(name, "", True))
 
             self._closed = True

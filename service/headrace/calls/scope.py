@@ -1,7 +1,7 @@
-"""RunScope: the current run as the code inside it sees it.
+"""RunScope: the current run as the code inside it sees it; and `open_call`, which opens every call.
 
-It writes statuses and tokens into the run's log, and knows at any time what has started and not
-ended, so that at the end of the run everything that started ends once (law 8).
+A run knows at any time what has started in it and not ended, so that at its end everything that
+started ends once (law 8). Outside a run nothing is recorded, and everything else is the same.
 """
 
 from __future__ import annotations
@@ -9,109 +9,95 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
-import time
-from collections.abc import Callable, Container, Generator, Iterator, Mapping
+from collections.abc import Callable, Container, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from typing import Any, Protocol, cast
+from types import TracebackType
+from typing import Any
 
+from headrace.calls.call import (
+    Call,
+    CallEnd,
+    Leave,
+    Observer,
+    current_call,
+    innermost_call,
+)
 from headrace.calls.field_writer import FieldWriter
-from headrace.errors import HeadraceError, ProgramError, RunCancelled
-from headrace.events import Event, Kind, LmCall, Outcome, Phase, Status, Usage
+from headrace.calls.observers import Observers, UsageTotal, observers_here
+from headrace.calls.statuses import Statuses, StatusMessages
+from headrace.errors import HeadraceError
+from headrace.events import Event, Kind, LmCall, Phase, Usage
 
 
-@dataclass(slots=True, eq=False)
-class Call:
-    """One open call. Whoever opened it fills in what is known at its end."""
-
-    call_id: int
-    parent_call_id: int
-    kind: Kind
-    name: str
-    instance: Any
-    inputs: Mapping[str, Any]
-    outputs: Any = None
-    usage: Usage | None = None
-    lm: LmCall | None = None
-    started: float = field(default_factory=time.monotonic)
-    task: asyncio.Task[Any] | None = None
-    """The task it runs in, where it is one of the run's loop."""
-
-    def update(self, *, failure: HeadraceError | None = None, lm: LmCall | None = None) -> None:
-        """Records an UPDATE in the current run, such as an LM attempt that will be retried."""
-        if lm is not None:
-            self.lm = lm
-
-        if (run := current_run()) is not None:
-            run.update(self, failure)
-
-
-class CallMessages(Protocol):
-    """Gives the human text of a status; empty for silence. Must not raise."""
-
-    def message(self, call: Call, phase: Phase) -> str:
-        """The text for a call that starts or ended."""
-        ...
-
-
-@dataclass(slots=True, eq=False)
 class RunScope:
-    """Where the events of one run go, what its modules are called, and what is open in it."""
+    """One run to the code inside it: takes its events, names its modules, knows its open calls.
 
-    emit: Callable[[Event], object]
-    """Appends to the run's log; safe from any thread."""
-    addresses: Mapping[int, str] = field(default_factory=dict[int, str])
-    """Module path by id(module)."""
-    messages: CallMessages | None = None
-    joins_text: bool = False
-    """Whether text that comes at the same moment may be recorded as one event."""
-    tells_content: bool = True
-    """Whether statuses carry the inputs and outputs of calls."""
-    usage: Usage = field(default_factory=Usage)
-    """Of the LM calls that have ended so far."""
-    call_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-    _calls: dict[int, Call] = field(default_factory=dict[int, Call])
-    _writers: dict[int, FieldWriter] = field(default_factory=dict[int, FieldWriter])
-    _over: bool = False
-    _lock: threading.RLock = field(default_factory=threading.RLock)
+    emit: appends to the run's log; safe from any thread. addresses: module path by id(module).
+    joins_text: text that comes at the same moment may be recorded as one event. tells_content:
+    statuses carry the inputs and outputs of calls. observers: told of its calls, besides statuses and
+    usage. last_call_id, usage: where an earlier attempt at the run stopped.
+    """
 
-    def begin(self, call: Call) -> None:
-        """Records the START of a call. Raises CancelledError once the program has ended."""
+    def __init__(
+        self,
+        emit: Callable[[Event], object],
+        addresses: Mapping[int, str] | None = None,
+        messages: StatusMessages | None = None,
+        *,
+        joins_text: bool = False,
+        tells_content: bool = True,
+        observers: Sequence[Observer] = (),
+        last_call_id: int = 0,
+        usage: Usage | None = None,
+    ) -> None:
+        self.emit = emit
+        self.addresses = addresses or {}
+        self.joins_text = joins_text
+        self.call_ids = itertools.count(last_call_id + 1)
+        self._messages = messages
+        self._total = UsageTotal(usage)
+        self._observers = Observers([Statuses(emit, tells_content), self._total, *observers])
+        self._open: dict[Call, None] = {}  # in the order of their beginning
+        self._writers: dict[int, FieldWriter] = {}
+        self._over = False
+        self._lock = threading.RLock()
+
+    @property
+    def usage(self) -> Usage:
+        """Of the LM calls that have ended so far, earlier attempts included."""
+        return self._total.usage
+
+    def begin(self, call: Call) -> Leave | None:
+        """A call begins. Raises CancelledError once the program has ended."""
         call.task = _task_here()
-        status = self._status(call, Phase.START)
+        self._say(call, Phase.START)
 
         with self._lock:
             if self._over:
                 raise asyncio.CancelledError("the run is over")
 
-            self._calls[call.call_id] = call
-            self.emit(status)
+            self._open[call] = None
+
+            return self._observers.begin(call)
 
     def update(self, call: Call, failure: HeadraceError | None = None) -> None:
-        """Records that an open call moved."""
-        status = self._status(call, Phase.UPDATE, failure=failure)
-
+        """An open call moved."""
         with self._lock:
-            if call.call_id in self._calls:
-                self.emit(status)
+            if call in self._open:
+                self._observers.update(call, failure)
 
-    def end(self, call: Call, error: BaseException | None) -> None:
-        """Records the END of a call, unless it has ended."""
-        if call.call_id not in self._calls:
+    def end(self, call: Call, end: CallEnd) -> None:
+        """A call ends, unless it has ended."""
+        if call not in self._open:
             return
 
-        outcome, failure = outcome_of(error), failure_of(error)
-        status = self._status(call, Phase.END, outcome=outcome, failure=failure)
+        self._say(call, Phase.END)
 
         with self._lock:
-            if self._calls.pop(call.call_id, None) is None:
-                return
-
-            if call.kind is Kind.LM and call.usage is not None:
-                self.usage += call.usage
-
-            self.emit(status)
+            if call in self._open:
+                del self._open[call]
+                self._observers.end(call, end)
 
     @contextmanager
     def fields(
@@ -140,47 +126,113 @@ class RunScope:
         """
         with self._lock:
             self._over = True
-            calls, writers = [*self._calls.values()], [*self._writers.values()]
+            calls, writers = [*self._open], [*self._writers.values()]
 
         for writer in writers:
             writer.close()
 
-        for call in sorted(calls, key=lambda call: -call.call_id):
-            if call.parent_call_id:
-                self.end(call, asyncio.CancelledError())
+        for call in reversed(calls):
+            if call.parent is not None:
+                self.end(call, CallEnd.of(call, asyncio.CancelledError()))
                 _cancel(call.task)
 
     def close(self, error: BaseException | None) -> None:
         """Ends all that is open; the run itself as `error` says, unless it has ended."""
         self.end_left_behind()
 
-        for call in [*self._calls.values()]:
-            self.end(call, error)
+        for call in [*self._open]:
+            self.end(call, CallEnd.of(call, error))
 
-    def _status(
+    def _say(self, call: Call, phase: Phase) -> None:
+        """Asks for the text of a status, which users' code gives and no lock is held for."""
+        if self._messages is not None:
+            call.message = self._messages.message(call, phase)
+
+
+_run: ContextVar[RunScope | None] = ContextVar("headrace_run", default=None)
+_ids_outside_runs = itertools.count(1)
+
+
+def current_run() -> RunScope | None:
+    """The run this code is part of, if any."""
+    return _run.get()
+
+
+@contextmanager
+def enter_run(scope: RunScope) -> Generator[None, None, None]:
+    """Makes `scope` the current run inside a `with` block, in which no call is open yet."""
+    run, call = _run.set(scope), innermost_call.set(None)
+
+    try:
+        yield
+    finally:
+        innermost_call.reset(call)
+        _run.reset(run)
+
+
+class open_call:
+    """Opens a call around a `with` block: its observers are told of its begin and its end.
+
+    Entering raises CancelledError in a run whose program has ended.
+    """
+
+    __slots__ = ("_call", "_leaves", "_token")
+
+    def __init__(
         self,
-        call: Call,
-        phase: Phase,
-        *,
-        outcome: Outcome | None = None,
-        failure: HeadraceError | None = None,
-    ) -> Status:
-        ended = phase is Phase.END
+        kind: Kind,
+        name: str,
+        instance: Any,
+        inputs: Mapping[str, Any],
+        lm: LmCall | None = None,
+        caller_context: Mapping[str, str] | None = None,
+    ) -> None:
+        run, parent = current_run(), current_call()
+        observers = observers_here(kind, instance, run)
 
-        return Status(
-            call.kind,
-            phase,
-            call.call_id,
-            call.parent_call_id,
-            call.name,
-            message=self.messages.message(call, phase) if self.messages else "",
-            outcome=outcome,
-            elapsed=time.monotonic() - call.started if ended else 0.0,
-            usage=call.usage if ended else None,
-            failure=failure,
-            data=_data(call, phase) if self.tells_content else None,
-            lm=call.lm,
+        if kind is Kind.ADAPTER:
+            call_id = parent.call_id if parent else 0
+        else:
+            call_id = next(run.call_ids if run else _ids_outside_runs)
+
+        self._call = Call(
+            call_id, parent, kind, name, instance, inputs, lm, caller_context or {}, observers
         )
+        self._leaves: list[Leave] = []
+
+    def __enter__(self) -> Call:
+        call = self._call
+        self._token = innermost_call.set(call)
+
+        try:
+            for observer in call.observers:
+                if (leave := observer.begin(call)) is not None:
+                    self._leaves.append(leave)
+        except BaseException:
+            self._leave()
+            raise
+
+        return call
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            end = CallEnd.of(self._call, error)
+
+            for observer in reversed(self._call.observers):
+                observer.end(self._call, end)
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        for leave in reversed(self._leaves):
+            leave()
+
+        innermost_call.reset(self._token)
 
 
 def _task_here() -> asyncio.Task[Any] | None:
@@ -195,76 +247,3 @@ def _cancel(task: asyncio.Task[Any] | None) -> None:
     if task is not None and task is not _task_here():
         with suppress(RuntimeError):  # its loop is closed
             task.get_loop().call_soon_threadsafe(task.cancel)
-
-
-def outcome_of(error: BaseException | None) -> Outcome:
-    """How a call ended that raised `error`."""
-    if error is None:
-        return Outcome.OK
-
-    if isinstance(error, RunCancelled) or not isinstance(error, Exception):
-        return Outcome.CANCELLED
-
-    return Outcome.ERROR
-
-
-def failure_of(error: BaseException | None) -> HeadraceError | None:
-    """What a status may say of `error`; None where it is no failure."""
-    return told_of(error) if error and outcome_of(error) is Outcome.ERROR else None
-
-
-def told_of(error: BaseException) -> HeadraceError:
-    """What may be told of an error: ours as it is, others as a ProgramError with a safe text.
-
-    Of a group, its first error counts.
-    """
-    while isinstance(error, BaseExceptionGroup):
-        group = cast("BaseExceptionGroup[BaseException]", error)
-        error = group.exceptions[0]
-
-    if isinstance(error, HeadraceError) and _is_whole(error):
-        return error
-
-    failure = ProgramError(f"the program raised {type(error).__name__}")
-    failure.__cause__ = error
-
-    return failure
-
-
-def _is_whole(error: HeadraceError) -> bool:
-    """Whether it has what clients are told; a program's own class may never have called ours."""
-    return {"message", "metadata"} <= vars(error).keys()
-
-
-def _data(call: Call, phase: Phase) -> Mapping[str, object] | None:
-    if phase is Phase.START:
-        return call.inputs
-
-    return {"outputs": call.outputs} if phase is Phase.END and call.outputs is not None else None
-
-
-_run: ContextVar[RunScope | None] = ContextVar("headrace_run", default=None)
-call_here: ContextVar[Call | None] = ContextVar("headrace_call", default=None)
-"""The innermost call; set by `open_call` only."""
-
-
-def current_run() -> RunScope | None:
-    """The run this code is part of, if any."""
-    return _run.get()
-
-
-def current_call() -> Call | None:
-    """The innermost call this code is part of, if any."""
-    return call_here.get()
-
-
-@contextmanager
-def enter_run(scope: RunScope) -> Generator[None, None, None]:
-    """Makes `scope` the current run inside a `with` block, in which no call is open yet."""
-    run, call = _run.set(scope), call_here.set(None)
-
-    try:
-        yield
-    finally:
-        call_here.reset(call)
-        _run.reset(run)

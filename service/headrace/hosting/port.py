@@ -57,6 +57,8 @@ class StartRequest:
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     resumes: bool = False
     """Only join: never start a run."""
+    caller_context: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What the caller sent along for traces; observers find it on the run's own call."""
 
     def __post_init__(self) -> None:
         if self.run_id and not _RUN_ID.fullmatch(self.run_id):

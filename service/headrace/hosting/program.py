@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from headrace.adapters import Adapter
+from headrace.calls import StatusMessageProvider, StatusMessages
 from headrace.errors import InputInvalid, ProgramResultInvalid, UsageError
 from headrace.execution import Work
 from headrace.hosting.examples import example_inputs
@@ -23,7 +24,6 @@ from headrace.lm.base import BaseLM
 from headrace.module import Module, unfold
 from headrace.settings import context, settings
 from headrace.signatures import Field, make_signature
-from headrace.streaming.status import ProviderMessages, StatusMessageProvider
 from headrace.tools import Tool
 from headrace.values import to_jsonable
 
@@ -83,7 +83,7 @@ class Program:
         self.outputs = output_fields(module, outputs)
         """What predictions carry; empty where that is neither declared nor to be seen in the code."""
         self._interface = make_signature([*self.inputs, *self.outputs])
-        self._messages = ProviderMessages(status)
+        self._messages = StatusMessages(status)
         self._addresses = {id(one): path for path, one in module.named_modules()}
         self.examples = self._checked(examples)
 

@@ -10,9 +10,10 @@ import asyncio
 import contextvars
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from headrace.calls import Observer
 from headrace.errors import HeadraceError, RunCancelled, RunTimeout, RunTooLarge, ServerFault
 from headrace.events import Usage
 from headrace.execution import Execution, Outlet, Work
@@ -40,6 +41,7 @@ class LiveRun(Run):
         *,
         keeps_content: bool = False,
         tell_cause: Callable[[HeadraceError], str] = lambda failure: "",
+        observers: Sequence[Observer] = (),
         when_over: Callable[[LiveRun], object] = lambda run: None,
     ) -> None:
         self._limits = limits
@@ -63,6 +65,7 @@ class LiveRun(Run):
             self._measured(work),
             Outlet(self.log, self._outbox.put, self._conclude),
             tells_content=keeps_content,
+            observers=observers,
             when_over=lambda: when_over(self),
         )
         self._deadline = self._loop.call_later(record.timeout, self._time_out)

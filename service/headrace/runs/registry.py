@@ -13,12 +13,14 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import Self
 
 import anyio
 
+from headrace.calls import Observer
 from headrace.errors import HeadraceError, RunCancelled, RunIdReused, RunNotFound, ServerFault
 from headrace.hosting.port import StartRequest
 from headrace.lm import set_cache_scope
@@ -49,6 +51,7 @@ class Registry:
 
     keeps_content: whether runs that start now record the inputs and outputs of their calls.
     tell_cause: what readers may be told of the cause of a failure, beside its message.
+    observers: told of the calls of every run.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Registry:
         *,
         keeps_content: Callable[[], bool] = lambda: False,
         tell_cause: Callable[[HeadraceError], str] = lambda failure: "",
+        observers: Sequence[Observer] = (),
     ) -> None:
         self.limits = limits or Limits()
         self.store: RunStore = store or MemoryStore(self.limits)
@@ -70,6 +74,7 @@ class Registry:
         self._something_settled = asyncio.Event()
         self._keeps_content = keeps_content
         self._tell_cause = tell_cause
+        self._observers = observers
         self._context = contextvars.copy_context()
 
     async def __aenter__(self) -> Self:
@@ -196,11 +201,12 @@ class Registry:
     def _build(self, record: RunRecord, request: StartRequest) -> LiveRun:
         return LiveRun(
             record,
-            request.program.work(request.inputs),
+            replace(request.program.work(request.inputs), caller_context=request.caller_context),
             self.store,
             self.limits,
             keeps_content=self._keeps_content(),
             tell_cause=self._tell_cause,
+            observers=self._observers,
             when_over=self._take_leave,
         )
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import grpc
 
+from headrace.calls import Observer
 from headrace.errors import UsageError
 from headrace.hosting import Program
 from headrace.runs.causes import told
@@ -35,6 +36,7 @@ class Server:
         self,
         programs: Iterable[Program],
         config: Config | None = None,
+        observers: Sequence[Observer] = (),
         *,
         store: RunStore | None = None,
     ) -> None:
@@ -46,6 +48,7 @@ class Server:
             store,
             keeps_content=self.directory.anyone_sees_content,
             tell_cause=lambda failure: redact(told(failure)) if self.config.dev else "",
+            observers=observers,
         )
         self._gate = RpcBoundary(self.directory.identify)
         self._host, self._port = split_address(self.config.listen)

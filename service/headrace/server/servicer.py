@@ -195,6 +195,7 @@ class Servicer:
             linger=requests.start_linger(request, self._limits),
             labels=requests.check_labels(request.labels, self._limits),
             resumes=resumes,
+            caller_context=requests.caller_context(call.context.invocation_metadata() or ()),
         )
 
     def _inputs(self, request: requests.StartMessage, program: Program) -> Mapping[str, object]:

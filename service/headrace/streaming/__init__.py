@@ -1,10 +1,10 @@
 """The in-process face: a program as a stream of text, statuses and its result."""
 
 from headrace.asyncify import asyncify, syncify
-from headrace.streaming.items import StatusMessage, StreamResponse
+from headrace.calls import StatusMessageProvider
 from headrace.streaming.listeners import StreamListener
+from headrace.streaming.responses import StatusMessage, StreamResponse
 from headrace.streaming.sse import streaming_response
-from headrace.streaming.status import StatusMessageProvider
 from headrace.streaming.streamify import streamify
 from headrace.streaming.sync import apply_sync_streaming
 

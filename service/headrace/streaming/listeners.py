@@ -1,18 +1,22 @@
 """StreamListener: which fields of which predictors a consumer wants, and under what name.
 
 A listener is a filter over (predictor address, field). It knows no syntax and holds no state, so one
-listener serves any number of runs at once (law 5).
+listener serves any number of runs at once (law 5). `bind_listeners` finds the predictors it means.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeAlias, cast
 
 from headrace.errors import UsageError
-from headrace.events import Token
 from headrace.module import Module
-from headrace.streaming.items import StreamResponse
+
+EVERY = "*"
+"""Stands for every field."""
+
+Fields: TypeAlias = Mapping[str, Sequence[str]]
+"""Output names by predictor address."""
 
 
 class StreamListener:
@@ -53,35 +57,108 @@ Wants = Mapping[tuple[str, str], Wanted]
 """By (predictor address, field)."""
 
 
-class Chooser:
-    """Picks, in one run, the tokens a consumer wants."""
+def bind_listeners(
+    program: object, listeners: Sequence[StreamListener] | None
+) -> tuple[dict[int, str], Wants | None]:
+    """Addresses by id(module), and what the listeners want; None = every str field.
 
-    def __init__(self, wants: Wants | None) -> None:
-        self._wants = wants
-        self._first_calls: dict[tuple[str, str], int] = {}
+    Of a function's modules those are known that are listened to. Raises UsageError for listeners that
+    fit no predictor, or several.
+    """
+    modules = program.named_modules() if isinstance(program, Module) else []
+    addresses = {id(module): path for path, module in modules}
+    fields = _fields(program) if isinstance(program, Module) else {}
 
-    def choose(self, token: Token) -> StreamResponse | None:
-        """The token as the consumer sees it; None if it is not wanted.
+    if listeners is None:
+        return addresses, None
 
-        Cached answers are left out: their text is all in the Prediction.
-        """
-        label = None if token.cached else self._label(token)
+    wants: dict[tuple[str, str], Wanted] = {}
 
-        if label is None:
-            return None
+    for listener in _checked(listeners):
+        module = listener.predict
 
-        return StreamResponse(label, token.field, token.chunk, token.is_last, token.call_id)
+        if module is not None and (id(module) in addresses or not fields):
+            wants |= _bind(listener, _fields_below(module, addresses, listener.predict_name))
+        else:  # by name, also for the module of a program that was copied since
+            wants |= _bind(listener, fields, within=listener.predict_name)
 
-    def _label(self, token: Token) -> str | None:
-        if self._wants is None:
-            return None if token.typed else token.predictor
+    return addresses, wants
 
-        key = token.predictor, token.field
-        wanted = self._wants.get(key)
 
-        if wanted is None:
-            return None
+def _checked(listeners: object) -> Sequence[StreamListener]:
+    if isinstance(listeners, Sequence):
+        given = cast("Sequence[object]", listeners)
+        fit = [one for one in given if isinstance(one, StreamListener)]
 
-        first = self._first_calls.setdefault(key, token.call_id)
+        if len(fit) == len(given):
+            return fit
 
-        return wanted.label if wanted.allow_reuse or first == token.call_id else None
+    raise UsageError(
+        "stream_listeners is a list of StreamListener objects, as in "
+        f"stream_listeners=[StreamListener('answer')], not {listeners!r}"
+    )
+
+
+def _bind(listener: StreamListener, fields: Fields, within: str | None = None) -> Wants:
+    """The fields of some predictors that a listener means, with its label.
+
+    within: the address of a predictor or of a module around it; None = anywhere.
+    """
+    name = listener.signature_field_name
+    inside = {
+        address: names
+        for address, names in fields.items()
+        if not within or _within(address, within)
+    }
+    owners = [address for address, names in inside.items() if name in (EVERY, *names)]
+
+    if not owners or (len(owners) > 1 and name != EVERY):
+        raise UsageError(_problem(name, within, owners, fields))
+
+    label = listener.predict_name if len(owners) == 1 else None
+
+    return {
+        (address, one): Wanted(label or address, listener.allow_reuse)
+        for address in owners
+        for one in (inside[address] if name == EVERY else [name])
+    }
+
+
+def _problem(name: str, within: str | None, owners: Sequence[str], fields: Fields) -> str:
+    where = f" in {within!r}" if within else ""
+    problem = "is not unique" if owners else "is not an output of any predictor"
+    candidates = ", ".join(f"{address} ({', '.join(names)})" for address, names in fields.items())
+
+    return (
+        f"stream listener: field {name!r} {problem}{where}; name the predictor with predict= or "
+        f"predict_name=. There are: {candidates or 'none'}"
+    )
+
+
+def _within(address: str, scope: str) -> bool:
+    return scope in (address, "self") or address.startswith((f"{scope}.", f"{scope}["))
+
+
+def _fields(module: Module) -> dict[str, list[str]]:
+    return {
+        address: list(predictor.signature.output_fields)
+        for address, predictor in module.named_predictors()
+    }
+
+
+def _fields_below(
+    module: Module, addresses: dict[int, str], label: str | None
+) -> dict[str, list[str]]:
+    """The predictors of a module listened to, under their addresses in the program.
+
+    Modules that are not part of the program's tree (those of a function) get theirs here.
+    """
+    root = label or type(module).__name__
+    fields: dict[str, list[str]] = {}
+
+    for path, predictor in module.named_predictors():
+        own = root if path == "self" else f"{root}.{path}"
+        address = addresses.setdefault(id(predictor), own)
+        fields[address] = list(predictor.signature.output_fields)
+
+    return fields

@@ -1,15 +1,15 @@
-"""Server-Sent Events: the items of a stream as `data:` lines of JSON."""
+"""Server-Sent Events: what a stream yields, as `data:` lines of JSON."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping
-from typing import Any, cast
+from typing import Any, assert_never, cast
 
 import orjson
 
 from headrace.errors import HeadraceError, UsageError
-from headrace.streaming.items import StatusMessage, StreamResponse
+from headrace.streaming.responses import StatusMessage, StreamItem, StreamResponse
 from headrace.values import to_jsonable
 
 logger = logging.getLogger("headrace.sse")
@@ -58,7 +58,17 @@ def _encode(item: Any) -> str:
     return _data(_payload(item))
 
 
-def _payload(item: Any) -> dict[str, Any]:
+def _payload(item: object) -> dict[str, Any]:
+    if isinstance(item, StreamItem):
+        return _event(item)
+
+    if isinstance(item, Mapping):
+        return {"type": "prediction", "data": to_jsonable(cast("object", item))}
+
+    return {"type": "prediction", "data": {"result": to_jsonable(item)}}
+
+
+def _event(item: StreamItem) -> dict[str, Any]:
     match item:
         case StatusMessage(message=message):
             return {"type": "status", "message": message}
@@ -70,10 +80,8 @@ def _payload(item: Any) -> dict[str, Any]:
                 "chunk": item.chunk,
                 "is_last": item.is_last_chunk,
             }
-        case Mapping():
-            return {"type": "prediction", "data": to_jsonable(cast("object", item))}
         case _:
-            return {"type": "prediction", "data": {"result": to_jsonable(item)}}
+            assert_never(item)
 
 
 def _data(payload: dict[str, Any]) -> str:

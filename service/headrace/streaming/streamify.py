@@ -14,15 +14,13 @@ from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from typing import Any, Literal, overload
 
 from headrace.asyncify import demand_callable
+from headrace.calls import StatusMessageProvider, StatusMessages
 from headrace.errors import HeadraceError, ProgramError, ProgramResultInvalid
-from headrace.events import Event, PredictionEvent, Status, Token
 from headrace.execution import Execution, Work
 from headrace.module import Module
 from headrace.settings import captured_context
-from headrace.streaming.binding import resolve
-from headrace.streaming.items import StatusMessage
-from headrace.streaming.listeners import Chooser, StreamListener
-from headrace.streaming.status import ProviderMessages, StatusMessageProvider
+from headrace.streaming.listeners import StreamListener, bind_listeners
+from headrace.streaming.responses import ResponseFilter
 from headrace.streaming.sync import apply_sync_streaming
 from headrace.threads import portal
 
@@ -78,7 +76,7 @@ def streamify(
     demand_callable(program, "streamify")
     stream = _Streamified(
         program,
-        ProviderMessages(status_message_provider),
+        StatusMessages(status_message_provider),
         stream_listeners,
         include_final_prediction_in_output_stream,
         is_async_program,
@@ -98,7 +96,7 @@ class _Streamified:
     def __init__(
         self,
         program: Callable[..., Any],
-        messages: ProviderMessages,
+        messages: StatusMessages,
         listeners: Sequence[StreamListener] | None,
         include_prediction: bool,
         is_async: bool,
@@ -107,7 +105,7 @@ class _Streamified:
         self._messages = messages
         self._include_prediction = include_prediction
         self._is_async = is_async
-        self._addresses, self._wants = resolve(inspect.unwrap(program), listeners)
+        self._addresses, self._wants = bind_listeners(inspect.unwrap(program), listeners)
 
     def call(self, /, *args: Any, **kwargs: Any) -> Items:
         """Captures the settings in force and gives the stream; the program starts when it is read."""
@@ -119,9 +117,9 @@ class _Streamified:
             addresses=self._addresses,
             messages=self._messages,
         )
-        view = _View(Chooser(self._wants), self._include_prediction)
+        responses = ResponseFilter(self._wants, self._include_prediction)
 
-        return _follow(work, captured_context(), view)
+        return _follow(work, captured_context(), responses)
 
     async def _call_program(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> object:
         program = self._program
@@ -135,27 +133,7 @@ class _Streamified:
         return await portal.call(program, *args, **kwargs)
 
 
-class _View:
-    """Turns one run's events into what its consumer is to see."""
-
-    def __init__(self, chooser: Chooser, include_prediction: bool) -> None:
-        self._chooser = chooser
-        self._include_prediction = include_prediction
-        self._streamed = False
-
-    def item(self, event: Event) -> object | None:
-        match event:
-            case Token():
-                response = self._chooser.choose(event)
-                self._streamed = self._streamed or response is not None
-                return response
-            case Status(message=message):
-                return StatusMessage(message, event.call_id) if message else None
-            case PredictionEvent(value=value):
-                return value if self._include_prediction or not self._streamed else None
-
-
-async def _follow(work: Work, context: contextvars.Context, view: _View) -> Items:
+async def _follow(work: Work, context: contextvars.Context, responses: ResponseFilter) -> Items:
     execution = Execution(work)
     execution.start(context)
     cursor = 0
@@ -165,7 +143,7 @@ async def _follow(work: Work, context: contextvars.Context, view: _View) -> Item
             for entry in execution.log.drain():
                 cursor = entry.sequence
 
-                if (item := view.item(entry.event)) is not None:
+                if (item := responses.item(entry.event)) is not None:
                     yield item
 
         _raise_failure(execution)

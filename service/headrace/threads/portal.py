@@ -4,27 +4,27 @@
 code call the async core. `call` and `result_of` do the same for code of which it is not known whether
 it is sync or async. A coroutine started by `run` goes to
 
-- the loop that sent this thread off, when `in_thread` made the thread;
+- the loop from which `in_thread` called, in its worker thread;
 - otherwise a background loop of the process, never one that is blocked by the caller itself.
 
-The caller's context goes along, so settings, run and call are seen on the other side. Threads are
-daemons, made per call: any number may block in user code at once, and none can keep the process.
+The caller's context goes along, so settings, run and call are seen on the other side.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
+import functools
 import inspect
 import logging
-import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar
 
 from headrace.errors import UsageError
-from headrace.threads.loops import background_loop, running_loop
+from headrace.threads.background import background_loop, perform_in_worker, running_loop
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -35,30 +35,68 @@ GRACE = 5.0
 logger = logging.getLogger("headrace.portal")
 
 
-class _Hop:
-    """A trip into a worker thread: where to call back to, and what was called and has not returned."""
+class _ThreadCall:
+    """One call in a worker thread: the loop it came from, and the tasks it started there."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
+        self.returned: asyncio.Future[Any] = loop.create_future()
         self.tasks: set[asyncio.Task[None]] = set()
         self.cancelled = False
+        self._over = False
+
+    def perform(self, work: Callable[[], Any]) -> None:
+        """Does the work, in a worker."""
+        result: Any = None
+        error: BaseException | None = None
+
+        try:
+            result = work()
+        except (
+            StopIteration
+        ) as stop:  # which no future can carry; a coroutine turns it into this too
+            error = RuntimeError("sync code raised StopIteration")
+            error.__cause__ = stop
+        except BaseException as raised:  # noqa: BLE001 - it is raised again where the call is awaited
+            error = raised
+
+        self._over = True
+        _left_behind.discard(self)
+
+        with contextlib.suppress(RuntimeError):  # its loop is closed
+            self.loop.call_soon_threadsafe(_settle, self.returned, result, error)
 
     def cancel(self) -> None:
+        """Cancels what the thread waits for in the async core, and whatever it will call there."""
         self.cancelled = True
 
         for task in self.tasks:
             task.cancel()
 
+    async def leave(self) -> None:
+        """Waits until the thread has returned, or leaves it behind."""
+        await asyncio.wait({self.returned}, timeout=GRACE)
 
-_hop: ContextVar[_Hop | None] = ContextVar("headrace_hop", default=None)
+        if self.returned.done():
+            _ = (
+                self.returned.cancelled() or self.returned.exception()
+            )  # seen, so not reported as lost
+            return
+
+        logger.warning("sync code did not return %g s after its cancellation", GRACE)
+        self.returned.cancel()
+        _left_behind.add(self)
+
+        if self._over:  # just now
+            _left_behind.discard(self)
 
 
-_left_behind: set[Future[Any]] = set()
-"""Outcomes that nobody waits for any more, of user code that has outlived its cancellation."""
+_thread_call: ContextVar[_ThreadCall | None] = ContextVar("headrace_thread_call", default=None)
+_left_behind: set[_ThreadCall] = set()
 
 
 def zombie_threads() -> int:
-    """How many worker threads are still busy with user code that was cancelled."""
+    """Worker threads that are still busy with user code that was cancelled, by number."""
     return len(_left_behind)
 
 
@@ -69,26 +107,31 @@ async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwar
     connection closes) and the thread sees a CancelledError there. If it has not returned after GRACE
     seconds it is left behind and counted, and this call ends cancelled all the same.
     """
-    loop = asyncio.get_running_loop()
-    hop = _Hop(loop)
+    call = _ThreadCall(asyncio.get_running_loop())
     context = contextvars.copy_context()
-    context.run(_hop.set, hop)
-    outcome: Future[T] = Future()
-    thread = threading.Thread(
-        target=context.run,
-        args=(_settle, outcome, lambda: function(*args, **kwargs)),
-        name=f"headrace-{getattr(function, '__qualname__', 'call')}",
-        daemon=True,
-    )
-    thread.start()
-    returned = asyncio.wrap_future(outcome)
+    context.run(_thread_call.set, call)
+    work = functools.partial(context.run, function, *args, **kwargs)
+    name = getattr(function, "__qualname__", "call")
+    perform_in_worker(name, functools.partial(call.perform, work))
 
     try:
-        return await asyncio.shield(returned)
+        result: T = await asyncio.shield(call.returned)
     except asyncio.CancelledError:
-        hop.cancel()
-        await _leave(returned, outcome)
+        call.cancel()
+        await call.leave()
         raise
+
+    return result
+
+
+def _settle(returned: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    if returned.done():
+        return
+
+    if error is None:
+        returned.set_result(result)
+    else:
+        returned.set_exception(error)
 
 
 async def call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
@@ -110,32 +153,6 @@ def _is_async(function: Callable[..., Any]) -> bool:
     )
 
 
-async def _leave(returned: asyncio.Future[T], outcome: Future[T]) -> None:
-    await asyncio.wait({returned}, timeout=GRACE)
-
-    if returned.done():
-        _ = None if returned.cancelled() else returned.exception()  # seen, so not reported as lost
-        return
-
-    logger.warning("sync code did not return %g s after its cancellation", GRACE)
-    _left_behind.add(outcome)
-    outcome.add_done_callback(_left_behind.discard)
-
-
-def _settle(outcome: Future[T], function: Callable[[], T]) -> None:
-    try:
-        outcome.set_result(_returned(function))
-    except BaseException as error:  # noqa: BLE001 - it is raised again where the outcome is awaited
-        outcome.set_exception(error)
-
-
-def _returned(function: Callable[[], T]) -> T:
-    try:
-        return function()
-    except StopIteration as error:  # which no future can carry; a coroutine turns it into this too
-        raise RuntimeError("sync code raised StopIteration") from error
-
-
 def run(function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Runs an async function to its end from sync code; gives what it returns, raises what it raises.
 
@@ -147,9 +164,9 @@ def run(function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwarg
 
 def loop_from_here() -> asyncio.AbstractEventLoop:
     """The loop on which `run`, called here, runs a coroutine."""
-    hop, running = _hop.get(), running_loop()
+    around, running = _thread_call.get(), running_loop()
 
-    return hop.loop if hop is not None and hop.loop is not running else background_loop(running)
+    return around.loop if around and around.loop is not running else background_loop(running)
 
 
 def run_on(
@@ -163,10 +180,9 @@ def run_on(
     if loop is running_loop():
         raise UsageError("sync code on an event loop's thread cannot wait for that loop; use await")
 
-    hop = _hop.get()
-    hop = hop if hop is not None and hop.loop is loop else None
+    around = _thread_call.get()
     context = contextvars.copy_context()
-    context.run(_hop.set, None)
+    context.run(_thread_call.set, None)
     outcome: Future[T] = Future()
 
     async def body() -> None:
@@ -177,7 +193,7 @@ def run_on(
         else:
             outcome.set_result(result)
 
-    started = _Started(hop)
+    started = _Started(around if around and around.loop is loop else None)
     loop.call_soon_threadsafe(started.start, loop, body, context, outcome)
 
     try:
@@ -197,10 +213,10 @@ async def _awaited(value: Awaitable[T]) -> T:
 
 
 class _Started:
-    """The task that serves one sync call; lives on the loop it is started on."""
+    """The task that serves one call from sync code, on the loop it is started on."""
 
-    def __init__(self, hop: _Hop | None) -> None:
-        self.hop = hop
+    def __init__(self, around: _ThreadCall | None) -> None:
+        self.around = around
         self.task: asyncio.Task[None] | None = None
 
     def start(
@@ -210,7 +226,7 @@ class _Started:
         context: contextvars.Context,
         outcome: Future[Any],
     ) -> None:
-        if self.hop is not None and self.hop.cancelled:
+        if self.around is not None and self.around.cancelled:
             _settle_cancelled(outcome)
             return
 
@@ -218,9 +234,9 @@ class _Started:
         # Cancelled before its first step, the body never runs and cannot settle the outcome.
         self.task.add_done_callback(lambda _: _settle_cancelled(outcome))
 
-        if self.hop is not None:
-            self.hop.tasks.add(self.task)
-            self.task.add_done_callback(self.hop.tasks.discard)
+        if self.around is not None:
+            self.around.tasks.add(self.task)
+            self.task.add_done_callback(self.around.tasks.discard)
 
     def cancel(self) -> None:
         if self.task is not None:

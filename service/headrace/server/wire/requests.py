@@ -6,7 +6,7 @@ Whatever is wrong is said by field, before anything starts.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias, TypeVar
 
 from google.protobuf.message import DecodeError, Message
@@ -18,6 +18,9 @@ from headrace.runs.json_limits import UnfitValue, count_elements
 from headrace.runs.limits import Limits
 from headrace.server.wire.durations import seconds
 from headrace.server.wire.values import from_json, from_struct
+
+CALLER_CONTEXT_BYTES: Mapping[str, int] = {"traceparent": 256, "tracestate": 512, "baggage": 8192}
+"""Metadata that goes with a run for those who trace it, and how long it may be."""
 
 StartMessage: TypeAlias = pb.RunRequest | pb.PredictRequest
 M = TypeVar("M", bound=Message)
@@ -154,3 +157,19 @@ def page_size(asked: int) -> int:
         raise RequestInvalid([FieldViolation("page_size", f"must be 0 to {MAX_PAGE_SIZE}")])
 
     return asked or PAGE_SIZE
+
+
+def caller_context(metadata: Iterable[tuple[str, str | bytes]]) -> dict[str, str]:
+    """The trace context in a call's metadata; what is too long is left out, for half of it says nothing.
+
+    Of several values under one name the list counts, as HTTP has it.
+    """
+    found: dict[str, str] = {}
+
+    for name, value in metadata:
+        if name in CALLER_CONTEXT_BYTES and isinstance(value, str):
+            found[name] = f"{found[name]},{value}" if name in found else value
+
+    return {
+        name: value for name, value in found.items() if len(value) <= CALLER_CONTEXT_BYTES[name]
+    }

@@ -1,15 +1,15 @@
-"""StatusMessageProvider: what a program says about itself while it works."""
+"""Statuses: what the log of a run says of its calls, and what a program itself says in them."""
 
 from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from headrace.calls import Call
-from headrace.errors import UsageError
-from headrace.events import Kind, Phase
+from headrace.calls.call import Call, CallEnd
+from headrace.errors import HeadraceError, UsageError
+from headrace.events import Event, Kind, Outcome, Phase, Status, Usage
 
 logger = logging.getLogger("headrace.status")
 
@@ -47,7 +47,7 @@ class StatusMessageProvider:
         return None
 
 
-class ProviderMessages:
+class StatusMessages:
     """Gives statuses their text from a provider's hooks, those of StatusMessageProvider by default.
 
     Raises UsageError for what is no provider, and for async hooks.
@@ -103,6 +103,62 @@ class ProviderMessages:
             return hook(call.instance, facts) if takes_instance else hook(facts)
 
         return say
+
+
+class Statuses:
+    """Writes the statuses of calls into a run's log. Of steps of adapters there are none."""
+
+    def __init__(self, emit: Callable[[Event], object], tells_content: bool) -> None:
+        self._emit = emit
+        self._tells_content = tells_content
+
+    def begin(self, call: Call) -> None:
+        """Records a START."""
+        data = call.inputs if self._tells_content else None
+        self._record(call, Phase.START, call.message, data=data)
+
+    def update(self, call: Call, failure: HeadraceError | None) -> None:
+        """Records an UPDATE."""
+        self._record(call, Phase.UPDATE, failure=failure)
+
+    def end(self, call: Call, end: CallEnd) -> None:
+        """Records an END."""
+        shown = self._tells_content and call.outputs is not None
+        data = {"outputs": call.outputs} if shown else None
+        self._record(
+            call, Phase.END, call.message, end.outcome, end.elapsed, call.usage, end.failure, data
+        )
+
+    def _record(
+        self,
+        call: Call,
+        phase: Phase,
+        message: str = "",
+        outcome: Outcome | None = None,
+        elapsed: float = 0.0,
+        usage: Usage | None = None,
+        failure: HeadraceError | None = None,
+        data: Mapping[str, object] | None = None,
+    ) -> None:
+        if call.kind is Kind.ADAPTER:
+            return
+
+        self._emit(
+            Status(
+                call.kind,
+                phase,
+                call.call_id,
+                call.parent_call_id,
+                call.name,
+                message,
+                outcome,
+                elapsed,
+                usage,
+                failure,
+                data,
+                call.lm,
+            )
+        )
 
 
 def _positional_count(hook: Callable[..., Any]) -> int:

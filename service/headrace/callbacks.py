@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from typing import Any, cast
 
 from headrace.errors import UsageError
-
-logger = logging.getLogger("headrace.callbacks")
 
 
 class BaseCallback:
@@ -54,7 +51,7 @@ class BaseCallback:
         """An adapter has read a completion."""
 
 
-def checked(callbacks: object) -> list[BaseCallback]:
+def checked_callbacks(callbacks: object) -> list[BaseCallback]:
     """The callbacks as a new list; none for None. Raises UsageError for what are none."""
     if callbacks is None:
         return []
@@ -69,12 +66,3 @@ def checked(callbacks: object) -> list[BaseCallback]:
             raise UsageError(f"a callback is an instance of a BaseCallback subclass, not {one!r}")
 
     return cast("list[BaseCallback]", given)
-
-
-def tell(callbacks: Iterable[BaseCallback], hook: str, *facts: Any) -> None:
-    """Calls one hook of each callback; logs what they raise."""
-    for callback in callbacks:
-        try:
-            getattr(callback, hook)(*facts)
-        except Exception:
-            logger.warning("callback %s.%s raised", type(callback).__name__, hook, exc_info=True)
