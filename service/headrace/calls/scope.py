@@ -65,7 +65,7 @@ class RunScope:
 
     @property
     def usage(self) -> Usage:
-        """Of the LM calls that have ended so far."""
+        """Of the LM calls that have ended so far, earlier attempts included."""
         return self._total.usage
 
     def begin(self, call: Call) -> Leave | None:
