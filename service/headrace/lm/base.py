@@ -145,10 +145,11 @@ class BaseLM(abc.ABC):
 
         with open_call(Kind.LM, self.model, self, inputs, LmCall(self.model)) as call:
             completion = await self._generate(request, receive, marks)
+            texts = [choice.text for choice in completion.choices]
+            remember(self.model, messages, texts)
             call.lm = completion.lm or call.lm
             call.usage = completion.usage
-            call.outputs = [choice.text for choice in completion.choices]
-            remember(self.model, messages, call.outputs)
+            call.outputs = texts
 
         return completion
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pkgutil import resolve_name
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Literal, TypeAlias, cast
 
 from headrace.errors import LMUnsupportedError
 from headrace.events import LmCall, Usage
@@ -19,6 +19,8 @@ from headrace.lm.answer.assembly import Assembly
 from headrace.lm.base import Completion, Receive, Request
 from headrace.lm.deadlines import Deadlines
 from headrace.lm.layers import Records
+
+EngineChoice: TypeAlias = Literal["auto", "direct", "litellm"]
 
 ENGINES: Mapping[str, str] = {
     "direct": "headrace.lm.openai.engine:DirectEngine",
@@ -105,7 +107,9 @@ class Engine(abc.ABC):
         """
 
 
-def engine_for(choice: str, provider: Provider, options: Mapping[str, Any], model: str) -> Engine:
+def engine_for(
+    choice: EngineChoice, provider: Provider, options: Mapping[str, Any], model: str
+) -> Engine:
     """The engine of that name, or with "auto" the first that can serve.
 
     Raises LMUnsupportedError where none can, and what making one raises.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TextIO
 
 HISTORY_BYTES = 4 * 1024 * 1024
@@ -43,7 +43,7 @@ def configure_history(limit: int = HISTORY_BYTES) -> None:
         _exchanges.clear()
 
 
-def remember(model: str, messages: Iterable[Mapping[str, Any]], answers: Iterable[str]) -> None:
+def remember(model: str, messages: Sequence[Mapping[str, Any]], answers: Sequence[str]) -> None:
     """Keeps an exchange; lets the oldest go."""
     global _size
 
@@ -51,7 +51,7 @@ def remember(model: str, messages: Iterable[Mapping[str, Any]], answers: Iterabl
         return
 
     said = [(str(one.get("role", "")), str(one.get("content", ""))) for one in messages]
-    exchange = Exchange(model, said, [*answers])
+    exchange = Exchange(model, said, list(answers))
 
     with _lock:
         _exchanges.append(exchange)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Self, get_args
 
 import orjson
 
@@ -15,12 +15,10 @@ from headrace.lm.cache.answers import FromDisk, FromMemory, answer_cache, key_of
 from headrace.lm.cache.single_flight import SingleFlight
 from headrace.lm.deadlines import OPTIONS as DEADLINES
 from headrace.lm.deadlines import Deadlines
-from headrace.lm.engines import Access, Engine, engine_for
+from headrace.lm.engines import Access, Engine, EngineChoice, engine_for
 from headrace.lm.layers import CallRecorder, Layer
 from headrace.lm.litellm import find_provider, opened, require_key, supports, takes
 from headrace.parsing.reasoning import REASONING_TAGS, ReasoningTags
-
-EngineChoice: TypeAlias = Literal["auto", "direct", "litellm"]
 
 STREAMING: Mapping[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
 NOT_SENT = frozenset({"cache", "rollout_id", *DEADLINES})
@@ -63,8 +61,10 @@ class LM(BaseLM):
         callbacks: Sequence[Any] = (),
         **options: Any,
     ) -> None:
-        if engine not in ("auto", "direct", "litellm"):
-            raise UsageError(f"engine is 'auto', 'direct' or 'litellm', not {engine!r}")
+        if engine not in get_args(EngineChoice):
+            raise UsageError(
+                f"engine is {' or '.join(map(repr, get_args(EngineChoice)))}, not {engine!r}"
+            )
 
         if options.pop("model_type", "chat") != "chat":
             raise UsageError("LM speaks chat completions; name others openai/responses/<model>")

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from yarl import URL
 
 from headrace.lm.errors import distrust
 from headrace.lm.http import connect
@@ -63,7 +62,7 @@ class ProxiedRequests:
 
         try:
             answer = await self._session.post(
-                URL(address.origin.url + address.path, encoded=True),
+                address.origin.url + address.path,
                 data=body,
                 headers={**fields, **({} if address.origin.tls else credentials)},
                 proxy=by.origin.url,
@@ -154,7 +153,7 @@ def how_failed(error: Exception, otherwise: str = "") -> str:
 
 
 def _closed(answer: aiohttp.ClientResponse) -> asyncio.Future[None] | None:
-    """The end of a connection, where it is the end of the body: it has no other."""
+    """The end of the connection, where the body has no other."""
     bounded = answer.headers.keys() & {"Content-Length", "Transfer-Encoding"}
     connection = answer.connection
 
@@ -164,11 +163,15 @@ def _closed(answer: aiohttp.ClientResponse) -> asyncio.Future[None] | None:
     closed = connection.protocol.closed
 
     if closed is not None:
-        closed.add_done_callback(
-            lambda one: one.cancelled() or one.exception()
-        )  # else asyncio logs it
+        closed.add_done_callback(_heard)
 
     return closed
+
+
+def _heard(closed: asyncio.Future[None]) -> None:
+    """Looks at an end, so that asyncio logs none that nobody asked for."""
+    if not closed.cancelled():
+        closed.exception()
 
 
 async def _connecting(_: aiohttp.ClientSession, context: Any, __: object) -> None:
