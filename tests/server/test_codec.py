@@ -124,7 +124,7 @@ def told(event: Event) -> Any:
     match event:
         case Token():
             message = pb.Token()
-            fill_token(message, event)
+            fill_token(message, event, event.predictor)
             return message, event.typed
         case Status():
             return status_message(event, include_data=True)

@@ -90,18 +90,18 @@ class Watchdog:
         self._scope = timeout or asyncio.timeout(None)
         self._timer: asyncio.TimerHandle | None = None
         self.phase = "first_token"
+        self.progressed_at = time.monotonic()
+        """When the last piece of the answer came, by the clock of event loops; set by its reader."""
 
-    def progressed(self, phase: str = "idle") -> None:
-        """A piece of the answer came."""
-        self._moved = time.monotonic()  # the clock of event loops, without asking one
-
+    def enter(self, phase: str) -> None:
+        """A phase begins, unless it has, and its own limit counts."""
         if phase != self.phase:
             self.phase = phase
             self._watch()
 
     async def __aenter__(self) -> Self:
         await self._scope.__aenter__()
-        self._moved = time.monotonic()
+        self.progressed_at = time.monotonic()
         self._watch()
 
         return self
@@ -124,7 +124,7 @@ class Watchdog:
         if self._timer is not None:
             self._timer.cancel()
 
-        due = self._moved + self._limits[self.phase]
+        due = self.progressed_at + self._limits[self.phase]
 
         if due > time.monotonic():
             self._timer = self._loop.call_at(due, self._watch)

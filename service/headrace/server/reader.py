@@ -52,10 +52,11 @@ class Deliveries:
         self._attempt = attempt  # of the last entry that it was told
         self._max_token_bytes = max_token_bytes
         self._wants = Selection(options)
+        self._chosen: dict[tuple[str, str, bool], bool] = {}  # fields, of which tokens came
 
     def of(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         """The deliveries for entries that follow those of the last call."""
-        wanted = [entry for entry in entries if self._wants(entry.event)]
+        wanted = self._wanted(entries)
         merged = list(merge(wanted)) if len(wanted) > 1 else wanted  # a paced token comes alone
         told: list[Entry] = []
         position = self._position
@@ -87,6 +88,26 @@ class Deliveries:
         self._position = position
 
         return told
+
+    def _wanted(self, entries: Sequence[Entry]) -> list[Entry]:
+        wanted: list[Entry] = []
+
+        for entry in entries:
+            event = entry.event
+
+            if isinstance(event, Token):
+                field = event.predictor, event.field, event.typed
+                chosen = self._chosen.get(field)
+
+                if chosen is None:
+                    chosen = self._chosen[field] = self._wants(event)
+            else:
+                chosen = self._wants(event)
+
+            if chosen:
+                wanted.append(entry)
+
+        return wanted
 
     def heartbeat(self) -> Heartbeat:
         """A sign of life at this place."""

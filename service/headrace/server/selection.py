@@ -53,19 +53,12 @@ class Selection:
 
     def __init__(self, options: ReaderOptions) -> None:
         self._options = options
-        self._fields: dict[tuple[str, str, bool], bool] = {}
 
     def __call__(self, event: Event) -> bool:
-        """True for an event to send."""
+        """True for an event to send. Tokens of one field are all chosen alike."""
         match event:
             case Token():
-                key = (event.predictor, event.field, event.typed)
-                known = self._fields.get(key)
-
-                if known is None:
-                    known = self._fields[key] = self._streams(event)
-
-                return known
+                return self._streams(event)
             case Status():
                 return self._speaks(event)
             case PredictionEvent():

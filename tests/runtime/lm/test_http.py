@@ -13,9 +13,9 @@ from anyio import wait_all_tasks_blocked
 from headrace.errors import LMAuthError, LMError, LMTransportError
 from headrace.lm import LM
 from headrace.lm.http import Broken, InvalidRequest
-from headrace.lm.http.connection import HEAD_LIMIT, Connection
+from headrace.lm.http.connection import HEAD_LIMIT, Connection, PushedResponse
 from headrace.lm.http.request import fields_of, parse_url, request_bytes
-from headrace.lm.http.response import FREE, RATIO, STEP, PushedResponse, Take
+from headrace.lm.http.response import FREE, RATIO, STEP, Take
 from headrace_mock import MockLM, Reply
 from hypothesis import given
 from hypothesis import strategies as st

@@ -9,7 +9,7 @@ import pytest
 from headrace.errors import ContentRefusedError, LMError, LMServerError, LMStreamBrokenError
 from headrace.lm.answer.assembly import Assembly
 from headrace.lm.base import Choice, Delta, ignore
-from headrace.lm.openai.sse import LINE_LIMIT, EventSplitter, LineTooLong, MarkupError
+from headrace.lm.openai.stream import LINE_LIMIT, EventSplitter, LineTooLong, MarkupError
 from headrace.lm.surrogates import Mender, mend
 from hypothesis import given
 from hypothesis import strategies as st

@@ -85,8 +85,9 @@ class Assembly:
     def feed(self, chunk: Chunk) -> None:
         """Takes a chunk, or a whole response."""
         choice: dict[str, Any]
+        choices = chunk.get("choices")
 
-        for choice in sequence(chunk.get("choices")):
+        for choice in choices if type(choices) is list else ():
             if type(choice) is dict:
                 self._take(choice)
 

@@ -1,4 +1,4 @@
-"""One connection to a provider: bytes in, a response out.
+"""One connection to a provider, and the response that it pushes on where the bytes arrive.
 
 It carries one request at a time. What the response's reader raises stays with that response: an
 event loop would only log it.
@@ -7,12 +7,13 @@ event loop would only log it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextvars
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import httptools
 
-from headrace.lm.http.response import Broken, PushedResponse
+from headrace.lm.http.response import Broken, Response, Take
 
 HEAD_LIMIT = 64 * 1024
 """Bytes a response's head may have, about: it is counted by what arrives."""
@@ -147,3 +148,101 @@ class Connection(asyncio.Protocol):
             self.abort()
 
         self._left(self)
+
+
+class PushedResponse(Response):
+    """A response that its connection pushes on where the bytes arrive."""
+
+    def __init__(self, leave: Callable[[], None]) -> None:
+        super().__init__()
+        self._leave = leave
+        self._kept: list[bytes] = []  # what came before anyone read
+        self._take: Take | None = None
+        self._context: contextvars.Context  # of whoever reads
+        self._error: BaseException | None = None
+        self._waiting: asyncio.Future[None] | None = None
+
+    def leave(self) -> None:
+        """See Response.leave."""
+        self._leave()
+
+    async def begun(self) -> None:
+        """Waits for the head. Raises Broken."""
+        while not self.status:
+            await self._change()
+
+    async def stream(self, take: Take) -> None:
+        """See Response.stream. `take` runs in this context but outside this task, in the same turn."""
+        self._context = contextvars.copy_context()
+        self._take = take
+        kept, self._kept = b"".join(self._kept), []
+
+        try:
+            if kept:
+                self.receive(kept)
+
+            while self._take is not None and not self.complete:
+                await self._change()
+
+            if self._error is not None:
+                raise self._error
+        finally:
+            self._take = None
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> None:
+        """The head has come."""
+        try:
+            self._begin(status, headers)
+        except Broken as error:
+            self.fail(error)
+
+        self._wake()
+
+    def receive(self, body: bytes) -> None:
+        """More of the body has come."""
+        if self._take is None:
+            self._kept.append(body)
+            return
+
+        try:
+            if self._unpacker is None:
+                enough = self._context.run(self._take, body)
+            else:
+                enough = self._context.run(self._hand_on, self._take, body)
+        except BaseException as error:  # noqa: BLE001 - raised where the response is read
+            self.fail(error)
+        else:
+            if enough:
+                self._take = None
+                self._wake()
+
+    def end(self) -> None:
+        """The body has ended."""
+        self.complete = True
+        self._wake()
+
+    def lost(self, *, clean: bool) -> None:
+        """The connection has ended: with some bodies, that is their end, if it was closed and not reset."""
+        bounded = "content-length" in self.headers or "transfer-encoding" in self.headers
+
+        if self.status and clean and not bounded:
+            self.end()
+        else:
+            self.fail(Broken("the connection broke"))
+
+    def fail(self, error: BaseException) -> None:
+        """It will not become complete."""
+        self._error = self._error or error
+        self._take = None
+        self._wake()
+
+    async def _change(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+        self._waiting = asyncio.get_running_loop().create_future()
+        await self._waiting
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
@@ -135,7 +136,8 @@ async def _read(answer: Any, assembly: Assembly, watchdog: Watchdog) -> None:
 
             if assembly.pieces != pieces:
                 pieces = assembly.pieces
-                watchdog.progressed()
+                watchdog.progressed_at = time.monotonic()
+                watchdog.enter("idle")
     finally:
         await _close(answer)
 

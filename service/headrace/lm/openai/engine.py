@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-import orjson
 
 from headrace.errors import (
     LMNotConfiguredError,
-    LMStreamBrokenError,
     LMTimeoutError,
     UsageError,
 )
@@ -24,11 +21,11 @@ from headrace.lm.answer.assembly import Assembly
 from headrace.lm.base import Completion, Message, Receive, Request
 from headrace.lm.deadlines import Deadlines, Watchdog
 from headrace.lm.engines import Attempt, Engine, Provider
-from headrace.lm.errors import broken, refused, said_in_stream
+from headrace.lm.errors import broken, refused
 from headrace.lm.http import Broken, ConnectTimeout, InvalidRequest, Response, http_pool, proxy_for
 from headrace.lm.litellm import Route, find_route, usage_of
-from headrace.lm.loose_json import dumps, loads, sequence
-from headrace.lm.openai.sse import EventSplitter, LineTooLong, MarkupError
+from headrace.lm.loose_json import dumps
+from headrace.lm.openai.stream import read_answer
 
 REFUSAL_LIMIT = 16 * 1024
 """Bytes read of a refusal."""
@@ -106,7 +103,10 @@ async def _read(response: Response, assembly: Assembly, watchdog: Watchdog, mode
         said = await _refusal(response)
         raise refused(response.status, said, model=model, headers=response.headers)
 
-    await _read_events(response, assembly, watchdog, model)
+    await read_answer(response, assembly, watchdog, model)
+
+    if not response.complete:
+        await _see_out(response)
 
 
 async def _refusal(response: Response) -> str:
@@ -122,94 +122,6 @@ async def _refusal(response: Response) -> str:
             await response.stream(take)
 
     return said.decode("utf-8", "replace")
-
-
-async def _read_events(
-    response: Response, assembly: Assembly, watchdog: Watchdog, model: str
-) -> None:
-    """Reads a body for what it is, not for what its content type says."""
-    splitter = EventSplitter()
-    pieces = 0
-    done = False
-
-    def take(body: bytes) -> bool:
-        nonlocal pieces, done
-        done = _feed(splitter.feed(body), assembly, model)
-
-        if assembly.pieces != pieces:
-            pieces = assembly.pieces
-            watchdog.progressed("trailer" if assembly.settled else "idle")
-
-        return done
-
-    try:
-        await response.stream(take)
-
-        if not done:
-            _feed(splitter.close(), assembly, model)
-            assembly.end()
-    except LineTooLong:
-        raise LMStreamBrokenError("the LM's answer has a line without end", model=model) from None
-    except MarkupError:
-        raise LMStreamBrokenError(
-            "the provider answered with a page of HTML", model=model
-        ) from None
-
-    if splitter.puzzled and not assembly.pieces:
-        raise LMStreamBrokenError("the provider answered with neither events nor JSON", model=model)
-
-    if not response.complete:
-        await _see_out(response)
-
-
-def _feed(payloads: Iterable[bytes], assembly: Assembly, model: str) -> bool:
-    """Feeds the chunks that came together; True after [DONE]."""
-    chunk: dict[str, Any]
-
-    try:
-        for payload in payloads:
-            try:
-                chunk = orjson.loads(payload)
-            except ValueError:
-                if payload.strip() == b"[DONE]":
-                    assembly.end()
-                    return True
-
-                chunk = _second_look(payload, model)
-                assembly.suspicious = True
-
-            if type(chunk) is dict and "choices" in chunk and "error" not in chunk:
-                assembly.feed(chunk)
-            else:
-                _feed_rest(chunk, assembly, model)
-    finally:
-        assembly.flush()
-
-    return False
-
-
-def _feed_rest(value: Any, assembly: Assembly, model: str) -> None:
-    """Feeds what comes in place of a chunk: an array of them, an error, or what means nothing."""
-    chunks = sequence(value) or [value]
-
-    if not all(type(chunk) is dict for chunk in chunks):
-        raise LMStreamBrokenError("the LM's answer has an event that is no chunk", model=model)
-
-    for chunk in chunks:
-        error = chunk if chunk.get("object") == "error" else chunk.get("error")
-
-        if error:
-            raise said_in_stream(error, model=model)
-
-        assembly.feed(chunk)
-
-
-def _second_look(payload: bytes, model: str) -> Any:
-    """JSON that is wrong only in its characters."""
-    try:
-        return loads(payload)
-    except ValueError:
-        raise LMStreamBrokenError("the LM's answer has malformed JSON", model=model) from None
 
 
 async def _see_out(response: Response) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from typing import assert_never
 
 from headrace_proto.v1 import headrace_pb2 as pb
 
 from headrace.events import Kind, LmCall, PredictionEvent, Status, Token, Usage
-from headrace.server.reader import Delivery
+from headrace.server.reader import Delivery, Write
 from headrace.server.selection import ReaderOptions, wire_name
 from headrace.server.v1.status import failure_of
 from headrace.server.v1.text import line, sound
-from headrace.server.v1.values import duration, fill_timestamp, to_struct
+from headrace.server.v1.values import BILLION, duration, to_struct
 
 MAX_NAME = 200
 """Characters of a name: models and tools come from programs."""
@@ -27,6 +28,15 @@ class EventEncoder:
         self._run_id = run_id
         self._revision = revision
         self._options = options
+        self._names: dict[str, str] = {}  # of predictors, as clients know them
+
+    def writer(self, send: Callable[[bytes], Awaitable[None]]) -> Write:
+        """Sends messages by an RPC, whose own task alone may, and never inside a timeout."""
+
+        async def write(delivery: Delivery) -> None:
+            await send(self.message(delivery).SerializeToString())
+
+        return write
 
     def message(self, delivery: Delivery) -> pb.StreamEvent:
         """The message that tells of a delivery."""
@@ -36,11 +46,14 @@ class EventEncoder:
         message.sequence = delivery.sequence
         message.event_count = delivery.event_count
         message.attempt = delivery.attempt
-        fill_timestamp(message.create_time, delivery.time)
+        created = message.create_time
+        created.seconds = whole = int(delivery.time)
+        created.nanos = int((delivery.time - whole) * BILLION)
 
         match event:
             case Token():
-                fill_token(message.token, event)
+                name = self._names.get(event.predictor) or self._name(event.predictor)
+                fill_token(message.token, event, name)
             case Status():
                 data = self._options.include_data
                 message.status.CopyFrom(status_message(event, include_data=data))
@@ -56,12 +69,18 @@ class EventEncoder:
 
         return message
 
+    def _name(self, address: str) -> str:
+        name = self._names[address] = wire_name(address)
 
-def fill_token(message: pb.Token, token: Token) -> None:
+        return name
+
+
+def fill_token(message: pb.Token, token: Token, predictor: str) -> None:
     """Writes a token into its place: half the cost of a message that is then copied there."""
-    message.predictor = wire_name(token.predictor)
+    chunk = token.chunk
+    message.predictor = predictor
     message.field = token.field
-    message.chunk = sound(token.chunk)
+    message.chunk = chunk if chunk.isascii() else sound(chunk)
     message.offset = token.offset
     message.call_id = token.call_id
 

@@ -15,7 +15,6 @@ from headrace_proto.v1 import headrace_pb2 as pb
 from headrace.runs.run import Run
 from headrace.server.core import Core, Start
 from headrace.server.errors import RunOver
-from headrace.server.reader import Delivery
 from headrace.server.selection import ReaderOptions
 from headrace.server.v1 import records, requests
 from headrace.server.v1.events import EventEncoder, prediction_message
@@ -148,17 +147,13 @@ class Servicer:
         encoder = EventEncoder(run.run_id, run.revision, options)
         context = call.context
 
-        async def write(delivery: Delivery) -> None:
-            # only this task of the RPC may, and never inside a timeout
-            await context.write(encoder.message(delivery).SerializeToString())
-
         with self._core.follow(run, options) as reader:
             _name(call, run)
 
             try:
                 await asyncio.sleep(0)  # a run that just started asks its LM before this is sent
                 await context.send_initial_metadata((("headrace-run-id", run.run_id),))
-                await reader.stream(write)
+                await reader.stream(encoder.writer(context.write))
             finally:
                 call.trailers["headrace-last-sequence"] = str(reader.position)
 

@@ -147,13 +147,6 @@ def duration(value: float) -> Duration:
 
 def timestamp(value: float) -> Timestamp:
     """Seconds since the epoch as a Timestamp."""
-    message = Timestamp()
-    fill_timestamp(message, value)
+    whole = int(value)
 
-    return message
-
-
-def fill_timestamp(message: Timestamp, value: float) -> None:
-    """Writes seconds since the epoch into a Timestamp."""
-    message.seconds = whole = int(value)
-    message.nanos = int((value - whole) * BILLION)
+    return Timestamp(seconds=whole, nanos=int((value - whole) * BILLION))

@@ -1,6 +1,6 @@
-"""Server-sent events as LM providers write them: bytes in, payloads out. JSON without events is read too.
+"""The stream of an answer as LM providers write it: server-sent events, or JSON without them, to chunks.
 
-No I/O, and no label is believed: a body is what it begins like. Lines end with LF, CR or CRLF.
+No label is believed: a body is what it begins like. Lines end with LF, CR or CRLF.
 
 - Every data line is an event of its own: some providers forget the blank line between events.
 - A line that begins with an object counts as data: some forget the prefix, of an error or of every
@@ -12,6 +12,18 @@ No I/O, and no label is believed: a body is what it begins like. Lines end with 
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from headrace.errors import LMStreamBrokenError
+from headrace.lm.answer.assembly import Assembly
+from headrace.lm.deadlines import Watchdog
+from headrace.lm.errors import said_in_stream
+from headrace.lm.http import Response
+from headrace.lm.loose_json import loads, sequence
 
 LINE_LIMIT = 16 * 1024 * 1024
 """Bytes one line may have, or one payload of several lines."""
@@ -22,6 +34,97 @@ BRACKETS = {b"{": b"}", b"[": b"]"}
 FIELD = re.compile(rb"(?:data|event|id|retry)?:")
 BARE = re.compile(rb"\{|\[\s*(?:\{|\Z)|\[DONE\]")
 """The beginning of a payload without a prefix. A line of a log may begin with a bracket, too."""
+
+
+async def read_answer(
+    response: Response, assembly: Assembly, watchdog: Watchdog, model: str
+) -> None:
+    """Reads a body for what it is, not for what its content type says, into the assembly.
+
+    Raises LMStreamBrokenError, what the provider says is wrong, and Broken.
+    """
+    splitter = EventSplitter()
+    pieces = 0
+    done = False
+
+    def take(body: bytes) -> bool:
+        nonlocal pieces, done
+        done = _feed(splitter.feed(body), assembly, model)
+
+        if assembly.pieces != pieces:
+            pieces = assembly.pieces
+            watchdog.progressed_at = time.monotonic()
+
+            if watchdog.phase != (phase := "trailer" if assembly.settled else "idle"):
+                watchdog.enter(phase)
+
+        return done
+
+    try:
+        await response.stream(take)
+
+        if not done:
+            _feed(splitter.close(), assembly, model)
+            assembly.end()
+    except LineTooLong:
+        raise LMStreamBrokenError("the LM's answer has a line without end", model=model) from None
+    except MarkupError:
+        raise LMStreamBrokenError(
+            "the provider answered with a page of HTML", model=model
+        ) from None
+
+    if splitter.puzzled and not assembly.pieces:
+        raise LMStreamBrokenError("the provider answered with neither events nor JSON", model=model)
+
+
+def _feed(payloads: Iterable[bytes], assembly: Assembly, model: str) -> bool:
+    """Feeds the chunks that came together; True after [DONE]."""
+    chunk: dict[str, Any]
+
+    try:
+        for payload in payloads:
+            try:
+                chunk = orjson.loads(payload)
+            except ValueError:
+                if payload.strip() == b"[DONE]":
+                    assembly.end()
+                    return True
+
+                chunk = _second_look(payload, model)
+                assembly.suspicious = True
+
+            if type(chunk) is dict and "choices" in chunk and "error" not in chunk:
+                assembly.feed(chunk)
+            else:
+                _feed_rest(chunk, assembly, model)
+    finally:
+        assembly.flush()
+
+    return False
+
+
+def _feed_rest(value: Any, assembly: Assembly, model: str) -> None:
+    """Feeds what comes in place of a chunk: an array of them, an error, or what means nothing."""
+    chunks = sequence(value) or [value]
+
+    if not all(type(chunk) is dict for chunk in chunks):
+        raise LMStreamBrokenError("the LM's answer has an event that is no chunk", model=model)
+
+    for chunk in chunks:
+        error = chunk if chunk.get("object") == "error" else chunk.get("error")
+
+        if error:
+            raise said_in_stream(error, model=model)
+
+        assembly.feed(chunk)
+
+
+def _second_look(payload: bytes, model: str) -> Any:
+    """JSON that is wrong only in its characters."""
+    try:
+        return loads(payload)
+    except ValueError:
+        raise LMStreamBrokenError("the LM's answer has malformed JSON", model=model) from None
 
 
 class LineTooLong(ValueError):
