@@ -12,6 +12,7 @@ from google.rpc import (  # type: ignore[import-untyped]  # has no py.typed
 )
 from grpc import StatusCode
 from headrace import errors
+from headrace.server import errors as server_errors
 from headrace.server.wire.status import CODES, RpcStatus, failure_of, status_of
 from headrace.server.wire.text import line, sound, status_message
 from hypothesis import given
@@ -44,7 +45,7 @@ def info(status: RpcStatus) -> error_details_pb2.ErrorInfo:
 
 
 def all_reasons() -> set[str]:
-    classes = [*vars(errors).values(), *vars(errors).values()]
+    classes = [*vars(errors).values(), *vars(server_errors).values()]
 
     return {
         one.reason
