@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from headrace.errors import ContentRefusedError, LMServerError, LMStreamBrokenError
 from headrace.lm.answer.tool_calls import ToolCalls
@@ -84,10 +84,10 @@ class Assembly:
 
     def feed(self, chunk: Chunk) -> None:
         """Takes a chunk, or a whole response."""
-        choices = chunk.get("choices")
-        choice: Any
+        sent = chunk.get("choices")
+        choices: list[dict[str, Any]] = sent if type(sent) is list else []  # pyright: ignore[reportUnknownVariableType] - JSON
 
-        for choice in cast("list[Any]", choices) if type(choices) is list else ():
+        for choice in choices:
             if type(choice) is dict:
                 self._take(choice)
 
