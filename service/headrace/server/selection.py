@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from headrace.errors import FieldViolation, RequestInvalid
-from headrace.events import Event, PredictionEvent, Status, Token
+from headrace.events import Event, Status, Token
 
 PREDICT = ".predict"
 
@@ -55,16 +55,12 @@ class Selection:
         self._options = options
 
     def __call__(self, event: Event) -> bool:
-        """True for an event to send. Tokens of one field are all chosen alike."""
-        match event:
-            case Token():
-                return self._streams(event)
-            case Status():
-                return self._speaks(event)
-            case PredictionEvent():
-                return True
-            case _:
-                assert_never(event)
+        """True for an event to send; what is neither text nor a status always is. A field's tokens are
+        chosen alike."""
+        if isinstance(event, Token):
+            return self._streams(event)
+
+        return self._speaks(event) if isinstance(event, Status) else True
 
     def _streams(self, token: Token) -> bool:
         wanted = self._options.fields

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias, assert_never
+from typing import TypeAlias
 
 from headrace.events import Event, PredictionEvent, Status, Token
 from headrace.streaming.listeners import Wants
@@ -52,16 +52,18 @@ class ResponseFilter:
         """The item for an event; None where there is nothing to see.
 
         The result is left out where it is not asked for, unless no text was streamed: it is all there is.
+        Events of other kinds are for readers of the run's log.
         """
-        match event:
-            case Token():
-                return self._response(event)
-            case Status(message=message):
-                return StatusMessage(message, event.call_id) if message else None
-            case PredictionEvent(value=value):
-                return value if self._include_prediction or not self._streamed else None
-            case _:
-                assert_never(event)
+        if isinstance(event, Token):
+            return self._response(event)
+
+        if isinstance(event, Status) and event.message:
+            return StatusMessage(event.message, event.call_id)
+
+        if isinstance(event, PredictionEvent) and (self._include_prediction or not self._streamed):
+            return event.value
+
+        return None
 
     def _response(self, token: Token) -> StreamResponse | None:
         """The token under the name its listener gave. Cached text is all in the Prediction."""
