@@ -16,7 +16,7 @@ from headrace import LM
 from headrace.lm import preload
 from hypothesis import HealthCheck, settings
 from reporting import explain_long, with_lines
-from server.stores import STORES, over
+from server.stores import STORES, over, use_everywhere
 
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
@@ -30,6 +30,14 @@ IN_CI = os.environ.get("HEADRACE_CI") == "1"
 MAY_SKIP = (
     "no seed documents in",  # they are not part of the repository
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--store", choices=STORES, default="memory", help="where runs are kept")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    use_everywhere(str(config.getoption("--store")))
 
 
 @pytest.fixture(params=[*STORES])

@@ -1,4 +1,4 @@
-"""What happens in a run, as immutable values: statuses, tokens, and one result.
+"""Events of a run, as immutable values: statuses, tokens, and one result.
 
 A run's log holds these and nothing else. They know no wire format; the server is the one place that
 turns them into messages. Enum numbers equal those of the contract. Each says by `without_content` what a log
@@ -27,7 +27,7 @@ class Kind(enum.IntEnum):
 
 
 class Phase(enum.IntEnum):
-    """Where the call is."""
+    """Phase of a call's life."""
 
     START = 1
     UPDATE = 2
@@ -35,7 +35,7 @@ class Phase(enum.IntEnum):
 
 
 class Outcome(enum.IntEnum):
-    """How a call ended."""
+    """Outcome of a call that has ended."""
 
     OK = 1
     ERROR = 2
@@ -67,7 +67,7 @@ class Token(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LmCall:
-    """What served an LM call."""
+    """The engine, model and attempt that served an LM call."""
 
     model: str
     engine: str = ""
@@ -208,7 +208,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class PredictionEvent:
-    """What the program returned; the last event of a run that succeeded."""
+    """The result of a run; its last event, if it succeeded."""
 
     value: object
     """As the program returned it."""

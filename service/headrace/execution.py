@@ -46,7 +46,7 @@ def no_outputs(value: object) -> Mapping[str, object]:
 
 @dataclass(slots=True, eq=False)
 class Work:
-    """What to run."""
+    """A program to run, with its inputs."""
 
     call: Callable[[], Awaitable[object]]
     """Calls the program with its inputs."""
@@ -65,10 +65,10 @@ class Work:
 
 @dataclass(slots=True, eq=False)
 class Outlet:
-    """Where the events of a run go, in order."""
+    """The way of a run's events into its log, in order."""
 
     log: RunLog
-    """Where readers find them, once they have been taken."""
+    """The log that readers read: events are in it once they have been taken."""
     put: Callable[[Event], object]
     """Takes an event, from any thread. It is called for every token."""
     end: Callable[[], object]
@@ -130,7 +130,7 @@ class Execution:
 
     @property
     def log(self) -> RunLog:
-        """What its readers read."""
+        """The log that its readers read."""
         return self._outlet.log
 
     @property
@@ -209,7 +209,7 @@ class Execution:
         return PredictionEvent(value, outputs, self.usage, time.monotonic() - self._started)
 
     async def _value(self) -> object:
-        """What the program returned; raises why it was stopped, even if it swallowed that."""
+        """The program's return value. Raises the reason it was stopped for, even if it swallowed that."""
         try:
             value = await self._work.call()
         except asyncio.CancelledError:

@@ -58,7 +58,7 @@ def gateway(loaded: Loaded[Config], shows: bool) -> None:
 
 
 def _setup(config: Config) -> Setup:
-    """How to serve as configured. Raises UsageError for what cannot or should not be served."""
+    """The options to serve with. Raises UsageError for what cannot or should not be served."""
     host = _host(config.listen, "--listen")
     _host(config.server, "--server")
     _together(tls_cert=config.tls_cert, tls_key=config.tls_key)

@@ -20,7 +20,7 @@ ANYWHERE = "*"
 
 @dataclass(frozen=True)
 class Setup:
-    """How a gateway serves. Times in seconds, sizes in bytes."""
+    """Settings of a gateway. Times in seconds, sizes in bytes."""
 
     server: str = "127.0.0.1:50051"
     """The headrace server, as host:port."""

@@ -100,7 +100,7 @@ def error_object(error: HeadraceError, *, local: bool = False) -> dict[str, Any]
 
 
 def run_state(error: HeadraceError) -> str:
-    """How the run ended; empty when only this answer did, and the run may go on."""
+    """State that the run ended in; empty when only this answer did, and the run may go on."""
     if isinstance(error, RunLost) or not isinstance(error, RunFailed):
         return ""
 

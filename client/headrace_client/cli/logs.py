@@ -82,7 +82,7 @@ class Contents:
         return self.one_line(record.getMessage())
 
     def facts(self, record: logging.LogRecord) -> dict[str, object]:
-        """What the line is about, by name, as far as it is known."""
+        """Facts of the line by name, as far as they are known."""
         known = {**getattr(record, "about", {}), **getattr(record, "facts", {})}
 
         return {name: value for name, value in known.items() if value not in ("", None)}

@@ -134,7 +134,7 @@ class StartRequest:
     resumes: bool = False
     """Only join: never start a run."""
     caller_context: Mapping[str, str] = field(default_factory=dict[str, str])
-    """What the caller sent along for traces; observers find it on the run's own call."""
+    """Trace context that the caller sent along; observers find it on the run's own call."""
 
     def __post_init__(self) -> None:
         if self.run_id and not _RUN_ID.fullmatch(self.run_id):

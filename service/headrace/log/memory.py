@@ -290,7 +290,7 @@ class RunLog:
 
 
 def size_of(event: Event) -> int:
-    """What an event counts against `max_bytes`."""
+    """Bytes that an event counts against `max_bytes`."""
     return _size(event.chunk) if isinstance(event, Token) else EVENT_BYTES
 
 

@@ -1,4 +1,4 @@
-"""What led to a failure, for those who run the server: names and places always, texts as content.
+"""Causes of a failure, for those who run the server: names and places always, texts as content.
 
 Texts of exceptions, of models and of providers may hold prompts, completions or keys. Who asks for
 them here answers for who will see them.
@@ -49,7 +49,7 @@ def cut(text: str) -> str:
 
 
 def names_of(failure: BaseException) -> Mapping[str, object]:
-    """What may be said of a failure's cause to any operator; what is not known is left out."""
+    """Facts of a failure's cause that any operator may see; unknown ones are left out."""
     names: dict[str, object] = {}
 
     for error in chain(failure):
@@ -65,7 +65,7 @@ def names_of(failure: BaseException) -> Mapping[str, object]:
 
 
 def words_of(failure: BaseException) -> Mapping[str, str]:
-    """What the model and the provider wrote that led to a failure: content."""
+    """Texts of the model and the provider that led to a failure: content."""
     words: dict[str, str] = {}
 
     for error in chain(failure):
@@ -86,7 +86,7 @@ def origin_of(failure: BaseException) -> BaseException | None:
 
 
 def place_of(failure: BaseException) -> str:
-    """Where in the program it failed, such as "app.py:12 in aforward"; empty where nobody knows."""
+    """The place in the program, such as "app.py:12 in aforward"; empty if unknown."""
     frame = _place(failure)
 
     return f"{_short(frame.filename)}:{frame.lineno} in {frame.name}" if frame else ""

@@ -193,7 +193,7 @@ class LiveRun(Run):
             self.log.close()
 
     def _ending_now(self) -> Ending:
-        """How it ended, as it may be kept; an error of ours in finding that out is its failure."""
+        """The end as it may be kept; an error of ours in finding that out is its failure."""
         try:
             return self._told()
         except Exception:

@@ -23,7 +23,7 @@ class RunKey(NamedTuple):
 
 
 class RunState(enum.IntEnum):
-    """Where a run is in its life. Numbers equal those of the contract."""
+    """State of a run. Numbers equal those of the contract."""
 
     QUEUED = 1
     RUNNING = 2
@@ -34,13 +34,13 @@ class RunState(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a run ended. Its failure is bare and its result has no `value` once they are recorded."""
+    """The end of a run. Its failure is bare and its result has no `value` once they are recorded."""
 
     failure: HeadraceError | None = None
     result: PredictionEvent | None = None
     usage: Usage = field(default_factory=Usage)
     cause: str = ""
-    """What readers may be told of why it failed, beside the message; mostly nothing."""
+    """The cause that readers may be told beside the message; mostly nothing."""
     output_bytes: int = 0
     """Of the result's outputs, as JSON text."""
 
@@ -61,10 +61,10 @@ class RunRecord:
     """Seconds the run outlives its last reader."""
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     peer: str = ""
-    """Where the caller was who started it, for logs."""
+    """Address of the caller who started it, for logs."""
     attempt: int = 1
     begun: bool = False
-    """Whether the program has been called."""
+    """True once the program has been called."""
     inputs_json: str | None = None
     """The inputs as canonical JSON, for another attempt; None where they may not be kept."""
     ending: Ending | None = None
@@ -75,7 +75,7 @@ class RunRecord:
 
     @property
     def state(self) -> RunState:
-        """Where the run is in its life."""
+        """State of the run now."""
         if self.ending is None:
             return RunState.RUNNING if self.begun else RunState.QUEUED
 

@@ -31,7 +31,7 @@ def report(run: LiveRun) -> None:
 
 
 def facts_of(run: LiveRun) -> Mapping[str, object]:
-    """What a run that has just ended took. Times in seconds, since it was admitted."""
+    """Facts of a run that has just ended. Times in seconds, since it was admitted."""
     usage, first = run.usage, run.log.first_token_time
 
     return {

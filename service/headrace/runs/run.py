@@ -77,7 +77,7 @@ class Run:
 
     @property
     def state(self) -> RunState:
-        """Where it is in its life."""
+        """State of the run now."""
         return self.record.state
 
     @property
@@ -92,12 +92,12 @@ class Run:
 
     @property
     def cause(self) -> str:
-        """What its readers may be told of why it failed, beside the message; mostly nothing."""
+        """The cause that its readers may be told beside the message; mostly nothing."""
         return self._ending.cause
 
     @property
     def result(self) -> PredictionEvent | None:
-        """What it gave, once it has succeeded."""
+        """Its result, once it has succeeded."""
         return self._ending.result
 
     @property

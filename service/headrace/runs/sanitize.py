@@ -1,4 +1,4 @@
-"""What a hosted run's log keeps of events.
+"""Sanitized events: all that a hosted run's log keeps.
 
 A log lives for minutes after its run. It must not hold on to what a program held: objects it passed
 around, tracebacks with their frames, model text inside errors.

@@ -20,7 +20,7 @@ def wire_name(address: str) -> str:
 
 
 class StatusDetail(enum.IntEnum):
-    """Which statuses a reader gets. Numbers equal those of the contract."""
+    """The statuses that a reader gets. Numbers equal those of the contract."""
 
     ALL = 1
     MESSAGES = 2
@@ -30,7 +30,7 @@ class StatusDetail(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReaderOptions:
-    """How one reader follows a run. Times in seconds."""
+    """The options of one reader. Times in seconds."""
 
     after: int = 0
     """The last sequence it already has."""

@@ -40,7 +40,7 @@ class Outbox(Protocol):
 
     @property
     def log(self) -> RunLog:
-        """What readers of this process read: all that the store has taken."""
+        """The log for readers of this process: all that the store has taken."""
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""What the server's log shows of a line.
+"""The content of a line of the server's log.
 
 Beside its context and its facts a line may have a `failure`: an error, whose names and place anyone may
 read. The text of an exception may hold a prompt, a completion or a provider's answer, as may what the
@@ -57,7 +57,7 @@ class RunContents(Contents):
         }
 
     def words(self, record: logging.LogRecord) -> Mapping[str, str]:
-        """What the model and the provider wrote that led to the failure."""
+        """Texts of the model and the provider that led to the failure."""
         failure = getattr(record, "failure", None)
 
         if failure is None or not self._content:

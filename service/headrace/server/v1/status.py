@@ -46,7 +46,7 @@ MAX_DELAY = 366 * 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class RpcStatus:
-    """How an RPC ends."""
+    """The end of an RPC: code, message, trailers."""
 
     code: StatusCode
     message: str
