@@ -82,17 +82,6 @@ def test_every_link_inside_the_repository_leads_somewhere(page: Path) -> None:
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
-def test_every_path_that_the_page_for_contributors_names_is_there() -> None:
-    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    named = [name for name in re.findall(r"`([\w./-]+)`", page) if "/" in name and "*" not in name]
-    made = (".venv/", "build/")
-
-    assert len(named) > 8
-    assert [
-        name for name in named if not name.startswith(made) and not (ROOT / name).exists()
-    ] == []
-
-
 def test_every_command_of_the_bench_that_a_page_names_is_there() -> None:
     page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
     named = {name.replace(".", "/") for name in re.findall(r"python -m (bench\.[\w.]+)", page)}

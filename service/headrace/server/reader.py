@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 from headrace.events import Token
@@ -54,11 +54,15 @@ class Deliveries:
         self._wants = Selection(options)
         self._chosen: dict[tuple[str, str, bool], bool] = {}  # fields, of which tokens came
 
-    def of(self, entries: Sequence[Entry]) -> Sequence[Entry]:
-        """The deliveries for entries that follow those of the last call."""
+    def of(self, entries: Sequence[Entry]) -> Iterable[Entry]:
+        """The deliveries for entries that follow those of the last call.
+
+        Long ones are cut as they are taken: a reader that stalls keeps none in pieces.
+        """
         wanted = self._wanted(entries)
         merged = list(merge(wanted)) if len(wanted) > 1 else wanted  # a paced token comes alone
         told: list[Entry] = []
+        has_long = False
         position = self._position
         counted = 0  # by deliveries of the same group
 
@@ -67,18 +71,16 @@ class Deliveries:
             uncounted = end - position - counted
             ends_group = following == len(merged) or merged[following].sequence != end
             count = uncounted if ends_group else min(entry.event_count, uncounted)
-            last = entry
-
-            if isinstance(event, Token) and len(event.chunk) * 4 > self._max_token_bytes:
-                *parts, last = split(entry, event, self._max_token_bytes)
-                told += parts
+            has_long = has_long or (
+                type(event) is Token and len(event.chunk) * 4 > self._max_token_bytes
+            )
 
             if not ends_group or count != entry.event_count:
                 place = end if ends_group else 0
-                last = Entry(place, entry.time, last.event, count, entry.attempt)
+                entry = Entry(place, entry.time, event, count, entry.attempt)
 
             self._attempt = entry.attempt
-            told.append(last)
+            told.append(entry)
 
             if ends_group:
                 position, counted = end, 0
@@ -87,7 +89,7 @@ class Deliveries:
 
         self._position = position
 
-        return told
+        return cut(told, self._max_token_bytes) if has_long else told
 
     def _wanted(self, entries: Sequence[Entry]) -> list[Entry]:
         wanted: list[Entry] = []
@@ -154,15 +156,16 @@ class Reader:
         while True:
             entries = self._cursor.read(TAKE)
 
-            told = self._deliveries.of(entries)
+            wrote = False
 
-            for delivery in told:
+            for delivery in self._deliveries.of(entries):
                 await write(delivery)
                 self.position = delivery.sequence or self.position
+                wrote = True
 
             now = self._loop.time()
 
-            if told:
+            if wrote:
                 self._written = now
 
             if now >= self._ends and not self._log.closed:
@@ -232,26 +235,29 @@ class Reader:
         return self._loop.time() - self._written
 
 
-def split(entry: Entry, token: Token, max_bytes: int) -> Iterator[Entry]:
-    """An entry whose token may be long as entries with at most `max_bytes` of UTF-8 each."""
-    if _utf8_size(token.chunk) <= max_bytes:
-        yield entry
-        return
-
+def cut(entries: Iterable[Entry], max_bytes: int) -> Iterator[Entry]:
+    """The entries, each text in parts of at most `max_bytes` of UTF-8. The last part is its position."""
     size = max_bytes // 4
 
-    for start in range(0, len(token.chunk), size):
-        chunk = token.chunk[start : start + size]
-        ends = start + size >= len(token.chunk)
-        part = token._replace(
-            chunk=chunk, offset=token.offset + start, is_last=token.is_last and ends
-        )
+    for entry in entries:
+        token = entry.event
 
-        yield (
-            entry._replace(event=part)
-            if ends
-            else entry._replace(sequence=0, event=part, event_count=0)
-        )
+        if not isinstance(token, Token) or _utf8_size(token.chunk) <= max_bytes:
+            yield entry
+            continue
+
+        for start in range(0, len(token.chunk), size):
+            chunk = token.chunk[start : start + size]
+            ends = start + size >= len(token.chunk)
+            part = token._replace(
+                chunk=chunk, offset=token.offset + start, is_last=token.is_last and ends
+            )
+
+            yield (
+                entry._replace(event=part)
+                if ends
+                else entry._replace(sequence=0, event=part, event_count=0)
+            )
 
 
 def _utf8_size(text: str) -> int:
