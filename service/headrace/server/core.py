@@ -6,8 +6,7 @@ and encodes the deliveries of a `Reader`. `server/v1` is one such; others stand 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from headrace.errors import (
@@ -24,8 +23,7 @@ from headrace.runs.registry import Registry
 from headrace.runs.run import Run
 from headrace.server.catalog import Catalog
 from headrace.server.config.model import Principal
-from headrace.server.errors import StreamAged
-from headrace.server.reader import MAX_STREAM_AGE, Deliveries, Reader
+from headrace.server.reader import MAX_STREAM_AGE, Reader
 from headrace.server.selection import ReaderOptions, check_selectors
 
 MAX_REASON = 200
@@ -127,13 +125,8 @@ class Core:
             )
         )
 
-    @contextmanager
-    def follow(self, run: Run, options: ReaderOptions) -> Generator[Reader, None, None]:
-        """A reader that has joined the run for as long as the block takes.
-
-        The run outlives it by its linger, unless the reader was sent away for its age. Raises
-        CursorAhead.
-        """
+    def follow(self, run: Run, options: ReaderOptions) -> Reader:
+        """A reader of the run, for a `with` block. Raises CursorAhead."""
         last = run.log.last_sequence
 
         if options.after > last:
@@ -141,19 +134,12 @@ class Core:
                 f"after_sequence is {options.after}, and the run's last event is {last}"
             )
 
-        cursor = run.join(options.after)
-        deliveries = Deliveries(
-            options, attempt=run.attempt, max_token_bytes=self.limits.max_token_bytes
+        return Reader(
+            run,
+            options,
+            max_token_bytes=self.limits.max_token_bytes,
+            max_age=self._max_stream_age,
         )
-        counts = True
-
-        try:
-            yield Reader(run.log, cursor, deliveries, options, max_age=self._max_stream_age)
-        except StreamAged:
-            counts = False
-            raise
-        finally:
-            run.leave(cursor, counts=counts)
 
     async def wait(self, run: Run) -> None:
         """Keeps the run, as a reader does, until it is over."""

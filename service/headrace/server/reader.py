@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple, TypeAlias
+from types import TracebackType
+from typing import NamedTuple, Self, TypeAlias
 
 from headrace.events import Token
 from headrace.log import Cursor, Entry, EventLog, merge
+from headrace.runs.run import Run
 from headrace.server.errors import StreamAged
 from headrace.server.selection import ReaderOptions, Selection
 
@@ -46,6 +48,8 @@ class Deliveries:
     Only the last delivery of a merged group carries a sequence. The event counts between two
     positions add up to their difference, however entries were merged or left out.
     """
+
+    __slots__ = ("_attempt", "_chosen", "_max_token_bytes", "_position", "_wants")
 
     def __init__(self, options: ReaderOptions, *, attempt: int = 1, max_token_bytes: int) -> None:
         self._position = options.after
@@ -117,22 +121,41 @@ class Deliveries:
 
 
 class Reader:
-    """Writes what happens in a run until it is over, or until the stream is old."""
+    """Writes what happens in a run until it is over, or until the stream is old.
+
+    It has joined the run inside its `with` block. The run outlives it by its linger, unless it was sent
+    away for its age.
+    """
+
+    __slots__ = (
+        "_cursor",
+        "_deliveries",
+        "_ends",
+        "_heartbeat_interval",
+        "_log",
+        "_loop",
+        "_max_age",
+        "_merge_interval",
+        "_run",
+        "_timer",
+        "_waiting",
+        "_written",
+        "position",
+    )
 
     def __init__(
         self,
-        log: EventLog,
-        cursor: Cursor,
-        deliveries: Deliveries,
+        run: Run,
         options: ReaderOptions,
         *,
+        max_token_bytes: int,
         max_age: float = MAX_STREAM_AGE,
     ) -> None:
         self.position = options.after
         """The last sequence that was written."""
-        self._log = log
-        self._cursor = cursor
-        self._deliveries = deliveries
+        self._run = run
+        self._log: EventLog = run.log
+        self._deliveries = Deliveries(options, attempt=run.attempt, max_token_bytes=max_token_bytes)
         self._merge_interval = options.merge_interval
         self._heartbeat_interval = options.heartbeat_interval
         self._max_age = max_age
@@ -141,6 +164,19 @@ class Reader:
         self._ends = self._written + max_age
         self._waiting: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+
+    def __enter__(self) -> Self:
+        self._cursor: Cursor = self._run.join(self.position)
+
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._run.leave(self._cursor, counts=not isinstance(error, StreamAged))
 
     async def stream(self, write: Write) -> None:
         """Writes until the log has ended. Raises StreamAged when `max_age` seconds have passed."""

@@ -51,6 +51,8 @@ class ReaderOptions:
 class Selection:
     """Chooses the events that a reader gets."""
 
+    __slots__ = ("_options",)
+
     def __init__(self, options: ReaderOptions) -> None:
         self._options = options
 

@@ -24,6 +24,8 @@ MAX_INT32 = 2**31 - 1
 class EventEncoder:
     """Makes messages for one reader of one run."""
 
+    __slots__ = ("_names", "_options", "_revision", "_run_id")
+
     def __init__(self, run_id: str, revision: str, options: ReaderOptions) -> None:
         self._run_id = run_id
         self._revision = revision

@@ -40,6 +40,9 @@ refusals = logging.getLogger("headrace.refusals")
 CALLER_CONTEXT_BYTES: Mapping[str, int] = {"traceparent": 256, "tracestate": 512, "baggage": 8192}
 """Metadata that goes with a run for those who trace it, and how long it may be."""
 
+NOTHING: Mapping[str, str] = {}
+"""For the many calls that send none."""
+
 Context: TypeAlias = "ServicerContext[bytes, bytes]"
 Method: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Req = TypeVar("Req", bound=Message)
@@ -216,7 +219,7 @@ def _without_state(trailers: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in trailers.items() if name != "headrace-run-state"}
 
 
-def caller_context(metadata: Iterable[tuple[str, str | bytes]]) -> dict[str, str]:
+def caller_context(metadata: Iterable[tuple[str, str | bytes]]) -> Mapping[str, str]:
     """The trace context in a call's metadata; what is too long is left out, for half of it says nothing.
 
     Of several values under one name the list counts, as HTTP has it.
@@ -229,4 +232,4 @@ def caller_context(metadata: Iterable[tuple[str, str | bytes]]) -> dict[str, str
 
     return {
         name: value for name, value in found.items() if len(value) <= CALLER_CONTEXT_BYTES[name]
-    }
+    } or NOTHING

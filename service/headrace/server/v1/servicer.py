@@ -51,6 +51,7 @@ class Servicer:
         start, options = self._decode(call)
         program = self._core.authorise(call.caller, start.program, options)
         run = await self._core.start(call.caller, program, start)
+        del start  # the stream may take long, and the inputs are large
         await self._stream(call, run, options)
 
     async def attach(self, call: RpcCall[pb.AttachRequest]) -> None:
