@@ -15,6 +15,7 @@ from headrace import LM, Predict
 from headrace_mock import MockLM, Reply
 from headrace_proto.v1 import headrace_pb2 as pb
 from server.serving import served
+from server.stores import over
 
 ROOT = Path(__file__).parents[2]
 SERVICE = Path(headrace.__file__).parent
@@ -89,7 +90,8 @@ def listed_files() -> set[str]:
 async def test_a_token_passes_the_files_that_the_architecture_lists_and_no_more_than_twelve() -> (
     None
 ):
-    passed = await files_passed()
+    with over("memory"):
+        passed = await files_passed()
 
     assert passed == listed_files()
     assert len(passed) <= MOST
