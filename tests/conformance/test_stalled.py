@@ -41,14 +41,17 @@ def memory(pid: int) -> int:
 
 
 async def settled_memory(pid: int) -> int:
-    """Resident bytes once they have stopped growing: windows take a while to fill."""
-    last, now = 0, memory(pid)
+    """Resident bytes once they have stopped growing, for longer than a busy machine pauses: windows
+    take a while to fill."""
+    last, calm = memory(pid), 0
 
-    while now > last * 1.005:
+    while calm < 3:
         await asyncio.sleep(2)
-        last, now = now, memory(pid)
+        now = memory(pid)
+        calm = 0 if now > last * 1.005 else calm + 1
+        last = max(now, last)
 
-    return now
+    return last
 
 
 class Stalled:
