@@ -125,6 +125,12 @@ def longer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture
+def own(longer: Path, tmp_path: Path) -> Path:
+    """The same for one test, which may change it."""
+    return shutil.copytree(longer, tmp_path / "headrace")
+
+
 def generate(root: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(GENERATOR), "--root", str(root), *options]
 
@@ -163,11 +169,11 @@ def test_a_reason_more_is_in_the_gateway_s_page(longer: Path) -> None:
         assert sorted(found) == sorted(by_status(reasons_of(root)))
 
 
-def test_what_is_committed_is_fresh_and_what_is_stale_is_named(longer: Path) -> None:
+def test_what_is_committed_is_fresh_and_what_is_stale_is_named(own: Path) -> None:
     assert generate(ROOT, "--check").returncode == 0
 
-    (longer / "docs/lm.md").write_bytes((ROOT / "docs/lm.md").read_bytes())
-    stale = generate(longer, "--check")
+    (own / "docs/lm.md").write_bytes((ROOT / "docs/lm.md").read_bytes())
+    stale = generate(own, "--check")
 
     assert stale.returncode == 1
     assert "+| `LMTeaError` | TEA_WANTED | The model is out of tea. |" in stale.stdout
@@ -205,13 +211,12 @@ def test_a_class_of_a_program_has_the_reason_of_the_class_above() -> None:
     ],
 )
 def test_a_block_that_lacks_something_is_named(
-    longer: Path, written: str, instead: str, said: str
+    own: Path, written: str, instead: str, said: str
 ) -> None:
-    source = longer / SOURCE
+    source = own / SOURCE
     whole = source.read_text("utf-8")
     source.write_text(whole.replace(ONE_MORE, ONE_MORE.replace(written, instead)), "utf-8")
-    refused = generate(longer)
-    source.write_text(whole, "utf-8")
+    refused = generate(own)
 
     assert refused.returncode == 1
     assert said in refused.stderr
