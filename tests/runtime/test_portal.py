@@ -13,6 +13,7 @@ from contextvars import ContextVar
 
 import pytest
 from headrace.threads import background, portal
+from server.scripted import until
 
 colour: ContextVar[str] = ContextVar("colour", default="none")
 
@@ -116,17 +117,25 @@ async def test_context_goes_along_in_both_directions() -> None:
     assert await portal.in_thread(lambda: (colour.get(), portal.run(see))) == ("blue", "blue")
 
 
-async def test_what_a_call_sets_in_its_thread_is_not_seen_by_the_next() -> None:
-    def paint() -> tuple[str, int]:
+async def test_what_a_call_sets_in_its_thread_is_not_seen_by_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("headrace.threads.background._workers", background.WorkerPool())
+    monkeypatch.setattr(background, "IDLE", 10.0)
+
+    def paint() -> tuple[str, threading.Thread]:
         before = colour.get()
         colour.set("red")
 
-        return before, threading.get_ident()
+        return before, threading.current_thread()
 
-    calls = [await portal.in_thread(paint) for _ in range(5)]
+    calls: list[tuple[str, threading.Thread]] = []
 
-    assert [before for before, _ in calls] == ["none"] * 5
-    assert len({thread for _, thread in calls}) < 5  # or there was nothing to see
+    for _ in range(5):
+        calls.append(await portal.in_thread(paint))
+        await until(lambda: calls[-1][1].name == background.WAITING)
+
+    assert calls == [("none", calls[0][1])] * 5
 
 
 async def test_as_many_calls_run_at_once_as_there_are() -> None:

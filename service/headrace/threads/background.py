@@ -16,6 +16,10 @@ IDLE = 1.0
 """Seconds a worker waits for more to do before it ends."""
 
 
+WAITING = "headrace-idle"
+"""Name of a worker that can be given a job."""
+
+
 class Job(NamedTuple):
     """Something for a worker to do, and what its thread is called meanwhile."""
 
@@ -54,10 +58,11 @@ class WorkerPool:
             thread.name = job.name
             job.perform()
             del job  # and with it all that it knew, before the wait for the next
-            thread.name = "headrace-idle"
 
             with self._lock:
                 self._idle += 1
+
+            thread.name = WAITING
 
     def _next(self) -> Job | None:
         """The next job; None if there was none for a while."""
