@@ -101,7 +101,6 @@ class Watchdog:
 
     async def __aenter__(self) -> Self:
         await self._scope.__aenter__()
-        self.progressed_at = time.monotonic()
         self._watch()
 
         return self

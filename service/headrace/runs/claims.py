@@ -22,17 +22,16 @@ from headrace.runs.record import RunKey, RunRecord
 from headrace.runs.run import Run
 from headrace.runs.stores.base import RunStore
 
-Build: TypeAlias = Callable[[RunRecord, StartRequest], LiveRun]
-"""Makes the run of a record that has been claimed."""
+Build: TypeAlias = Callable[[], LiveRun]
+"""Makes the run of a record once that has been claimed."""
 
 
 class Claims:
     """Makes new runs, one for each key."""
 
-    def __init__(self, store: RunStore, admission: Admission, build: Build) -> None:
+    def __init__(self, store: RunStore, admission: Admission) -> None:
         self._store = store
         self._admission = admission
-        self._build = build
         self._starting: dict[RunKey, asyncio.Event] = {}
 
     @asynccontextmanager
@@ -49,7 +48,7 @@ class Claims:
             del self._starting[key]
             decided.set()
 
-    async def make(self, record: RunRecord, request: StartRequest) -> Run:
+    async def make(self, record: RunRecord, build: Build) -> Run:
         """A LiveRun, to be admitted; or the run of a starter elsewhere, who was first.
 
         Raises what Admission raises, and leaves nothing behind.
@@ -58,7 +57,7 @@ class Claims:
         self._admission.reserve(principal)
 
         try:
-            run = await self._store.claim(record) or await self._built(record, request)
+            run = await self._store.claim(record) or await self._built(record, build)
         except BaseException:
             self._admission.give_back(principal)
             raise
@@ -68,9 +67,9 @@ class Claims:
 
         return run
 
-    async def _built(self, record: RunRecord, request: StartRequest) -> LiveRun:
+    async def _built(self, record: RunRecord, build: Build) -> LiveRun:
         try:
-            return self._build(record, request)
+            return build()
         except BaseException:
             with contained("withdrawing a run"):
                 await self._store.withdraw(record.key)

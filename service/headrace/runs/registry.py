@@ -66,7 +66,7 @@ class Registry:
         self.limits = limits or Limits()
         self.store: RunStore = store or MemoryStore(self.limits)
         self._admission = Admission(self.limits)
-        self._claims = Claims(self.store, self._admission, self._build)
+        self._claims = Claims(self.store, self._admission)
         self._live: dict[RunKey, LiveRun] = {}
         self._jobs = Jobs()
         self._concluded: deque[LiveRun] = deque()
@@ -188,7 +188,8 @@ class Registry:
     async def _start(self, key: RunKey, request: StartRequest) -> Run:
         keeps_content = self._keeps_content()
         record = new_record(key, request, self.limits, keeps_content=keeps_content)
-        run = await self._claims.make(record, request)
+        build = partial(self._build, record, request, keeps_content=keeps_content)
+        run = await self._claims.make(record, build)
 
         if isinstance(run, LiveRun):
             self._live[key] = run
@@ -198,7 +199,7 @@ class Registry:
 
         return run
 
-    def _build(self, record: RunRecord, request: StartRequest) -> LiveRun:
+    def _build(self, record: RunRecord, request: StartRequest, *, keeps_content: bool) -> LiveRun:
         work = request.program.work(request.inputs)
 
         return LiveRun(
@@ -206,7 +207,7 @@ class Registry:
             replace(work, caller_context=request.caller_context),
             self.store,
             self.limits,
-            keeps_content=self._keeps_content(),
+            keeps_content=keeps_content,
             tell_cause=self._tell_cause,
             observers=self._observers,
             when_over=self._take_leave,
