@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 UV ?= $(shell command -v uv)
 LISTEN ?= 127.0.0.1:50051
 PYTEST_ARGS ?= -m "not slow"
-BREAKING_BASES ?= origin/main main
+BREAKING_BASES ?=
 
 .PHONY: help
 help: ## Show this list.

@@ -114,7 +114,7 @@ class Client:
         *,
         inputs: Mapping[str, object] | None = None,
         fields: Sequence[str] = (),
-        no_tokens: bool = False,
+        token_detail: requests.TokenDetail = "all",
         status_detail: requests.Detail = "all",
         include_data: bool = False,
         merge_interval: float | None = None,
@@ -141,7 +141,7 @@ class Client:
             run_id=run_id,
             options=requests.stream_options(
                 fields=fields,
-                no_tokens=no_tokens,
+                token_detail=token_detail,
                 status_detail=status_detail,
                 include_data=include_data,
                 merge_interval=merge_interval,
@@ -167,7 +167,7 @@ class Client:
         *,
         after_sequence: int = 0,
         fields: Sequence[str] = (),
-        no_tokens: bool = False,
+        token_detail: requests.TokenDetail = "all",
         status_detail: requests.Detail = "all",
         include_data: bool = False,
         merge_interval: float | None = None,
@@ -182,7 +182,7 @@ class Client:
             run_id=run_id,
             options=requests.stream_options(
                 fields=fields,
-                no_tokens=no_tokens,
+                token_detail=token_detail,
                 status_detail=status_detail,
                 include_data=include_data,
                 merge_interval=merge_interval,
@@ -222,7 +222,7 @@ class Client:
             timeout=requests.duration("timeout", timeout),
             revision=requests.text("revision", revision),
             labels=requests.labels(labels),
-            outputs_json=True,
+            output_form=pb.OUTPUT_FORM_JSON,
             linger=requests.duration("linger", self._linger if linger is None else linger),
         )
 

@@ -6,10 +6,13 @@
     |   |   +-- InputInvalid      the inputs do not fit the program
     |   +-- ProgramNotFound, RunNotFound
     |   +-- RunIdReused, RevisionMismatch, CursorAhead
+    |   +-- InputNotFound, InputAlreadyResolved
     |   +-- Unauthenticated, PermissionDenied, QuotaExceeded
     |   +-- ServerBusy            try again, after `retry_delay`
     +-- RunFailed                 the run is over and has no prediction
     |   +-- RunCancelled, RunTimeout, RunTooLarge
+    |   +-- InputExpired, InputDeclined
+    |   +-- PredictionTooLarge    it succeeded; ask for its outputs in another form
     |   +-- ProgramError, ToolError, OutputUnparsable, LMError
     |   +-- RunLost               the server no longer knows a run it had begun
     +-- ServerUnreachable         no answer, or the connection broke and did not come back
@@ -115,6 +118,14 @@ class CursorAhead(RequestRefused):
     """after_sequence lies beyond the end of the run's log."""
 
 
+class InputNotFound(RequestRefused):
+    """The run has asked no such question, or these credentials may not answer it."""
+
+
+class InputAlreadyResolved(RequestRefused):
+    """The question was answered otherwise, or is over; `metadata["outcome"]` says how."""
+
+
 class Unauthenticated(RequestRefused):
     """The server wants credentials, or refuses those given."""
 
@@ -148,6 +159,21 @@ class RunTimeout(RunFailed):
 
 class RunTooLarge(RunFailed):
     """The run's log or its prediction passed the server's limit."""
+
+
+class InputExpired(RunFailed):
+    """Nobody answered a question of the run in time, and the program did not recover."""
+
+
+class InputDeclined(RunFailed):
+    """Somebody declined to answer the run, or to approve a tool, and the program did not recover."""
+
+
+class PredictionTooLarge(RunFailed):
+    """The run succeeded, and its outputs are too large in the form asked for.
+
+    `metadata["fits"]` names the form to ask for: `client.attach(error.run_id, output_form=...)`.
+    """
 
 
 class ProgramError(RunFailed):

@@ -15,6 +15,7 @@ from google.protobuf.duration_pb2 import Duration
 from headrace_proto.v1 import headrace_pb2 as pb
 
 Detail: TypeAlias = Literal["all", "messages", "none"]
+TokenDetail: TypeAlias = Literal["all", "whole", "none"]
 
 HEARTBEAT_SECONDS = 15.0
 """Asked of the server, so that a longer silence means that the stream is dead."""
@@ -23,6 +24,12 @@ STATUS_DETAILS: dict[object, pb.StatusDetail.ValueType] = {
     "all": pb.STATUS_DETAIL_ALL,
     "messages": pb.STATUS_DETAIL_MESSAGES,
     "none": pb.STATUS_DETAIL_NONE,
+}
+
+TOKEN_DETAILS: dict[object, pb.TokenDetail.ValueType] = {
+    "all": pb.TOKEN_DETAIL_ALL,
+    "whole": pb.TOKEN_DETAIL_WHOLE,
+    "none": pb.TOKEN_DETAIL_NONE,
 }
 
 
@@ -45,7 +52,7 @@ def inputs_json(inputs: Mapping[str, object] | None, named: Mapping[str, object]
 def stream_options(
     *,
     fields: object,
-    no_tokens: object,
+    token_detail: object,
     status_detail: object,
     include_data: object,
     merge_interval: object,
@@ -54,14 +61,17 @@ def stream_options(
     if status_detail not in STATUS_DETAILS:
         raise _misused("status_detail", status_detail, '"all", "messages" or "none"')
 
+    if token_detail not in TOKEN_DETAILS:
+        raise _misused("token_detail", token_detail, '"all", "whole" or "none"')
+
     return pb.StreamOptions(
         fields=_selectors(fields),
-        no_tokens=_flag("no_tokens", no_tokens),
+        token_detail=TOKEN_DETAILS[token_detail],
         status_detail=STATUS_DETAILS[status_detail],
         include_data=_flag("include_data", include_data),
         merge_interval=duration("merge_interval", merge_interval),
         heartbeat_interval=duration("heartbeat_interval", HEARTBEAT_SECONDS),
-        outputs_json=True,
+        output_form=pb.OUTPUT_FORM_JSON,
     )
 
 

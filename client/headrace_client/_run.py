@@ -14,7 +14,16 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias, cast
 
 from google.protobuf import json_format
-from headrace_proto.v1.headrace_pb2 import Prediction, Run, StatusUpdate, StreamEvent, Token
+from headrace_proto.v1.headrace_pb2 import (
+    CustomEvent,
+    InputRequest,
+    InputResolved,
+    Prediction,
+    Run,
+    StatusUpdate,
+    StreamEvent,
+    Token,
+)
 
 from headrace_client._connection import Connection
 from headrace_client._errors import (
@@ -27,7 +36,7 @@ from headrace_client._errors import (
 from headrace_client._stream import EventStream
 from headrace_client._transcript import FieldKey, Transcript
 
-Event: TypeAlias = Token | StatusUpdate | Prediction
+Event: TypeAlias = Token | StatusUpdate | Prediction | CustomEvent | InputRequest | InputResolved
 """An event of a run's iteration: an arm of the wire's StreamEvent, as it is."""
 
 GOODBYE_SECONDS = 3.0
@@ -263,7 +272,13 @@ class RunStream:
                 self._prediction = event.prediction
                 self._is_over = True
                 return event.prediction
-            case "heartbeat" | None:  # None: of a later version; only its position counts
+            case "custom":
+                return event.custom
+            case "input_request":
+                return event.input_request
+            case "input_resolved":
+                return event.input_resolved
+            case "batch" | "heartbeat" | None:  # None: of a later version; only its position counts
                 return None
 
     async def _recorded_prediction(self) -> Prediction:

@@ -8,10 +8,12 @@
     |   +-- RequestInvalid              another part of the request is malformed
     |   +-- ProgramNotFound, RunNotFound
     |   +-- RunIdReused, RevisionMismatch, CursorAhead
+    |   +-- InputNotFound, InputAlreadyResolved
     |   +-- PermissionDenied, QuotaExceeded
     |   +-- ServerBusy, ServerDraining  try again, after retry_delay
     +-- RunError                        the run is over
         +-- RunCancelled, RunTimeout, RunTooLarge
+        +-- InputExpired, InputDeclined a question of the run was not answered
         +-- ProgramError                the program raised; the cause is chained and stays in the process
         +-- ProgramResultInvalid, OutputUnserialisable
         +-- ToolError
@@ -119,6 +121,17 @@ class CursorAhead(RequestRefused):
     """after_sequence lies beyond the end of the run's log."""
 
 
+class InputNotFound(RequestRefused):
+    """The run has asked no such question, or the principal may not answer it."""
+
+
+class InputAlreadyResolved(RequestRefused):
+    """The question is over, and not by the answer that comes now; `outcome` says how."""
+
+    def __init__(self, message: str, *, outcome: str) -> None:
+        super().__init__(message, metadata={"outcome": outcome})
+
+
 class PermissionDenied(RequestRefused):
     """The principal may not do this."""
 
@@ -169,6 +182,14 @@ class RunTimeout(RunError):
 
 class RunTooLarge(RunError):
     """The run's log or its prediction passes the configured size."""
+
+
+class InputExpired(RunError):
+    """Nobody answered a question of the program in time. The program may catch it."""
+
+
+class InputDeclined(RunError):
+    """Somebody declined to answer a question of the program, or to approve a tool. It may catch it."""
 
 
 class ProgramError(RunError):

@@ -1,4 +1,4 @@
-"""Events of a run, as immutable values: statuses, tokens, and one result.
+"""Events of a run, as immutable values: statuses, tokens, what it tells and asks, and one result.
 
 A run's log holds these and nothing else. They know no wire format; the server is the one place that
 turns them into messages. Enum numbers equal those of the contract. Each says by `without_content` what a log
@@ -8,6 +8,7 @@ may keep that nobody may see the content of; a token is text that was asked for,
 from __future__ import annotations
 
 import enum
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -87,6 +88,7 @@ class Usage:
     input_tokens: int = 0
     output_tokens: int = 0
     cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
     reasoning_tokens: int = 0
     lm_calls: int = 0
     cache_hits: int = 0
@@ -112,6 +114,7 @@ class Usage:
             self.input_tokens + other.input_tokens,
             self.output_tokens + other.output_tokens,
             self.cached_input_tokens + other.cached_input_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
             self.lm_calls + other.lm_calls,
             self.cache_hits + other.cache_hits,
@@ -124,6 +127,7 @@ COUNTS = (
     "input_tokens",
     "output_tokens",
     "cached_input_tokens",
+    "cache_write_tokens",
     "reasoning_tokens",
     "lm_calls",
     "cache_hits",
@@ -223,4 +227,86 @@ class PredictionEvent:
         return replace(self, value=None)
 
 
-Event: TypeAlias = Status | Token | PredictionEvent
+@dataclass(frozen=True, slots=True)
+class CustomEvent:
+    """What a program or a tool told of itself, by `headrace.emit`."""
+
+    name: str
+    """The author's name for it, such as "progress"."""
+    call_id: int
+    """The call that told it."""
+    data_json: str = "null"
+    """What it told, as JSON text."""
+
+    @property
+    def data(self) -> Any:
+        """What it told."""
+        return json.loads(self.data_json)
+
+    def without_content(self) -> CustomEvent:
+        """The same: it was told to be seen."""
+        return self
+
+
+class InputKind(enum.IntEnum):
+    """What a run asks for."""
+
+    QUESTION = 1
+    APPROVAL = 2
+    """Leave to call a tool."""
+
+
+class InputOutcome(enum.IntEnum):
+    """How a question ended."""
+
+    ANSWERED = 1
+    DECLINED = 2
+    EXPIRED = 3
+    WITHDRAWN = 4
+    """The call that asked ended without an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputRequest:
+    """A run asks, and waits. Each gets exactly one InputResolved."""
+
+    input_id: str
+    call_id: int
+    """The call that waits: that of the tool where leave is asked for."""
+    kind: InputKind
+    message: str
+    """The question, for people."""
+    answer_schema_json: str
+    """JSON Schema of the answer, as JSON text; on APPROVAL of the tool's arguments."""
+    proposal_json: str = ""
+    """On APPROVAL: the arguments as proposed, a JSON object."""
+    tool: str = ""
+    """On APPROVAL: the name of the tool."""
+    expire_time: float | None = None
+    """When it stops waiting, in seconds since the epoch; None = with the run's timeout."""
+
+    def without_content(self) -> InputRequest:
+        """The same: it was asked to be seen."""
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class InputResolved:
+    """A question is over."""
+
+    input_id: str
+    call_id: int
+    outcome: InputOutcome
+    answer_json: str = ""
+    """The answer as JSON text: content, shown only where allowed."""
+    reason: str = ""
+    """In the words of whoever answered or declined."""
+    digest: str = ""
+    """Equal for equal answers, so that one that comes again can be told from another one."""
+
+    def without_content(self) -> InputResolved:
+        """The same without the answer."""
+        return replace(self, answer_json="")
+
+
+Event: TypeAlias = Status | Token | PredictionEvent | CustomEvent | InputRequest | InputResolved

@@ -16,6 +16,7 @@ from google.protobuf.struct_pb2 import Struct
 from headrace_client import (
     Failure,
     LmCall,
+    ModelUsage,
     Prediction,
     Program,
     Run,
@@ -116,10 +117,20 @@ def prediction_object(prediction: Prediction) -> Payload:
 
 def usage_object(usage: Usage) -> Payload:
     """LM work done."""
+    shown = _counts(usage)
+
+    if usage.models:
+        shown["models"] = {one.model: _counts(one) for one in usage.models}
+
+    return shown
+
+
+def _counts(usage: Usage | ModelUsage) -> Payload:
     shown: Payload = {
         "input_token_count": usage.input_token_count,
         "output_token_count": usage.output_token_count,
         "cached_input_token_count": usage.cached_input_token_count,
+        "cache_write_token_count": usage.cache_write_token_count,
         "reasoning_token_count": usage.reasoning_token_count,
         "lm_call_count": usage.lm_call_count,
         "cache_hit_count": usage.cache_hit_count,
@@ -127,9 +138,6 @@ def usage_object(usage: Usage) -> Payload:
 
     if usage.HasField("cost_usd"):
         shown["cost_usd"] = usage.cost_usd
-
-    if usage.models:
-        shown["models"] = {name: usage_object(one) for name, one in sorted(usage.models.items())}
 
     return shown
 

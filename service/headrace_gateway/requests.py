@@ -26,7 +26,7 @@ class ReadOptions(TypedDict, total=False):
     """Options of one reader."""
 
     fields: list[str]
-    no_tokens: bool
+    token_detail: Literal["all", "whole", "none"]
     include_data: bool
     merge_interval: float
 
@@ -187,6 +187,10 @@ def _flag(text: str) -> bool:
     return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
 
 
+def _token_detail(text: str) -> str:
+    return {one: one for one in ("all", "whole", "none")}[text]
+
+
 def _selectors(texts: list[str]) -> list[str]:
     return [one.strip() for text in texts for one in text.split(",") if one.strip()]
 
@@ -209,7 +213,7 @@ def _last(parse: Callable[[str], object]) -> Parse:
 
 READ: dict[str, tuple[Parse, str]] = {
     "fields": (_selectors, "selectors such as compose.answer, or *"),
-    "no_tokens": (_last(_flag), "true or false"),
+    "token_detail": (_last(_token_detail), "all, whole or none"),
     "include_data": (_last(_flag), "true or false"),
     "merge_interval": (_last(_seconds), "a number of seconds"),
 }

@@ -114,7 +114,7 @@ class Calls:
         run = self.upstream.client().run(
             request.path_params["name"],
             inputs=await self._body(request),
-            no_tokens=True,
+            token_detail="none",
             status_detail="none",
             **_named(requests.start_options(request.query_params)),
         )

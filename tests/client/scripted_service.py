@@ -160,6 +160,20 @@ class ScriptedService(HeadraceServiceServicer):
 
         return pb.CancelRunResponse(run=self.run)
 
+    async def DeleteRun(
+        self, request: pb.DeleteRunRequest, context: Context
+    ) -> pb.DeleteRunResponse:
+        await self._answered(request, context)
+
+        return pb.DeleteRunResponse()
+
+    async def SendInput(
+        self, request: pb.SendInputRequest, context: Context
+    ) -> pb.SendInputResponse:
+        await self._answered(request, context)
+
+        return pb.SendInputResponse()
+
     async def ListPrograms(
         self, request: pb.ListProgramsRequest, context: Context
     ) -> pb.ListProgramsResponse:

@@ -45,10 +45,10 @@ async def test_an_event_can_be_matched_by_its_parts(client: Client) -> None:
             match event:
                 case pb.Token(predictor="compose", chunk=chunk):
                     texts.append(chunk)
-                case pb.Token() | pb.StatusUpdate():
-                    pass
                 case pb.Prediction():
                     texts.append(outputs(event)["answer"])
+                case _:
+                    pass
 
     assert texts == ["Because ", "of rain.", "Because of rain."]
 
@@ -68,7 +68,7 @@ async def test_the_request_names_a_fresh_run_that_survives_a_broken_connection(
         options=pb.StreamOptions(
             status_detail=pb.STATUS_DETAIL_ALL,
             heartbeat_interval=duration(15),
-            outputs_json=True,
+            output_form=pb.OUTPUT_FORM_JSON,
         ),
         linger=duration(30),
     )
@@ -79,7 +79,7 @@ async def test_the_request_carries_every_option(client: Client, service: Scripte
         "composer",
         inputs={"timeout": 9007199254740993},
         fields=["compose.answer", "*"],
-        no_tokens=True,
+        token_detail="none",
         status_detail="messages",
         include_data=True,
         merge_interval=0.05,
@@ -99,12 +99,12 @@ async def test_the_request_carries_every_option(client: Client, service: Scripte
             run_id="mine",
             options=pb.StreamOptions(
                 fields=["compose.answer", "*"],
-                no_tokens=True,
+                token_detail=pb.TOKEN_DETAIL_NONE,
                 status_detail=pb.STATUS_DETAIL_MESSAGES,
                 include_data=True,
                 merge_interval=duration(0.05),
                 heartbeat_interval=duration(15),
-                outputs_json=True,
+                output_form=pb.OUTPUT_FORM_JSON,
             ),
             timeout=duration(60),
             linger=duration(1.5),
@@ -531,7 +531,7 @@ async def test_closing_the_client_ends_calls_with_one_answer(
         ({"timeout": "soon"}, "timeout is an option and wants a number of seconds, not 'soon'"),
         ({"fields": "answer"}, "fields is an option and wants a list of selectors"),
         ({"fields": [1]}, "fields is an option and wants a string, not 1"),
-        ({"no_tokens": "x"}, "no_tokens is an option and wants True or False"),
+        ({"token_detail": "x"}, 'token_detail is an option and wants "all", "whole" or "none"'),
         ({"status_detail": "some"}, 'status_detail is an option and wants "all", "messages"'),
         ({"labels": "x"}, "labels is an option and wants a mapping"),
         ({"labels": {"a": 1}}, "labels is an option and wants a string, not 1"),
@@ -599,7 +599,7 @@ async def test_predict_gives_the_prediction_alone(client: Client, service: Scrip
         run_id=request.run_id,
         timeout=duration(60),
         labels={"a": "b"},
-        outputs_json=True,
+        output_form=pb.OUTPUT_FORM_JSON,
         linger=duration(30),
     )
 

@@ -40,5 +40,5 @@ def asking(run_id: str = "", **inputs: Any) -> pb.RunRequest:
         run_id=run_id or uuid.uuid4().hex,
         inputs_json=json.dumps(inputs),
         linger=LINGER,
-        options=pb.StreamOptions(fields=["*"], outputs_json=True),
+        options=pb.StreamOptions(fields=["*"], output_form=pb.OUTPUT_FORM_JSON),
     )

@@ -52,7 +52,7 @@ def asking(run_id: str) -> pb.RunRequest:
         run_id=run_id,
         inputs_json='{"question": "why?"}',
         linger=LINGER,
-        options=pb.StreamOptions(fields=["*"], outputs_json=True),
+        options=pb.StreamOptions(fields=["*"], output_form=pb.OUTPUT_FORM_JSON),
     )
 
 

@@ -19,7 +19,10 @@ from headrace.errors import (
     RunTooLarge,
 )
 from headrace.events import (
+    CustomEvent,
     Event,
+    InputRequest,
+    InputResolved,
     Kind,
     LmCall,
     Outcome,
@@ -58,6 +61,8 @@ def in_short(event: Event) -> object:
             return event.field, event.chunk, event.is_last
         case PredictionEvent(value=value):
             return value
+        case CustomEvent() | InputRequest() | InputResolved():
+            return event
 
 
 async def test_a_run_starts_calls_ends_and_gives_its_result() -> None:

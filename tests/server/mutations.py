@@ -145,10 +145,13 @@ class Mutator:
             return
 
         options.fields.extend(self._name() for _ in range(self._chance.choice((0, 0, 1, 30))))
-        options.no_tokens = self._chance.random() < 0.5
+        options.token_detail = pb.TokenDetail.ValueType(self._chance.choice((0, 1, 2, 3, 99)))
         options.status_detail = pb.StatusDetail.ValueType(self._chance.choice((0, 1, 2, 3, 77)))
         options.include_data = self._chance.random() < 0.2
-        options.outputs_json = self._chance.random() < 0.5
+        options.output_form = pb.OutputForm.ValueType(self._chance.choice((0, 1, 2, 3, 4, 99)))
+        options.accept.extend(
+            pb.EventKind.ValueType(self._chance.choice((0, 1, 2, 3, 99))) for _ in range(2)
+        )
         self._duration(options, "merge_interval")
         self._duration(options, "heartbeat_interval")
 

@@ -120,7 +120,7 @@ async def test_the_program_lists_the_tools_of_its_agents(
     assert [(tool.name, tool.description) for tool in program.tools] == [
         ("measure", "Measures the water level at a place.")
     ]
-    assert MessageToDict(program.tools[0].parameters_schema)["required"] == ["place"]
+    assert json.loads(program.tools[0].parameters_schema_json)["required"] == ["place"]
     assert [predictor.name for predictor in program.predictors] == ["react", "extract"]
 
 

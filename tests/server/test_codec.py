@@ -11,7 +11,11 @@ import pytest
 from headrace import errors
 from headrace.errors import FieldViolation, HeadraceError
 from headrace.events import (
+    COUNTS,
+    CustomEvent,
     Event,
+    InputRequest,
+    InputResolved,
     Kind,
     LmCall,
     Outcome,
@@ -25,7 +29,15 @@ from headrace.log import Entry
 from headrace.runs.codec import entry_of, record_of, record_row, row_of
 from headrace.runs.error_codec import failure_members, failure_of
 from headrace.runs.record import Ending, RunKey, RunRecord
-from headrace.server.v1.events import fill_token, prediction_message, status_message
+from headrace.server.selection import OutputForm
+from headrace.server.v1.events import (
+    custom_message,
+    fill_token,
+    input_request_message,
+    prediction_message,
+    resolved_message,
+    status_message,
+)
 from headrace.server.v1.status import status_of
 from headrace_proto.v1 import headrace_pb2 as pb
 from hypothesis import given
@@ -68,9 +80,12 @@ FAILURES: list[HeadraceError] = [
             errors.RunIdReused,
             errors.RevisionMismatch,
             errors.CursorAhead,
+            errors.InputNotFound,
             errors.PermissionDenied,
             errors.RunError,
             errors.RunTooLarge,
+            errors.InputExpired,
+            errors.InputDeclined,
             errors.ProgramError,
             errors.ProgramResultInvalid,
             errors.OutputUnserialisable,
@@ -95,6 +110,7 @@ FAILURES: list[HeadraceError] = [
         )
     ),
     errors.ServerFault(),
+    errors.InputAlreadyResolved("answered otherwise", outcome="ANSWERED"),
     errors.RequestInvalid([FieldViolation("linger", "is below 0")]),
     errors.InputInvalid([FieldViolation("inputs.q", "is missing"), FieldViolation("x", "\ud800")]),
     errors.QuotaExceeded("slower", retry_delay=0.5),
@@ -129,7 +145,13 @@ def told(event: Event) -> Any:
         case Status():
             return status_message(event, include_data=True)
         case PredictionEvent():
-            return prediction_message(event, "revision", outputs_json=True)
+            return prediction_message(event, "revision", OutputForm.BOTH)
+        case CustomEvent():
+            return custom_message(event)
+        case InputRequest():
+            return input_request_message(event)
+        case InputResolved():
+            return resolved_message(event, include_data=True), event.digest
 
 
 texts = st.text(st.characters(exclude_categories=()), max_size=20)
@@ -144,13 +166,9 @@ contents = st.dictionaries(texts, values, max_size=3)
 failures = st.sampled_from(FAILURES) | st.builds(
     errors.ProgramError, texts, metadata=st.dictionaries(texts, texts, max_size=3)
 )
-plain_usages = st.builds(
-    Usage, numbers, numbers, numbers, numbers, numbers, numbers, st.none() | times
-)
+plain_usages = st.builds(Usage, *[numbers] * len(COUNTS), st.none() | times)
 by_model = st.dictionaries(texts, plain_usages, max_size=2)
-usages = st.builds(
-    Usage, numbers, numbers, numbers, numbers, numbers, numbers, st.none() | times, by_model
-)
+usages = st.builds(Usage, *[numbers] * len(COUNTS), st.none() | times, by_model)
 tokens = st.builds(
     Token, texts, texts, texts, st.booleans(), numbers, numbers, st.booleans(), st.booleans()
 )

@@ -18,7 +18,14 @@ from headrace.errors import (
     RevisionMismatch,
     RunNotFound,
 )
-from headrace.events import PredictionEvent, Status, Token
+from headrace.events import (
+    CustomEvent,
+    InputRequest,
+    InputResolved,
+    PredictionEvent,
+    Status,
+    Token,
+)
 from headrace.runs.limits import Limits
 from headrace.runs.record import RunState
 from headrace.runs.registry import Registry
@@ -76,6 +83,8 @@ def outlined(delivery: Delivery) -> str:
             return "prediction"
         case None:
             return "heartbeat"
+        case CustomEvent() | InputRequest() | InputResolved() as event:
+            return type(event).__name__
 
 
 async def started(core: Core, caller: Caller = ANN, **asked: Any) -> Run:

@@ -23,6 +23,7 @@ from headrace.runs.registry import Registry
 from headrace.runs.run import Run
 from headrace.runs.stores.base import Intake, Outbox, Page, PagePlace
 from headrace.runs.stores.memory import MemoryStore
+from headrace_proto.v1 import headrace_pb2 as pb
 from server.scripted import Gate, Scripted, echo, found_for_ever, soon, until
 from server.serving import asking, heard, program, served
 from server.stores import new_store
@@ -387,7 +388,7 @@ async def test_a_reader_that_cannot_be_written_to_hurts_no_other(
 
     async with served(program(play)) as service:
         silent = asking(run_id="r1")
-        silent.options.no_tokens = True
+        silent.options.token_detail = pb.TOKEN_DETAIL_NONE
         other = asyncio.ensure_future(heard(service.stub.Run(silent)))
         failed = await soon(heard(service.stub.Run(asking(run_id="r1"))))
         opened.set()

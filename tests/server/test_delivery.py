@@ -9,7 +9,7 @@ from itertools import islice
 from headrace.events import Event, Kind, Phase, PredictionEvent, Status
 from headrace.log import Entry, RunLog
 from headrace.server.reader import Deliveries, Delivery
-from headrace.server.selection import ReaderOptions, StatusDetail
+from headrace.server.selection import ReaderOptions, StatusDetail, TokenDetail
 from headrace.server.v1.events import EventEncoder
 from headrace_proto.v1 import headrace_pb2 as pb
 from hypothesis import given
@@ -84,7 +84,7 @@ def test_the_attempt_comes_with_the_entries_and_heartbeats_repeat_it() -> None:
 
 def test_what_a_reader_does_not_want_is_counted_by_what_it_gets_next() -> None:
     recorded = entries(status(), token("a", 0), token("b", 1), status(), PredictionEvent("ab"))
-    quiet = ReaderOptions(no_tokens=True)
+    quiet = ReaderOptions(token_detail=TokenDetail.NONE)
 
     assert outline(sent(recorded, quiet)) == [
         (1, 1, "status"),

@@ -34,7 +34,7 @@ class OddLM(BaseLM):
     """Counts, prices and names as no provider would."""
 
     async def generate(self, request: Request, receive: Receive) -> Completion:
-        usage = Usage(True, -5, 2.5, "many", 2**40, 1, math.inf, {"a\0\ud800": Usage(True)})  # type: ignore[arg-type]
+        usage = Usage(True, -5, 2.5, None, "many", 2**40, 1, math.inf, {"a\0\ud800": Usage(True)})  # type: ignore[arg-type]
         call = LmCall("m\ud800", None, 7, True)  # type: ignore[arg-type]
 
         return Completion([Choice(ANSWER)], usage, lm=call)
@@ -87,5 +87,5 @@ async def test_a_providers_odd_usage_leaves_the_run_readable(odd: str) -> None:
 
 async def test_the_odd_usage_of_an_lm_of_ones_own_leaves_the_run_readable() -> None:
     assert await check_readable(OddLM("odd")) == pb.Usage(
-        lm_call_count=2**31 - 1, cache_hit_count=1, models={"a \ufffd": pb.Usage()}
+        lm_call_count=2**31 - 1, cache_hit_count=1, models=[pb.ModelUsage(model="a \ufffd")]
     )

@@ -103,12 +103,12 @@ async def test_it_is_listed_as_it_describes_itself(program: HostedProgram) -> No
             {
                 "name": "turn",
                 "description": "Turns.",
-                "parameters_schema": {"type": "object"},
+                "parameters_schema_json": '{"type":"object"}',
                 "idempotent": True,
             }
         ],
-        "input_schema": {"type": "object", "required": ["word"]},
-        "output_schema": {"type": "object"},
+        "input_schema_json": '{"type":"object","required":["word"]}',
+        "output_schema_json": '{"type":"object"}',
         "example_inputs": {"word": "stressed"},
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator
 from typing import Any, cast
@@ -332,13 +333,13 @@ async def test_unknown_runs_are_not_found(service: Served) -> None:
 
 
 async def test_predict_gives_the_prediction_once_per_id(service: Served) -> None:
-    request = pb.PredictRequest(program="scripted", run_id="r1", outputs_json=True)
+    request = pb.PredictRequest(program="scripted", run_id="r1", output_form=pb.OUTPUT_FORM_BOTH)
     request.inputs.update({"question": "why?"})
     first = await soon(service.stub.Predict(request))
     again = await soon(service.stub.Predict(request))
 
     assert first.prediction.outputs["result"] == "why?"
-    assert first.prediction.outputs_json == '{"result": "why?"}'
+    assert first.prediction.outputs_json == '{"result":"why?"}'
     assert first == again
 
 
@@ -495,7 +496,7 @@ async def test_a_program_is_described_before_anything_runs() -> None:
     ]
     assert described.example_inputs["question"] == "Why?"
     assert described.revision == hosted.revision
-    assert described.input_schema["required"] == ["question", "words"]
+    assert json.loads(described.input_schema_json)["required"] == ["question", "words"]
 
 
 async def test_the_server_tells_its_limits() -> None:

@@ -29,6 +29,103 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _EventKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _EventKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EventKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    EVENT_KIND_UNSPECIFIED: _EventKind.ValueType  # 0
+    """None."""
+    EVENT_KIND_CUSTOM: _EventKind.ValueType  # 1
+    """CustomEvent."""
+    EVENT_KIND_INPUT: _EventKind.ValueType  # 2
+    """InputRequest and InputResolved."""
+    EVENT_KIND_BATCH: _EventKind.ValueType  # 3
+    """EventBatch."""
+
+class EventKind(_EventKind, metaclass=_EventKindEnumTypeWrapper):
+    """A kind of event that is sent only to readers that accept it. New values may be added."""
+
+EVENT_KIND_UNSPECIFIED: EventKind.ValueType  # 0
+"""None."""
+EVENT_KIND_CUSTOM: EventKind.ValueType  # 1
+"""CustomEvent."""
+EVENT_KIND_INPUT: EventKind.ValueType  # 2
+"""InputRequest and InputResolved."""
+EVENT_KIND_BATCH: EventKind.ValueType  # 3
+"""EventBatch."""
+Global___EventKind: _TypeAlias = EventKind  # noqa: Y015
+
+class _TokenDetail:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TokenDetailEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TokenDetail.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TOKEN_DETAIL_UNSPECIFIED: _TokenDetail.ValueType  # 0
+    """Same as ALL."""
+    TOKEN_DETAIL_ALL: _TokenDetail.ValueType  # 1
+    """Text as it comes."""
+    TOKEN_DETAIL_WHOLE: _TokenDetail.ValueType  # 2
+    """The text of each field once, whole, when it is complete: one token with offset 0 and is_last, or
+    several where it is longer than Limits.max_token_bytes.
+    """
+    TOKEN_DETAIL_NONE: _TokenDetail.ValueType  # 3
+    """No tokens."""
+
+class TokenDetail(_TokenDetail, metaclass=_TokenDetailEnumTypeWrapper):
+    """A choice of tokens. New values may be added."""
+
+TOKEN_DETAIL_UNSPECIFIED: TokenDetail.ValueType  # 0
+"""Same as ALL."""
+TOKEN_DETAIL_ALL: TokenDetail.ValueType  # 1
+"""Text as it comes."""
+TOKEN_DETAIL_WHOLE: TokenDetail.ValueType  # 2
+"""The text of each field once, whole, when it is complete: one token with offset 0 and is_last, or
+several where it is longer than Limits.max_token_bytes.
+"""
+TOKEN_DETAIL_NONE: TokenDetail.ValueType  # 3
+"""No tokens."""
+Global___TokenDetail: _TypeAlias = TokenDetail  # noqa: Y015
+
+class _OutputForm:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OutputFormEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OutputForm.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    OUTPUT_FORM_UNSPECIFIED: _OutputForm.ValueType  # 0
+    """Same as STRUCT."""
+    OUTPUT_FORM_STRUCT: _OutputForm.ValueType  # 1
+    """Prediction.outputs."""
+    OUTPUT_FORM_JSON: _OutputForm.ValueType  # 2
+    """Prediction.outputs_json: exact integers, the order of members, and a fifth of the size."""
+    OUTPUT_FORM_BOTH: _OutputForm.ValueType  # 3
+    """Both."""
+    OUTPUT_FORM_NONE: _OutputForm.ValueType  # 4
+    """Neither: usage and the rest alone."""
+
+class OutputForm(_OutputForm, metaclass=_OutputFormEnumTypeWrapper):
+    """A form of outputs. New values may be added.
+
+    Limits.max_prediction_bytes bounds the outputs as encoded in the form asked for. A prediction that
+    fits as JSON alone fails the reader that asked for another form, not the run: RESOURCE_EXHAUSTED with
+    PREDICTION_TOO_LARGE, whose metadata names the form that fits.
+    """
+
+OUTPUT_FORM_UNSPECIFIED: OutputForm.ValueType  # 0
+"""Same as STRUCT."""
+OUTPUT_FORM_STRUCT: OutputForm.ValueType  # 1
+"""Prediction.outputs."""
+OUTPUT_FORM_JSON: OutputForm.ValueType  # 2
+"""Prediction.outputs_json: exact integers, the order of members, and a fifth of the size."""
+OUTPUT_FORM_BOTH: OutputForm.ValueType  # 3
+"""Both."""
+OUTPUT_FORM_NONE: OutputForm.ValueType  # 4
+"""Neither: usage and the rest alone."""
+Global___OutputForm: _TypeAlias = OutputForm  # noqa: Y015
+
 class _StatusDetail:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -56,6 +153,30 @@ STATUS_DETAIL_MESSAGES: StatusDetail.ValueType  # 2
 STATUS_DETAIL_NONE: StatusDetail.ValueType  # 3
 """No statuses."""
 Global___StatusDetail: _TypeAlias = StatusDetail  # noqa: Y015
+
+class _RunView:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RunViewEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunView.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RUN_VIEW_UNSPECIFIED: _RunView.ValueType  # 0
+    """Same as BASIC."""
+    RUN_VIEW_BASIC: _RunView.ValueType  # 1
+    """All but its inputs."""
+    RUN_VIEW_FULL: _RunView.ValueType  # 2
+    """All there is, until expire_time. PERMISSION_DENIED where StreamOptions.include_data is."""
+
+class RunView(_RunView, metaclass=_RunViewEnumTypeWrapper):
+    """How much of a run is returned. New values may be added."""
+
+RUN_VIEW_UNSPECIFIED: RunView.ValueType  # 0
+"""Same as BASIC."""
+RUN_VIEW_BASIC: RunView.ValueType  # 1
+"""All but its inputs."""
+RUN_VIEW_FULL: RunView.ValueType  # 2
+"""All there is, until expire_time. PERMISSION_DENIED where StreamOptions.include_data is."""
+Global___RunView: _TypeAlias = RunView  # noqa: Y015
 
 @_typing.final
 class RunRequest(_message.Message):
@@ -93,15 +214,20 @@ class RunRequest(_message.Message):
     LINGER_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
+    INTERFACE_REVISION_FIELD_NUMBER: _builtins.int
     program: _builtins.str
     """The program to run, by its name in ListPrograms. Required."""
     inputs_json: _builtins.str
     """The same object as JSON text: exact integers, and easy where Struct is awkward."""
     run_id: _builtins.str
     """The run's name, chosen by the caller: its handle for Attach, GetRun and CancelRun, and its
-    idempotency key. A second Run with the same id joins the first one; with other inputs it is
-    ALREADY_EXISTS. One to 64 characters, letters, digits, "_" and "-", not beginning with "_" or
-    "-"; a UUID is advised. Scoped to the caller's identity. Empty: the server picks one.
+    idempotency key. A second Run with the same id joins the first one; with another program or other
+    inputs it is ALREADY_EXISTS. Inputs are compared as canonical JSON after coercion and defaults: as
+    Struct or as JSON text, 3.0 or 3 for an int, a default given or left out are the same. A revision or
+    interface_revision counts too: the run must have it. timeout, linger, labels and options do not.
+
+    One to 64 characters, letters, digits, "_" and "-", not beginning with "_" or "-"; a UUID is
+    advised. Scoped to the caller's identity. Empty: the server picks one.
     """
     after_sequence: _builtins.int
     """When joining: the last non-zero sequence already seen; everything after it is sent. 0 replays
@@ -110,6 +236,8 @@ class RunRequest(_message.Message):
     """
     revision: _builtins.str
     """Refuse to run any other revision of the program, with FAILED_PRECONDITION. Empty: any."""
+    interface_revision: _builtins.str
+    """Refuse to run any other interface_revision of the program, with FAILED_PRECONDITION. Empty: any."""
     @_builtins.property
     def inputs(self) -> _struct_pb2.Struct:
         """Inputs as an object. Its numbers are doubles: whole ones are given to int fields as ints, and
@@ -131,7 +259,7 @@ class RunRequest(_message.Message):
     def linger(self) -> _duration_pb2.Duration:
         """Life of the run after its last reader. 0s: it is stopped at once. Unset: the server's
         default_linger, which is 0s unless configured. At most Limits.max_linger. A joiner that sets it
-        replaces the run's value.
+        replaces the run's value. It does not pass while the run is WAITING, and begins when that ends.
         """
 
     @_builtins.property
@@ -153,10 +281,11 @@ class RunRequest(_message.Message):
         linger: _duration_pb2.Duration | None = ...,
         revision: _builtins.str = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        interface_revision: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["input", b"input", "inputs", b"inputs", "inputs_json", b"inputs_json", "linger", b"linger", "options", b"options", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence", "input", b"input", "inputs", b"inputs", "inputs_json", b"inputs_json", "labels", b"labels", "linger", b"linger", "options", b"options", "program", b"program", "revision", b"revision", "run_id", b"run_id", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence", "input", b"input", "inputs", b"inputs", "inputs_json", b"inputs_json", "interface_revision", b"interface_revision", "labels", b"labels", "linger", b"linger", "options", b"options", "program", b"program", "revision", b"revision", "run_id", b"run_id", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_input: _TypeAlias = _typing.Literal["inputs", "inputs_json"]  # noqa: Y015
     _WhichOneofArgType_input: _TypeAlias = _typing.Literal["input", b"input"]  # noqa: Y015
@@ -207,22 +336,23 @@ class StreamOptions(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     FIELDS_FIELD_NUMBER: _builtins.int
-    NO_TOKENS_FIELD_NUMBER: _builtins.int
+    TOKEN_DETAIL_FIELD_NUMBER: _builtins.int
     STATUS_DETAIL_FIELD_NUMBER: _builtins.int
     INCLUDE_DATA_FIELD_NUMBER: _builtins.int
     MERGE_INTERVAL_FIELD_NUMBER: _builtins.int
     HEARTBEAT_INTERVAL_FIELD_NUMBER: _builtins.int
-    OUTPUTS_JSON_FIELD_NUMBER: _builtins.int
-    no_tokens: _builtins.bool
-    """Send no tokens at all: statuses and the prediction only."""
+    OUTPUT_FORM_FIELD_NUMBER: _builtins.int
+    ACCEPT_FIELD_NUMBER: _builtins.int
+    token_detail: Global___TokenDetail.ValueType
+    """Tokens that are sent. Unset: all."""
     status_detail: Global___StatusDetail.ValueType
     """Statuses that are sent. Unset: all."""
     include_data: _builtins.bool
-    """Add the inputs and outputs of calls to statuses, as StatusUpdate.data, where the server allows
-    it; PERMISSION_DENIED where it does not.
+    """Add the inputs and outputs of calls to statuses, as StatusUpdate.data and tool, and the answers to
+    InputResolved, where the server allows it; PERMISSION_DENIED where it does not.
     """
-    outputs_json: _builtins.bool
-    """Also fill Prediction.outputs_json."""
+    output_form: Global___OutputForm.ValueType
+    """Form of the prediction's outputs. Unset: STRUCT."""
     @_builtins.property
     def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Fields whose text is sent, as "predictor.field" (such as "ideas.brainstorm.brainstorm") or "*"
@@ -243,20 +373,28 @@ class StreamOptions(_message.Message):
         most an hour; very short ones are lengthened to 50 ms.
         """
 
+    @_builtins.property
+    def accept(self) -> _containers.RepeatedScalarFieldContainer[Global___EventKind.ValueType]:
+        """Kinds of event that this reader wants beyond statuses, tokens, the prediction and heartbeats. Those
+        that are not named are left out and counted in event_count, as filtered ones are: a later server
+        never surprises an older client. Kinds that the server does not know are ignored.
+        """
+
     def __init__(
         self,
         *,
         fields: _abc.Iterable[_builtins.str] | None = ...,
-        no_tokens: _builtins.bool = ...,
+        token_detail: Global___TokenDetail.ValueType = ...,
         status_detail: Global___StatusDetail.ValueType = ...,
         include_data: _builtins.bool = ...,
         merge_interval: _duration_pb2.Duration | None = ...,
         heartbeat_interval: _duration_pb2.Duration | None = ...,
-        outputs_json: _builtins.bool = ...,
+        output_form: Global___OutputForm.ValueType = ...,
+        accept: _abc.Iterable[Global___EventKind.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["heartbeat_interval", b"heartbeat_interval", "merge_interval", b"merge_interval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fields", b"fields", "heartbeat_interval", b"heartbeat_interval", "include_data", b"include_data", "merge_interval", b"merge_interval", "no_tokens", b"no_tokens", "outputs_json", b"outputs_json", "status_detail", b"status_detail"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accept", b"accept", "fields", b"fields", "heartbeat_interval", b"heartbeat_interval", "include_data", b"include_data", "merge_interval", b"merge_interval", "output_form", b"output_form", "status_detail", b"status_detail", "token_detail", b"token_detail"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -279,6 +417,10 @@ class StreamEvent(_message.Message):
     TOKEN_FIELD_NUMBER: _builtins.int
     PREDICTION_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
+    CUSTOM_FIELD_NUMBER: _builtins.int
+    INPUT_REQUEST_FIELD_NUMBER: _builtins.int
+    INPUT_RESOLVED_FIELD_NUMBER: _builtins.int
+    BATCH_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run this event belongs to."""
     sequence: _builtins.int
@@ -286,9 +428,9 @@ class StreamEvent(_message.Message):
     resume. 0: inside a merged group, not a position. On a heartbeat: the last position, again.
     """
     event_count: _builtins.int
-    """Recorded events that this message accounts for, merged and filtered-out ones included. Between
-    two positions the counts add up to their difference, so a reader can prove that nothing is
-    missing. Above 1 on tokens: the reader is behind. 0 on heartbeats.
+    """Recorded events that this message accounts for, merged and left-out ones included. Between two
+    positions the counts add up to their difference, so a reader can prove that nothing is missing.
+    Above 1 on tokens: the reader is behind. 0 on heartbeats, and on a batch, whose events have theirs.
     """
     attempt: _builtins.int
     """Number of the attempt that recorded it: 1, or more after a takeover."""
@@ -312,6 +454,25 @@ class StreamEvent(_message.Message):
     def heartbeat(self) -> Global___Heartbeat:
         """The stream is alive and this reader has everything there is."""
 
+    @_builtins.property
+    def custom(self) -> Global___CustomEvent:
+        """14 is kept free, for typed values that grow.
+
+        What the program tells of itself. Only to readers that accept EVENT_KIND_CUSTOM.
+        """
+
+    @_builtins.property
+    def input_request(self) -> Global___InputRequest:
+        """The run asks. Only to readers that accept EVENT_KIND_INPUT."""
+
+    @_builtins.property
+    def input_resolved(self) -> Global___InputResolved:
+        """It was answered, or will not be. Only to readers that accept EVENT_KIND_INPUT."""
+
+    @_builtins.property
+    def batch(self) -> Global___EventBatch:
+        """Several events in one message. Only to readers that accept EVENT_KIND_BATCH."""
+
     def __init__(
         self,
         *,
@@ -324,12 +485,16 @@ class StreamEvent(_message.Message):
         token: Global___Token | None = ...,
         prediction: Global___Prediction | None = ...,
         heartbeat: Global___Heartbeat | None = ...,
+        custom: Global___CustomEvent | None = ...,
+        input_request: Global___InputRequest | None = ...,
+        input_resolved: Global___InputResolved | None = ...,
+        batch: Global___EventBatch | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "event", b"event", "heartbeat", b"heartbeat", "prediction", b"prediction", "status", b"status", "token", b"token"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "create_time", b"create_time", "custom", b"custom", "event", b"event", "heartbeat", b"heartbeat", "input_request", b"input_request", "input_resolved", b"input_resolved", "prediction", b"prediction", "status", b"status", "token", b"token"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "create_time", b"create_time", "event", b"event", "event_count", b"event_count", "heartbeat", b"heartbeat", "prediction", b"prediction", "run_id", b"run_id", "sequence", b"sequence", "status", b"status", "token", b"token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "batch", b"batch", "create_time", b"create_time", "custom", b"custom", "event", b"event", "event_count", b"event_count", "heartbeat", b"heartbeat", "input_request", b"input_request", "input_resolved", b"input_resolved", "prediction", b"prediction", "run_id", b"run_id", "sequence", b"sequence", "status", b"status", "token", b"token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["status", "token", "prediction", "heartbeat"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["status", "token", "prediction", "heartbeat", "custom", "input_request", "input_resolved", "batch"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -442,6 +607,7 @@ class StatusUpdate(_message.Message):
     FAILURE_FIELD_NUMBER: _builtins.int
     DATA_FIELD_NUMBER: _builtins.int
     LM_FIELD_NUMBER: _builtins.int
+    TOOL_FIELD_NUMBER: _builtins.int
     kind: Global___StatusUpdate.Kind.ValueType
     """Kind of the call."""
     phase: Global___StatusUpdate.Phase.ValueType
@@ -476,11 +642,17 @@ class StatusUpdate(_message.Message):
 
     @_builtins.property
     def data(self) -> _struct_pb2.Struct:
-        """The call's content: its inputs by name on START, {"outputs": ...} on END. Only with include_data."""
+        """Content of a module or LM call: its inputs by name on START, {"outputs": ...} on END. Only with
+        include_data.
+        """
 
     @_builtins.property
     def lm(self) -> Global___LmCall:
         """Model and engine of the call. On LM calls only."""
+
+    @_builtins.property
+    def tool(self) -> Global___ToolCall:
+        """Content of a tool call. Only with include_data."""
 
     def __init__(
         self,
@@ -497,14 +669,47 @@ class StatusUpdate(_message.Message):
         failure: Global___Failure | None = ...,
         data: _struct_pb2.Struct | None = ...,
         lm: Global___LmCall | None = ...,
+        tool: Global___ToolCall | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "elapsed", b"elapsed", "failure", b"failure", "lm", b"lm", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "elapsed", b"elapsed", "failure", b"failure", "lm", b"lm", "tool", b"tool", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "data", b"data", "elapsed", b"elapsed", "failure", b"failure", "kind", b"kind", "lm", b"lm", "message", b"message", "name", b"name", "outcome", b"outcome", "parent_call_id", b"parent_call_id", "phase", b"phase", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "data", b"data", "elapsed", b"elapsed", "failure", b"failure", "kind", b"kind", "lm", b"lm", "message", b"message", "name", b"name", "outcome", b"outcome", "parent_call_id", b"parent_call_id", "phase", b"phase", "tool", b"tool", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StatusUpdate: _TypeAlias = StatusUpdate  # noqa: Y015
+
+@_typing.final
+class ToolCall(_message.Message):
+    """Content of a tool call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVIDER_CALL_ID_FIELD_NUMBER: _builtins.int
+    ARGUMENTS_JSON_FIELD_NUMBER: _builtins.int
+    RESULT_JSON_FIELD_NUMBER: _builtins.int
+    provider_call_id: _builtins.str
+    """The provider's id of the call, where the model asked for it by the provider's own tool calls."""
+    arguments_json: _builtins.str
+    """The arguments as a JSON object, on START. As the tool was asked for: an approval may have edited
+    them, see InputResolved.
+    """
+    result_json: _builtins.str
+    """What it returned, as JSON. Set on END with outcome OK."""
+    def __init__(
+        self,
+        *,
+        provider_call_id: _builtins.str = ...,
+        arguments_json: _builtins.str = ...,
+        result_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments_json", b"arguments_json", "provider_call_id", b"provider_call_id", "result_json", b"result_json"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ToolCall: _TypeAlias = ToolCall  # noqa: Y015
 
 @_typing.final
 class LmCall(_message.Message):
@@ -517,6 +722,7 @@ class LmCall(_message.Message):
     FINISH_REASON_FIELD_NUMBER: _builtins.int
     CACHED_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
+    TIME_TO_FIRST_TOKEN_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """The model as the program names it, such as "openai/gpt-4o-mini"."""
     engine: _builtins.str
@@ -531,6 +737,12 @@ class LmCall(_message.Message):
     """The answer came from the LM cache; no provider was asked."""
     attempt: _builtins.int
     """Number of the attempt this speaks of: 1, or more after a retry."""
+    @_builtins.property
+    def time_to_first_token(self) -> _duration_pb2.Duration:
+        """Time from the request to the first text, reasoning or tool call of this attempt's answer. Set on
+        END; unset when there was none, and on cached answers.
+        """
+
     def __init__(
         self,
         *,
@@ -539,10 +751,11 @@ class LmCall(_message.Message):
         finish_reason: _builtins.str = ...,
         cached: _builtins.bool = ...,
         attempt: _builtins.int = ...,
+        time_to_first_token: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time_to_first_token", b"time_to_first_token"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cached", b"cached", "engine", b"engine", "finish_reason", b"finish_reason", "model", b"model"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cached", b"cached", "engine", b"engine", "finish_reason", b"finish_reason", "model", b"model", "time_to_first_token", b"time_to_first_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -618,13 +831,22 @@ class Prediction(_message.Message):
     USAGE_FIELD_NUMBER: _builtins.int
     ELAPSED_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    INTERFACE_REVISION_FIELD_NUMBER: _builtins.int
+    CUT_FIELDS_FIELD_NUMBER: _builtins.int
+    REASK_COUNT_FIELD_NUMBER: _builtins.int
     outputs_json: _builtins.str
-    """The same as JSON text, with exact integers. Only when outputs_json was asked for."""
+    """The same as JSON text, with exact integers. In forms JSON and BOTH."""
     revision: _builtins.str
     """Revision of the program that produced it."""
+    interface_revision: _builtins.str
+    """Its interface revision."""
+    reask_count: _builtins.int
+    """How often an answer that could not be read was asked for again, in the whole run."""
     @_builtins.property
     def outputs(self) -> _struct_pb2.Struct:
-        """The outputs by field name, as JSON values. Integers beyond 2^53 become decimal strings."""
+        """The outputs by field name, as JSON values. Integers beyond 2^53 become decimal strings. In forms
+        STRUCT and BOTH.
+        """
 
     @_builtins.property
     def usage(self) -> Global___Usage:
@@ -634,6 +856,10 @@ class Prediction(_message.Message):
     def elapsed(self) -> _duration_pb2.Duration:
         """Time the run took, from its start."""
 
+    @_builtins.property
+    def cut_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Fields whose text was cut because an answer reached its token limit, as "predictor.field"."""
+
     def __init__(
         self,
         *,
@@ -642,14 +868,218 @@ class Prediction(_message.Message):
         usage: Global___Usage | None = ...,
         elapsed: _duration_pb2.Duration | None = ...,
         revision: _builtins.str = ...,
+        interface_revision: _builtins.str = ...,
+        cut_fields: _abc.Iterable[_builtins.str] | None = ...,
+        reask_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["elapsed", b"elapsed", "outputs", b"outputs", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["elapsed", b"elapsed", "outputs", b"outputs", "outputs_json", b"outputs_json", "revision", b"revision", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cut_fields", b"cut_fields", "elapsed", b"elapsed", "interface_revision", b"interface_revision", "outputs", b"outputs", "outputs_json", b"outputs_json", "reask_count", b"reask_count", "revision", b"revision", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Prediction: _TypeAlias = Prediction  # noqa: Y015
+
+@_typing.final
+class CustomEvent(_message.Message):
+    """What a program or a tool tells of itself, in its author's words: progress, partial results."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CALL_ID_FIELD_NUMBER: _builtins.int
+    DATA_JSON_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The author's name for it, such as "progress"."""
+    call_id: _builtins.int
+    """The call that told it, as in StatusUpdate.call_id."""
+    data_json: _builtins.str
+    """What it told, as JSON. At most Limits.max_custom_event_bytes."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        call_id: _builtins.int = ...,
+        data_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "data_json", b"data_json", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CustomEvent: _TypeAlias = CustomEvent  # noqa: Y015
+
+@_typing.final
+class InputRequest(_message.Message):
+    """A run asks, and waits. Every InputRequest gets exactly one InputResolved."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Kind:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _KindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[InputRequest._Kind.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: InputRequest._Kind.ValueType  # 0
+        """Not sent."""
+        KIND_QUESTION: InputRequest._Kind.ValueType  # 1
+        """An answer to the program's question."""
+        KIND_APPROVAL: InputRequest._Kind.ValueType  # 2
+        """Leave to call a tool."""
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper):
+        """What is asked for. New values may be added."""
+
+    KIND_UNSPECIFIED: InputRequest.Kind.ValueType  # 0
+    """Not sent."""
+    KIND_QUESTION: InputRequest.Kind.ValueType  # 1
+    """An answer to the program's question."""
+    KIND_APPROVAL: InputRequest.Kind.ValueType  # 2
+    """Leave to call a tool."""
+
+    INPUT_ID_FIELD_NUMBER: _builtins.int
+    CALL_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    ANSWER_SCHEMA_JSON_FIELD_NUMBER: _builtins.int
+    PROPOSAL_JSON_FIELD_NUMBER: _builtins.int
+    TOOL_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    input_id: _builtins.str
+    """Its handle for SendInput, unique on the server."""
+    call_id: _builtins.int
+    """The call that waits, as in StatusUpdate.call_id: that of the tool on APPROVAL."""
+    kind: Global___InputRequest.Kind.ValueType
+    """What is asked for."""
+    message: _builtins.str
+    """The question, for people."""
+    answer_schema_json: _builtins.str
+    """JSON Schema of the answer; on APPROVAL of the tool's arguments."""
+    proposal_json: _builtins.str
+    """On APPROVAL: the arguments as the model proposed them, a JSON object."""
+    tool: _builtins.str
+    """On APPROVAL: name of the tool."""
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """When the call stops waiting and fails with INPUT_EXPIRED. Unset: when the run's timeout is spent."""
+
+    def __init__(
+        self,
+        *,
+        input_id: _builtins.str = ...,
+        call_id: _builtins.int = ...,
+        kind: Global___InputRequest.Kind.ValueType = ...,
+        message: _builtins.str = ...,
+        answer_schema_json: _builtins.str = ...,
+        proposal_json: _builtins.str = ...,
+        tool: _builtins.str = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_schema_json", b"answer_schema_json", "call_id", b"call_id", "expire_time", b"expire_time", "input_id", b"input_id", "kind", b"kind", "message", b"message", "proposal_json", b"proposal_json", "tool", b"tool"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InputRequest: _TypeAlias = InputRequest  # noqa: Y015
+
+@_typing.final
+class InputResolved(_message.Message):
+    """An InputRequest is over."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Outcome:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _OutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[InputResolved._Outcome.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        OUTCOME_UNSPECIFIED: InputResolved._Outcome.ValueType  # 0
+        """Not sent."""
+        OUTCOME_ANSWERED: InputResolved._Outcome.ValueType  # 1
+        """SendInput answered. On APPROVAL: the tool is called."""
+        OUTCOME_DECLINED: InputResolved._Outcome.ValueType  # 2
+        """SendInput declined. The call fails with INPUT_DECLINED; an agent's model is told."""
+        OUTCOME_EXPIRED: InputResolved._Outcome.ValueType  # 3
+        """Nobody answered in time. The call fails with INPUT_EXPIRED."""
+        OUTCOME_WITHDRAWN: InputResolved._Outcome.ValueType  # 4
+        """The call ended without an answer: the program went on without it, or the run ended."""
+
+    class Outcome(_Outcome, metaclass=_OutcomeEnumTypeWrapper):
+        """How it ended. New values may be added."""
+
+    OUTCOME_UNSPECIFIED: InputResolved.Outcome.ValueType  # 0
+    """Not sent."""
+    OUTCOME_ANSWERED: InputResolved.Outcome.ValueType  # 1
+    """SendInput answered. On APPROVAL: the tool is called."""
+    OUTCOME_DECLINED: InputResolved.Outcome.ValueType  # 2
+    """SendInput declined. The call fails with INPUT_DECLINED; an agent's model is told."""
+    OUTCOME_EXPIRED: InputResolved.Outcome.ValueType  # 3
+    """Nobody answered in time. The call fails with INPUT_EXPIRED."""
+    OUTCOME_WITHDRAWN: InputResolved.Outcome.ValueType  # 4
+    """The call ended without an answer: the program went on without it, or the run ended."""
+
+    INPUT_ID_FIELD_NUMBER: _builtins.int
+    CALL_ID_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    ANSWER_JSON_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    input_id: _builtins.str
+    """As in InputRequest."""
+    call_id: _builtins.int
+    """As in InputRequest."""
+    outcome: Global___InputResolved.Outcome.ValueType
+    """How it ended."""
+    answer_json: _builtins.str
+    """The answer as JSON; on APPROVAL the arguments that the tool is called with. Only with include_data."""
+    reason: _builtins.str
+    """The reason that came with SendInput."""
+    def __init__(
+        self,
+        *,
+        input_id: _builtins.str = ...,
+        call_id: _builtins.int = ...,
+        outcome: Global___InputResolved.Outcome.ValueType = ...,
+        answer_json: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_json", b"answer_json", "call_id", b"call_id", "input_id", b"input_id", "outcome", b"outcome", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InputResolved: _TypeAlias = InputResolved  # noqa: Y015
+
+@_typing.final
+class EventBatch(_message.Message):
+    """Events that were pending together, in one message, because a message costs much more than an event.
+    To be read as if each had come alone: each has its own run_id, sequence and event_count, and is no
+    batch. The message around it carries run_id alone.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___StreamEvent]:
+        """Two or more, in order."""
+
+    def __init__(
+        self,
+        *,
+        events: _abc.Iterable[Global___StreamEvent] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EventBatch: _TypeAlias = EventBatch  # noqa: Y015
 
 @_typing.final
 class Heartbeat(_message.Message):
@@ -676,30 +1106,10 @@ class Usage(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    @_typing.final
-    class ModelsEntry(_message.Message):
-        DESCRIPTOR: _descriptor.Descriptor
-
-        KEY_FIELD_NUMBER: _builtins.int
-        VALUE_FIELD_NUMBER: _builtins.int
-        key: _builtins.str
-        @_builtins.property
-        def value(self) -> Global___Usage: ...
-        def __init__(
-            self,
-            *,
-            key: _builtins.str = ...,
-            value: Global___Usage | None = ...,
-        ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
-        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
-        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        def WhichOneof(self, oneof_group: _Never) -> None: ...
-
     INPUT_TOKEN_COUNT_FIELD_NUMBER: _builtins.int
     OUTPUT_TOKEN_COUNT_FIELD_NUMBER: _builtins.int
     CACHED_INPUT_TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    CACHE_WRITE_TOKEN_COUNT_FIELD_NUMBER: _builtins.int
     REASONING_TOKEN_COUNT_FIELD_NUMBER: _builtins.int
     LM_CALL_COUNT_FIELD_NUMBER: _builtins.int
     CACHE_HIT_COUNT_FIELD_NUMBER: _builtins.int
@@ -711,6 +1121,8 @@ class Usage(_message.Message):
     """Tokens of answers, reasoning included."""
     cached_input_token_count: _builtins.int
     """Those of input_token_count that the provider served from its own prompt cache."""
+    cache_write_token_count: _builtins.int
+    """Those of input_token_count that the provider wrote to its own prompt cache."""
     reasoning_token_count: _builtins.int
     """Those of output_token_count that were reasoning."""
     lm_call_count: _builtins.int
@@ -720,8 +1132,8 @@ class Usage(_message.Message):
     cost_usd: _builtins.float
     """Estimated price in US dollars. Absent when no price is known; 0 when it cost nothing."""
     @_builtins.property
-    def models(self) -> _containers.MessageMap[_builtins.str, Global___Usage]:
-        """The same per model, by the model's name, one level deep: inner usages have no models."""
+    def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelUsage]:
+        """The same for each model, by its name."""
 
     def __init__(
         self,
@@ -729,21 +1141,78 @@ class Usage(_message.Message):
         input_token_count: _builtins.int = ...,
         output_token_count: _builtins.int = ...,
         cached_input_token_count: _builtins.int = ...,
+        cache_write_token_count: _builtins.int = ...,
         reasoning_token_count: _builtins.int = ...,
         lm_call_count: _builtins.int = ...,
         cache_hit_count: _builtins.int = ...,
         cost_usd: _builtins.float | None = ...,
-        models: _abc.Mapping[_builtins.str, Global___Usage] | None = ...,
+        models: _abc.Iterable[Global___ModelUsage] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_cost_usd", b"_cost_usd", "cost_usd", b"cost_usd"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_usd", b"_cost_usd", "cache_hit_count", b"cache_hit_count", "cached_input_token_count", b"cached_input_token_count", "cost_usd", b"cost_usd", "input_token_count", b"input_token_count", "lm_call_count", b"lm_call_count", "models", b"models", "output_token_count", b"output_token_count", "reasoning_token_count", b"reasoning_token_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_usd", b"_cost_usd", "cache_hit_count", b"cache_hit_count", "cache_write_token_count", b"cache_write_token_count", "cached_input_token_count", b"cached_input_token_count", "cost_usd", b"cost_usd", "input_token_count", b"input_token_count", "lm_call_count", b"lm_call_count", "models", b"models", "output_token_count", b"output_token_count", "reasoning_token_count", b"reasoning_token_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cost_usd: _TypeAlias = _typing.Literal["cost_usd"]  # noqa: Y015
     _WhichOneofArgType__cost_usd: _TypeAlias = _typing.Literal["_cost_usd", b"_cost_usd"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cost_usd) -> _WhichOneofReturnType__cost_usd | None: ...
 
 Global___Usage: _TypeAlias = Usage  # noqa: Y015
+
+@_typing.final
+class ModelUsage(_message.Message):
+    """LM work done by one model: the counts of Usage, with their numbers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INPUT_TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    OUTPUT_TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    CACHED_INPUT_TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    CACHE_WRITE_TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    REASONING_TOKEN_COUNT_FIELD_NUMBER: _builtins.int
+    LM_CALL_COUNT_FIELD_NUMBER: _builtins.int
+    CACHE_HIT_COUNT_FIELD_NUMBER: _builtins.int
+    COST_USD_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    input_token_count: _builtins.int
+    """As in Usage."""
+    output_token_count: _builtins.int
+    """As in Usage."""
+    cached_input_token_count: _builtins.int
+    """As in Usage."""
+    cache_write_token_count: _builtins.int
+    """As in Usage."""
+    reasoning_token_count: _builtins.int
+    """As in Usage."""
+    lm_call_count: _builtins.int
+    """As in Usage."""
+    cache_hit_count: _builtins.int
+    """As in Usage."""
+    cost_usd: _builtins.float
+    """As in Usage."""
+    model: _builtins.str
+    """The model, as in LmCall.model."""
+    def __init__(
+        self,
+        *,
+        input_token_count: _builtins.int = ...,
+        output_token_count: _builtins.int = ...,
+        cached_input_token_count: _builtins.int = ...,
+        cache_write_token_count: _builtins.int = ...,
+        reasoning_token_count: _builtins.int = ...,
+        lm_call_count: _builtins.int = ...,
+        cache_hit_count: _builtins.int = ...,
+        cost_usd: _builtins.float | None = ...,
+        model: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cost_usd", b"_cost_usd", "cost_usd", b"cost_usd"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_usd", b"_cost_usd", "cache_hit_count", b"cache_hit_count", "cache_write_token_count", b"cache_write_token_count", "cached_input_token_count", b"cached_input_token_count", "cost_usd", b"cost_usd", "input_token_count", b"input_token_count", "lm_call_count", b"lm_call_count", "model", b"model", "output_token_count", b"output_token_count", "reasoning_token_count", b"reasoning_token_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cost_usd: _TypeAlias = _typing.Literal["cost_usd"]  # noqa: Y015
+    _WhichOneofArgType__cost_usd: _TypeAlias = _typing.Literal["_cost_usd", b"_cost_usd"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cost_usd) -> _WhichOneofReturnType__cost_usd | None: ...
+
+Global___ModelUsage: _TypeAlias = ModelUsage  # noqa: Y015
 
 @_typing.final
 class Failure(_message.Message):
@@ -787,18 +1256,19 @@ class Failure(_message.Message):
     Stable name of the cause, UPPER_SNAKE. New ones may be added.
 
     Nothing was started: INPUT_INVALID, REQUEST_INVALID (INVALID_ARGUMENT); PROGRAM_NOT_FOUND,
-    RUN_NOT_FOUND (NOT_FOUND); RUN_ID_REUSED (ALREADY_EXISTS); REVISION_MISMATCH (FAILED_PRECONDITION);
-    CURSOR_AHEAD (OUT_OF_RANGE); UNAUTHENTICATED (UNAUTHENTICATED); PERMISSION_DENIED
-    (PERMISSION_DENIED); QUOTA_EXCEEDED (RESOURCE_EXHAUSTED); SERVER_BUSY, DRAINING, STORE_UNAVAILABLE
-    (UNAVAILABLE).
+    RUN_NOT_FOUND, INPUT_NOT_FOUND (NOT_FOUND); RUN_ID_REUSED, INPUT_RESOLVED (ALREADY_EXISTS);
+    REVISION_MISMATCH (FAILED_PRECONDITION); CURSOR_AHEAD (OUT_OF_RANGE); UNAUTHENTICATED
+    (UNAUTHENTICATED); PERMISSION_DENIED (PERMISSION_DENIED); QUOTA_EXCEEDED (RESOURCE_EXHAUSTED);
+    SERVER_BUSY, DRAINING, STORE_UNAVAILABLE (UNAVAILABLE).
 
     The stream was cut, the run goes on: STREAM_AGED (UNAVAILABLE).
 
-    The run is over: LM_RATE_LIMITED, RUN_TOO_LARGE (RESOURCE_EXHAUSTED); LM_UNAVAILABLE,
-    LM_SERVER_ERROR, LM_STREAM_BROKEN, OWNER_LOST (ABORTED); CONTEXT_TOO_LONG (INVALID_ARGUMENT);
-    CONTENT_REFUSED, LM_AUTH, LM_BILLING, LM_UNSUPPORTED (FAILED_PRECONDITION); LM_TIMEOUT, RUN_TIMEOUT
-    (DEADLINE_EXCEEDED); LM_REQUEST_REJECTED, PROGRAM_ERROR, TOOL_ERROR, OUTPUT_UNPARSABLE,
-    OUTPUT_UNSERIALISABLE, PROGRAM_RESULT_INVALID (INTERNAL); RUN_CANCELLED (CANCELLED).
+    The run is over: LM_RATE_LIMITED, RUN_TOO_LARGE, PREDICTION_TOO_LARGE (RESOURCE_EXHAUSTED);
+    LM_UNAVAILABLE, LM_SERVER_ERROR, LM_STREAM_BROKEN, OWNER_LOST (ABORTED); CONTEXT_TOO_LONG
+    (INVALID_ARGUMENT); CONTENT_REFUSED, LM_AUTH, LM_BILLING, LM_UNSUPPORTED, INPUT_DECLINED
+    (FAILED_PRECONDITION); LM_TIMEOUT, RUN_TIMEOUT, INPUT_EXPIRED (DEADLINE_EXCEEDED);
+    LM_REQUEST_REJECTED, PROGRAM_ERROR, TOOL_ERROR, OUTPUT_UNPARSABLE, OUTPUT_UNSERIALISABLE,
+    PROGRAM_RESULT_INVALID (INTERNAL); RUN_CANCELLED (CANCELLED).
 
     A defect of the server: SERVER_FAULT (INTERNAL).
     """
@@ -852,12 +1322,14 @@ class Run(_message.Message):
         """Accepted, waiting for room."""
         STATE_RUNNING: Run._State.ValueType  # 2
         """Going on."""
-        STATE_SUCCEEDED: Run._State.ValueType  # 3
+        STATE_WAITING: Run._State.ValueType  # 3
+        """Going on, with a question that nobody has answered yet."""
+        STATE_SUCCEEDED: Run._State.ValueType  # 4
         """Over, with a prediction."""
-        STATE_FAILED: Run._State.ValueType  # 4
+        STATE_FAILED: Run._State.ValueType  # 5
         """Over, with a failure."""
-        STATE_CANCELLED: Run._State.ValueType  # 5
-        """Stopped: by CancelRun, by its last reader leaving, or by the server's end."""
+        STATE_CANCELLED: Run._State.ValueType  # 6
+        """Stopped: by CancelRun, DeleteRun, its last reader leaving, or the server's end."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """Life cycle. New values may be added."""
@@ -868,12 +1340,14 @@ class Run(_message.Message):
     """Accepted, waiting for room."""
     STATE_RUNNING: Run.State.ValueType  # 2
     """Going on."""
-    STATE_SUCCEEDED: Run.State.ValueType  # 3
+    STATE_WAITING: Run.State.ValueType  # 3
+    """Going on, with a question that nobody has answered yet."""
+    STATE_SUCCEEDED: Run.State.ValueType  # 4
     """Over, with a prediction."""
-    STATE_FAILED: Run.State.ValueType  # 4
+    STATE_FAILED: Run.State.ValueType  # 5
     """Over, with a failure."""
-    STATE_CANCELLED: Run.State.ValueType  # 5
-    """Stopped: by CancelRun, by its last reader leaving, or by the server's end."""
+    STATE_CANCELLED: Run.State.ValueType  # 6
+    """Stopped: by CancelRun, DeleteRun, its last reader leaving, or the server's end."""
 
     @_typing.final
     class LabelsEntry(_message.Message):
@@ -909,6 +1383,10 @@ class Run(_message.Message):
     FAILURE_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
+    INTERFACE_REVISION_FIELD_NUMBER: _builtins.int
+    INPUT_REQUESTS_FIELD_NUMBER: _builtins.int
+    REASK_COUNT_FIELD_NUMBER: _builtins.int
+    INPUTS_JSON_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run's name, chosen by the caller or by the server."""
     program: _builtins.str
@@ -923,6 +1401,12 @@ class Run(_message.Message):
     """Sequence of the newest event; 0 when there is none yet."""
     reader_count: _builtins.int
     """Streams that read the run now."""
+    interface_revision: _builtins.str
+    """The program's interface revision."""
+    reask_count: _builtins.int
+    """How often an answer that could not be read was asked for again so far."""
+    inputs_json: _builtins.str
+    """The inputs after coercion and defaults, as JSON. Only in view FULL."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When the run was accepted."""
@@ -953,6 +1437,10 @@ class Run(_message.Message):
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """As given when the run was started."""
 
+    @_builtins.property
+    def input_requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___InputRequest]:
+        """Its open questions, oldest first, while WAITING. Left out by ListRuns."""
+
     def __init__(
         self,
         *,
@@ -970,10 +1458,14 @@ class Run(_message.Message):
         failure: Global___Failure | None = ...,
         usage: Global___Usage | None = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        interface_revision: _builtins.str = ...,
+        input_requests: _abc.Iterable[Global___InputRequest] | None = ...,
+        reask_count: _builtins.int = ...,
+        inputs_json: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "expire_time", b"expire_time", "failure", b"failure", "prediction", b"prediction", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "create_time", b"create_time", "end_time", b"end_time", "expire_time", b"expire_time", "failure", b"failure", "labels", b"labels", "last_sequence", b"last_sequence", "prediction", b"prediction", "program", b"program", "reader_count", b"reader_count", "revision", b"revision", "run_id", b"run_id", "state", b"state", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "create_time", b"create_time", "end_time", b"end_time", "expire_time", b"expire_time", "failure", b"failure", "input_requests", b"input_requests", "inputs_json", b"inputs_json", "interface_revision", b"interface_revision", "labels", b"labels", "last_sequence", b"last_sequence", "prediction", b"prediction", "program", b"program", "reader_count", b"reader_count", "reask_count", b"reask_count", "revision", b"revision", "run_id", b"run_id", "state", b"state", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1010,10 +1502,11 @@ class PredictRequest(_message.Message):
     INPUTS_JSON_FIELD_NUMBER: _builtins.int
     RUN_ID_FIELD_NUMBER: _builtins.int
     TIMEOUT_FIELD_NUMBER: _builtins.int
+    LINGER_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
-    OUTPUTS_JSON_FIELD_NUMBER: _builtins.int
-    LINGER_FIELD_NUMBER: _builtins.int
+    INTERFACE_REVISION_FIELD_NUMBER: _builtins.int
+    OUTPUT_FORM_FIELD_NUMBER: _builtins.int
     program: _builtins.str
     """As in RunRequest."""
     inputs_json: _builtins.str
@@ -1022,8 +1515,10 @@ class PredictRequest(_message.Message):
     """As in RunRequest: a retry with the same run_id gets the same prediction."""
     revision: _builtins.str
     """As in RunRequest."""
-    outputs_json: _builtins.bool
-    """Also fill Prediction.outputs_json."""
+    interface_revision: _builtins.str
+    """As in RunRequest."""
+    output_form: Global___OutputForm.ValueType
+    """Form of the prediction's outputs. Unset: STRUCT."""
     @_builtins.property
     def inputs(self) -> _struct_pb2.Struct:
         """As in RunRequest."""
@@ -1033,12 +1528,12 @@ class PredictRequest(_message.Message):
         """As in RunRequest."""
 
     @_builtins.property
-    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """As in RunRequest."""
-
-    @_builtins.property
     def linger(self) -> _duration_pb2.Duration:
         """As in RunRequest; the waiting call is a reader of the run."""
+
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """As in RunRequest."""
 
     def __init__(
         self,
@@ -1048,14 +1543,15 @@ class PredictRequest(_message.Message):
         inputs_json: _builtins.str = ...,
         run_id: _builtins.str = ...,
         timeout: _duration_pb2.Duration | None = ...,
+        linger: _duration_pb2.Duration | None = ...,
         revision: _builtins.str = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
-        outputs_json: _builtins.bool = ...,
-        linger: _duration_pb2.Duration | None = ...,
+        interface_revision: _builtins.str = ...,
+        output_form: Global___OutputForm.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["input", b"input", "inputs", b"inputs", "inputs_json", b"inputs_json", "linger", b"linger", "timeout", b"timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["input", b"input", "inputs", b"inputs", "inputs_json", b"inputs_json", "labels", b"labels", "linger", b"linger", "outputs_json", b"outputs_json", "program", b"program", "revision", b"revision", "run_id", b"run_id", "timeout", b"timeout"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["input", b"input", "inputs", b"inputs", "inputs_json", b"inputs_json", "interface_revision", b"interface_revision", "labels", b"labels", "linger", b"linger", "output_form", b"output_form", "program", b"program", "revision", b"revision", "run_id", b"run_id", "timeout", b"timeout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_input: _TypeAlias = _typing.Literal["inputs", "inputs_json"]  # noqa: Y015
     _WhichOneofArgType_input: _TypeAlias = _typing.Literal["input", b"input"]  # noqa: Y015
@@ -1098,16 +1594,24 @@ class GetRunRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RUN_ID_FIELD_NUMBER: _builtins.int
+    VIEW_FIELD_NUMBER: _builtins.int
+    OUTPUT_FORM_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run. Required. NOT_FOUND as in AttachRequest."""
+    view: Global___RunView.ValueType
+    """How much of it. Unset: BASIC."""
+    output_form: Global___OutputForm.ValueType
+    """Form of the prediction's outputs. Unset: STRUCT."""
     def __init__(
         self,
         *,
         run_id: _builtins.str = ...,
+        view: Global___RunView.ValueType = ...,
+        output_form: Global___OutputForm.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["run_id", b"run_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["output_form", b"output_form", "run_id", b"run_id", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1139,29 +1643,73 @@ Global___GetRunResponse: _TypeAlias = GetRunResponse  # noqa: Y015
 
 @_typing.final
 class ListRunsRequest(_message.Message):
-    """Asks for the caller's runs."""
+    """Asks for the caller's runs: those to which every filter given applies."""
 
     DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     PROGRAM_FIELD_NUMBER: _builtins.int
+    STATES_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    CREATED_AFTER_FIELD_NUMBER: _builtins.int
+    CREATED_BEFORE_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """Most runs to return, at most 1000. 0: 100."""
+    """Most runs to return. 0: 100. Above 1000: 1000."""
     page_token: _builtins.str
     """next_page_token of the page before. Empty: the first page."""
     program: _builtins.str
     """Only runs of this program, by its name in ListPrograms. Empty: of all."""
+    @_builtins.property
+    def states(self) -> _containers.RepeatedScalarFieldContainer[Global___Run.State.ValueType]:
+        """Only runs in one of these states. Empty: in any."""
+
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Only runs that carry all of these labels, with these values."""
+
+    @_builtins.property
+    def created_after(self) -> _timestamp_pb2.Timestamp:
+        """Only runs accepted after this moment. Unset: since ever."""
+
+    @_builtins.property
+    def created_before(self) -> _timestamp_pb2.Timestamp:
+        """Only runs accepted before this moment. Unset: until now."""
+
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         program: _builtins.str = ...,
+        states: _abc.Iterable[Global___Run.State.ValueType] | None = ...,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        created_after: _timestamp_pb2.Timestamp | None = ...,
+        created_before: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_after", b"created_after", "created_before", b"created_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "program", b"program"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_after", b"created_after", "created_before", b"created_before", "labels", b"labels", "page_size", b"page_size", "page_token", b"page_token", "program", b"program", "states", b"states"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1179,7 +1727,10 @@ class ListRunsResponse(_message.Message):
     """Ask with it for the next page. Empty: this was the last."""
     @_builtins.property
     def runs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Run]:
-        """Newest first. prediction and failure are left out: GetRun has them."""
+        """Newest first, by create_time. A page shows no run twice and leaves none out that was there when
+        the first page was asked for and still is. prediction, failure and input_requests are left out:
+        GetRun has them.
+        """
 
     def __init__(
         self,
@@ -1204,7 +1755,7 @@ class CancelRunRequest(_message.Message):
     RUN_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
-    """The run. Required. NOT_FOUND as in AttachRequest."""
+    """The run. Required."""
     reason: _builtins.str
     """Why, in a few words, kept in the run's failure. May be empty."""
     def __init__(
@@ -1228,22 +1779,137 @@ class CancelRunResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RUN_FIELD_NUMBER: _builtins.int
+    REFUSED_UNTIL_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def run(self) -> Global___Run:
-        """As it is now: CANCELLED, or how it had ended before."""
+        """As it is now: CANCELLED, or how it had ended before. Unset: no run has this id."""
+
+    @_builtins.property
+    def refused_until(self) -> _timestamp_pb2.Timestamp:
+        """Set where no run has this id: until then a Run with it is refused."""
 
     def __init__(
         self,
         *,
         run: Global___Run | None = ...,
+        refused_until: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["run", b"run"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["refused_until", b"refused_until", "run", b"run"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["run", b"run"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["refused_until", b"refused_until", "run", b"run"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancelRunResponse: _TypeAlias = CancelRunResponse  # noqa: Y015
+
+@_typing.final
+class DeleteRunRequest(_message.Message):
+    """Asks to forget a run."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """The run. Required. NOT_FOUND as in AttachRequest."""
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteRunRequest: _TypeAlias = DeleteRunRequest  # noqa: Y015
+
+@_typing.final
+class DeleteRunResponse(_message.Message):
+    """The run is forgotten."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteRunResponse: _TypeAlias = DeleteRunResponse  # noqa: Y015
+
+@_typing.final
+class SendInputRequest(_message.Message):
+    """Answers a question of a run."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    INPUT_ID_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    ANSWER_JSON_FIELD_NUMBER: _builtins.int
+    DECLINE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """The run that asks. Required."""
+    input_id: _builtins.str
+    """The question, as in InputRequest. Required."""
+    answer_json: _builtins.str
+    """The same as JSON text."""
+    decline: _builtins.bool
+    """True: there will be no answer, or the tool must not be called. false is INVALID_ARGUMENT."""
+    reason: _builtins.str
+    """Why, in a few words: told to the program, or to an agent's model. May be empty."""
+    @_builtins.property
+    def answer(self) -> _struct_pb2.Value:
+        """The answer as a JSON value. Its numbers are doubles, as in RunRequest.inputs."""
+
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        input_id: _builtins.str = ...,
+        answer: _struct_pb2.Value | None = ...,
+        answer_json: _builtins.str = ...,
+        decline: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "answer_json", b"answer_json", "decline", b"decline", "input", b"input"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "answer_json", b"answer_json", "decline", b"decline", "input", b"input", "input_id", b"input_id", "reason", b"reason", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_input: _TypeAlias = _typing.Literal["answer", "answer_json", "decline"]  # noqa: Y015
+    _WhichOneofArgType_input: _TypeAlias = _typing.Literal["input", b"input"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_input) -> _WhichOneofReturnType_input | None: ...
+
+Global___SendInputRequest: _TypeAlias = SendInputRequest  # noqa: Y015
+
+@_typing.final
+class SendInputResponse(_message.Message):
+    """The question is answered."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESOLVED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def resolved(self) -> Global___InputResolved:
+        """How it ended: by this call, or by one before it that said the same."""
+
+    def __init__(
+        self,
+        *,
+        resolved: Global___InputResolved | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["resolved", b"resolved"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["resolved", b"resolved"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendInputResponse: _TypeAlias = SendInputResponse  # noqa: Y015
 
 @_typing.final
 class ListProgramsRequest(_message.Message):
@@ -1254,7 +1920,7 @@ class ListProgramsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """Most programs to return, at most 1000. 0: 100."""
+    """Most programs to return. 0: 100. Above 1000: 1000."""
     page_token: _builtins.str
     """next_page_token of the page before. Empty: the first page."""
     def __init__(
@@ -1358,9 +2024,10 @@ class Program(_message.Message):
     OUTPUTS_FIELD_NUMBER: _builtins.int
     PREDICTORS_FIELD_NUMBER: _builtins.int
     TOOLS_FIELD_NUMBER: _builtins.int
-    INPUT_SCHEMA_FIELD_NUMBER: _builtins.int
-    OUTPUT_SCHEMA_FIELD_NUMBER: _builtins.int
+    INPUT_SCHEMA_JSON_FIELD_NUMBER: _builtins.int
+    OUTPUT_SCHEMA_JSON_FIELD_NUMBER: _builtins.int
     EXAMPLE_INPUTS_FIELD_NUMBER: _builtins.int
+    INTERFACE_REVISION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name, unique on this server."""
     description: _builtins.str
@@ -1369,6 +2036,12 @@ class Program(_message.Message):
     """
     revision: _builtins.str
     """Hash of code, prompts, demos and configuration, 12 hex digits: changes when behaviour may."""
+    input_schema_json: _builtins.str
+    """JSON Schema of the inputs object, as JSON text: properties keep the order of the signature."""
+    output_schema_json: _builtins.str
+    """JSON Schema of the outputs object, likewise. Where outputs is empty: {"type": "object"}."""
+    interface_revision: _builtins.str
+    """Hash of names, types and schemas alone, 12 hex digits: changes when callers may have to."""
     @_builtins.property
     def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Field]:
         """Inputs, in the order of its signature."""
@@ -1388,14 +2061,6 @@ class Program(_message.Message):
         """The tools its agents may call."""
 
     @_builtins.property
-    def input_schema(self) -> _struct_pb2.Struct:
-        """JSON Schema of the inputs object."""
-
-    @_builtins.property
-    def output_schema(self) -> _struct_pb2.Struct:
-        """JSON Schema of the outputs object. Where outputs is empty: {"type": "object"}."""
-
-    @_builtins.property
     def example_inputs(self) -> _struct_pb2.Struct:
         """Inputs to try it with; paste them into grpcurl. The author's first example; where there is none,
         values that the server made up: of the right types, for required inputs only.
@@ -1411,13 +2076,14 @@ class Program(_message.Message):
         outputs: _abc.Iterable[Global___Field] | None = ...,
         predictors: _abc.Iterable[Global___Predictor] | None = ...,
         tools: _abc.Iterable[Global___Tool] | None = ...,
-        input_schema: _struct_pb2.Struct | None = ...,
-        output_schema: _struct_pb2.Struct | None = ...,
+        input_schema_json: _builtins.str = ...,
+        output_schema_json: _builtins.str = ...,
         example_inputs: _struct_pb2.Struct | None = ...,
+        interface_revision: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["example_inputs", b"example_inputs", "input_schema", b"input_schema", "output_schema", b"output_schema"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["example_inputs", b"example_inputs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "example_inputs", b"example_inputs", "input_schema", b"input_schema", "inputs", b"inputs", "name", b"name", "output_schema", b"output_schema", "outputs", b"outputs", "predictors", b"predictors", "revision", b"revision", "tools", b"tools"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "example_inputs", b"example_inputs", "input_schema_json", b"input_schema_json", "inputs", b"inputs", "interface_revision", b"interface_revision", "name", b"name", "output_schema_json", b"output_schema_json", "outputs", b"outputs", "predictors", b"predictors", "revision", b"revision", "tools", b"tools"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1513,29 +2179,31 @@ class Tool(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
-    PARAMETERS_SCHEMA_FIELD_NUMBER: _builtins.int
+    PARAMETERS_SCHEMA_JSON_FIELD_NUMBER: _builtins.int
     IDEMPOTENT_FIELD_NUMBER: _builtins.int
+    APPROVAL_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name, as in StatusUpdate.name."""
     description: _builtins.str
     """Description in the words of its author."""
+    parameters_schema_json: _builtins.str
+    """JSON Schema of its arguments object, as JSON text."""
     idempotent: _builtins.bool
     """Its author says that calling it twice does no more than calling it once."""
-    @_builtins.property
-    def parameters_schema(self) -> _struct_pb2.Struct:
-        """JSON Schema of its arguments object."""
-
+    approval: _builtins.bool
+    """Calls of it may wait for leave, see InputRequest."""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         description: _builtins.str = ...,
-        parameters_schema: _struct_pb2.Struct | None = ...,
+        parameters_schema_json: _builtins.str = ...,
         idempotent: _builtins.bool = ...,
+        approval: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["parameters_schema", b"parameters_schema"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "idempotent", b"idempotent", "name", b"name", "parameters_schema", b"parameters_schema"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval", b"approval", "description", b"description", "idempotent", b"idempotent", "name", b"name", "parameters_schema_json", b"parameters_schema_json"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1614,6 +2282,8 @@ class Limits(_message.Message):
     MAX_LABELS_FIELD_NUMBER: _builtins.int
     MAX_STARTS_PER_SECOND_FIELD_NUMBER: _builtins.int
     MAX_RUNNING_COUNT_PER_PRINCIPAL_FIELD_NUMBER: _builtins.int
+    MAX_CUSTOM_EVENT_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_OPEN_INPUT_COUNT_FIELD_NUMBER: _builtins.int
     max_message_bytes: _builtins.int
     """Largest request message it takes, in bytes."""
     max_run_bytes: _builtins.int
@@ -1629,13 +2299,19 @@ class Limits(_message.Message):
     max_token_bytes: _builtins.int
     """Largest chunk of one token, in bytes of UTF-8; longer text is split."""
     max_prediction_bytes: _builtins.int
-    """Largest outputs, in bytes of JSON text; beyond it the run fails with RUN_TOO_LARGE."""
+    """Largest outputs, in bytes as encoded in the form asked for, see OutputForm. Beyond it as JSON text
+    the run fails with RUN_TOO_LARGE.
+    """
     max_labels: _builtins.int
     """Most labels a run may carry."""
     max_starts_per_second: _builtins.float
     """Runs a caller may start per second. 0: unlimited."""
     max_running_count_per_principal: _builtins.int
     """Runs of one caller that may go on or wait at the same time. 0: unlimited."""
+    max_custom_event_bytes: _builtins.int
+    """Largest CustomEvent.data_json, in bytes of UTF-8."""
+    max_open_input_count: _builtins.int
+    """Questions of one run that may be open at the same time."""
     @_builtins.property
     def default_linger(self) -> _duration_pb2.Duration:
         """The linger of runs whose callers set none."""
@@ -1675,10 +2351,12 @@ class Limits(_message.Message):
         max_labels: _builtins.int = ...,
         max_starts_per_second: _builtins.float = ...,
         max_running_count_per_principal: _builtins.int = ...,
+        max_custom_event_bytes: _builtins.int = ...,
+        max_open_input_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["default_linger", b"default_linger", "heartbeat_interval", b"heartbeat_interval", "max_linger", b"max_linger", "max_timeout", b"max_timeout", "retention", b"retention"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["default_linger", b"default_linger", "heartbeat_interval", b"heartbeat_interval", "max_input_bytes", b"max_input_bytes", "max_input_depth", b"max_input_depth", "max_labels", b"max_labels", "max_linger", b"max_linger", "max_message_bytes", b"max_message_bytes", "max_prediction_bytes", b"max_prediction_bytes", "max_queued_count", b"max_queued_count", "max_run_bytes", b"max_run_bytes", "max_running_count", b"max_running_count", "max_running_count_per_principal", b"max_running_count_per_principal", "max_starts_per_second", b"max_starts_per_second", "max_timeout", b"max_timeout", "max_token_bytes", b"max_token_bytes", "retention", b"retention"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["default_linger", b"default_linger", "heartbeat_interval", b"heartbeat_interval", "max_custom_event_bytes", b"max_custom_event_bytes", "max_input_bytes", b"max_input_bytes", "max_input_depth", b"max_input_depth", "max_labels", b"max_labels", "max_linger", b"max_linger", "max_message_bytes", b"max_message_bytes", "max_open_input_count", b"max_open_input_count", "max_prediction_bytes", b"max_prediction_bytes", "max_queued_count", b"max_queued_count", "max_run_bytes", b"max_run_bytes", "max_running_count", b"max_running_count", "max_running_count_per_principal", b"max_running_count_per_principal", "max_starts_per_second", b"max_starts_per_second", "max_timeout", b"max_timeout", "max_token_bytes", b"max_token_bytes", "retention", b"retention"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

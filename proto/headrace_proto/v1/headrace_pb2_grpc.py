@@ -31,9 +31,16 @@ class HeadraceServiceStub(object):
     A run is not an RPC: it is a numbered record of events that any number of readers follow, live or
     late, each from the position it asks for. Every call that fails carries a google.rpc.ErrorInfo whose
     reason is listed at Failure.reason, and the same facts as plain text trailers: headrace-run-id,
-    headrace-error-reason, headrace-retry-delay-ms, headrace-last-sequence, and headrace-run-state. The
-    last one is present only when the run itself is over; without it, only this stream ended, and the
-    caller may resume.
+    headrace-error-reason, headrace-retry-delay-ms, headrace-last-sequence, headrace-usage-bin (the Usage
+    of a run that failed) and headrace-run-state. Without the last one only this stream ended, and the
+    caller may resume. SUCCEEDED, FAILED and CANCELLED mean that the run is over. The set is open: any
+    other value means that it is not over and that resuming would not help now; ask GetRun.
+
+    A run may wait for people: it is WAITING while it has open questions. Readers that accept
+    EVENT_KIND_INPUT are sent each as an InputRequest, GetRun lists them, and SendInput answers.
+
+    Names and numbers kept free, for what is planned: session_id, parent_run_id, budget and notify of
+    RunRequest (13 to 16); media in inputs and outputs, as a message Blob; an RPC WatchRuns.
     """
 
     def __init__(self, channel):
@@ -82,6 +89,16 @@ class HeadraceServiceStub(object):
                 request_serializer=headrace__proto_dot_v1_dot_headrace__pb2.CancelRunRequest.SerializeToString,
                 response_deserializer=headrace__proto_dot_v1_dot_headrace__pb2.CancelRunResponse.FromString,
                 _registered_method=True)
+        self.DeleteRun = channel.unary_unary(
+                '/headrace.v1.HeadraceService/DeleteRun',
+                request_serializer=headrace__proto_dot_v1_dot_headrace__pb2.DeleteRunRequest.SerializeToString,
+                response_deserializer=headrace__proto_dot_v1_dot_headrace__pb2.DeleteRunResponse.FromString,
+                _registered_method=True)
+        self.SendInput = channel.unary_unary(
+                '/headrace.v1.HeadraceService/SendInput',
+                request_serializer=headrace__proto_dot_v1_dot_headrace__pb2.SendInputRequest.SerializeToString,
+                response_deserializer=headrace__proto_dot_v1_dot_headrace__pb2.SendInputResponse.FromString,
+                _registered_method=True)
         self.GetServerInfo = channel.unary_unary(
                 '/headrace.v1.HeadraceService/GetServerInfo',
                 request_serializer=headrace__proto_dot_v1_dot_headrace__pb2.GetServerInfoRequest.SerializeToString,
@@ -95,9 +112,16 @@ class HeadraceServiceServicer(object):
     A run is not an RPC: it is a numbered record of events that any number of readers follow, live or
     late, each from the position it asks for. Every call that fails carries a google.rpc.ErrorInfo whose
     reason is listed at Failure.reason, and the same facts as plain text trailers: headrace-run-id,
-    headrace-error-reason, headrace-retry-delay-ms, headrace-last-sequence, and headrace-run-state. The
-    last one is present only when the run itself is over; without it, only this stream ended, and the
-    caller may resume.
+    headrace-error-reason, headrace-retry-delay-ms, headrace-last-sequence, headrace-usage-bin (the Usage
+    of a run that failed) and headrace-run-state. Without the last one only this stream ended, and the
+    caller may resume. SUCCEEDED, FAILED and CANCELLED mean that the run is over. The set is open: any
+    other value means that it is not over and that resuming would not help now; ask GetRun.
+
+    A run may wait for people: it is WAITING while it has open questions. Readers that accept
+    EVENT_KIND_INPUT are sent each as an InputRequest, GetRun lists them, and SendInput answers.
+
+    Names and numbers kept free, for what is planned: session_id, parent_run_id, budget and notify of
+    RunRequest (13 to 16); media in inputs and outputs, as a message Blob; an RPC WatchRuns.
     """
 
     def ListPrograms(self, request, context):
@@ -159,7 +183,27 @@ class HeadraceServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CancelRun(self, request, context):
-        """Stops a run at once, however many readers it has. Ended runs are returned unchanged.
+        """Stops a run at once, however many readers it has. Ended runs are returned unchanged. An id that no
+        run has yet is remembered for a minute: the Run that comes for it is refused with CANCELLED and
+        RUN_CANCELLED, and spends nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteRun(self, request, context):
+        """Ends a run if need be, and forgets all of it: its events, inputs and outputs. Its id is free again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SendInput(self, request, context):
+        """Answers an open question of a run, or declines to. Allowed to the caller that started the run, and
+        to those whose settings say may_answer.
+
+        The same answer again is OK and counts once; another one is ALREADY_EXISTS with INPUT_RESOLVED, as is
+        one for a question that expired or was withdrawn. NOT_FOUND with INPUT_NOT_FOUND: never asked.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -215,6 +259,16 @@ def add_HeadraceServiceServicer_to_server(servicer, server):
                     request_deserializer=headrace__proto_dot_v1_dot_headrace__pb2.CancelRunRequest.FromString,
                     response_serializer=headrace__proto_dot_v1_dot_headrace__pb2.CancelRunResponse.SerializeToString,
             ),
+            'DeleteRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteRun,
+                    request_deserializer=headrace__proto_dot_v1_dot_headrace__pb2.DeleteRunRequest.FromString,
+                    response_serializer=headrace__proto_dot_v1_dot_headrace__pb2.DeleteRunResponse.SerializeToString,
+            ),
+            'SendInput': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendInput,
+                    request_deserializer=headrace__proto_dot_v1_dot_headrace__pb2.SendInputRequest.FromString,
+                    response_serializer=headrace__proto_dot_v1_dot_headrace__pb2.SendInputResponse.SerializeToString,
+            ),
             'GetServerInfo': grpc.unary_unary_rpc_method_handler(
                     servicer.GetServerInfo,
                     request_deserializer=headrace__proto_dot_v1_dot_headrace__pb2.GetServerInfoRequest.FromString,
@@ -234,9 +288,16 @@ class HeadraceService(object):
     A run is not an RPC: it is a numbered record of events that any number of readers follow, live or
     late, each from the position it asks for. Every call that fails carries a google.rpc.ErrorInfo whose
     reason is listed at Failure.reason, and the same facts as plain text trailers: headrace-run-id,
-    headrace-error-reason, headrace-retry-delay-ms, headrace-last-sequence, and headrace-run-state. The
-    last one is present only when the run itself is over; without it, only this stream ended, and the
-    caller may resume.
+    headrace-error-reason, headrace-retry-delay-ms, headrace-last-sequence, headrace-usage-bin (the Usage
+    of a run that failed) and headrace-run-state. Without the last one only this stream ended, and the
+    caller may resume. SUCCEEDED, FAILED and CANCELLED mean that the run is over. The set is open: any
+    other value means that it is not over and that resuming would not help now; ask GetRun.
+
+    A run may wait for people: it is WAITING while it has open questions. Readers that accept
+    EVENT_KIND_INPUT are sent each as an InputRequest, GetRun lists them, and SendInput answers.
+
+    Names and numbers kept free, for what is planned: session_id, parent_run_id, budget and notify of
+    RunRequest (13 to 16); media in inputs and outputs, as a message Blob; an RPC WatchRuns.
     """
 
     @staticmethod
@@ -445,6 +506,60 @@ class HeadraceService(object):
             '/headrace.v1.HeadraceService/CancelRun',
             headrace__proto_dot_v1_dot_headrace__pb2.CancelRunRequest.SerializeToString,
             headrace__proto_dot_v1_dot_headrace__pb2.CancelRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/headrace.v1.HeadraceService/DeleteRun',
+            headrace__proto_dot_v1_dot_headrace__pb2.DeleteRunRequest.SerializeToString,
+            headrace__proto_dot_v1_dot_headrace__pb2.DeleteRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendInput(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/headrace.v1.HeadraceService/SendInput',
+            headrace__proto_dot_v1_dot_headrace__pb2.SendInputRequest.SerializeToString,
+            headrace__proto_dot_v1_dot_headrace__pb2.SendInputResponse.FromString,
             options,
             channel_credentials,
             insecure,

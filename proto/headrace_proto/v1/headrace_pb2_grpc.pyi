@@ -39,9 +39,16 @@ class HeadraceServiceStub:
     A run is not an RPC: it is a numbered record of events that any number of readers follow, live or
     late, each from the position it asks for. Every call that fails carries a google.rpc.ErrorInfo whose
     reason is listed at Failure.reason, and the same facts as plain text trailers: headrace-run-id,
-    headrace-error-reason, headrace-retry-delay-ms, headrace-last-sequence, and headrace-run-state. The
-    last one is present only when the run itself is over; without it, only this stream ended, and the
-    caller may resume.
+    headrace-error-reason, headrace-retry-delay-ms, headrace-last-sequence, headrace-usage-bin (the Usage
+    of a run that failed) and headrace-run-state. Without the last one only this stream ended, and the
+    caller may resume. SUCCEEDED, FAILED and CANCELLED mean that the run is over. The set is open: any
+    other value means that it is not over and that resuming would not help now; ask GetRun.
+
+    A run may wait for people: it is WAITING while it has open questions. Readers that accept
+    EVENT_KIND_INPUT are sent each as an InputRequest, GetRun lists them, and SendInput answers.
+
+    Names and numbers kept free, for what is planned: session_id, parent_run_id, budget and notify of
+    RunRequest (13 to 16); media in inputs and outputs, as a message Blob; an RPC WatchRuns.
     """
 
     @_typing.overload
@@ -75,7 +82,19 @@ class HeadraceServiceStub:
     ListRuns: _grpc.UnaryUnaryMultiCallable[_headrace_pb2.ListRunsRequest, _headrace_pb2.ListRunsResponse]
     """Lists the caller's runs that Attach can still read, newest first, without their results."""
     CancelRun: _grpc.UnaryUnaryMultiCallable[_headrace_pb2.CancelRunRequest, _headrace_pb2.CancelRunResponse]
-    """Stops a run at once, however many readers it has. Ended runs are returned unchanged."""
+    """Stops a run at once, however many readers it has. Ended runs are returned unchanged. An id that no
+    run has yet is remembered for a minute: the Run that comes for it is refused with CANCELLED and
+    RUN_CANCELLED, and spends nothing.
+    """
+    DeleteRun: _grpc.UnaryUnaryMultiCallable[_headrace_pb2.DeleteRunRequest, _headrace_pb2.DeleteRunResponse]
+    """Ends a run if need be, and forgets all of it: its events, inputs and outputs. Its id is free again."""
+    SendInput: _grpc.UnaryUnaryMultiCallable[_headrace_pb2.SendInputRequest, _headrace_pb2.SendInputResponse]
+    """Answers an open question of a run, or declines to. Allowed to the caller that started the run, and
+    to those whose settings say may_answer.
+
+    The same answer again is OK and counts once; another one is ALREADY_EXISTS with INPUT_RESOLVED, as is
+    one for a question that expired or was withdrawn. NOT_FOUND with INPUT_NOT_FOUND: never asked.
+    """
     GetServerInfo: _grpc.UnaryUnaryMultiCallable[_headrace_pb2.GetServerInfoRequest, _headrace_pb2.GetServerInfoResponse]
     """Returns the server's version, optional features and limits."""
 
@@ -86,9 +105,16 @@ class HeadraceServiceAsyncStub(HeadraceServiceStub):
     A run is not an RPC: it is a numbered record of events that any number of readers follow, live or
     late, each from the position it asks for. Every call that fails carries a google.rpc.ErrorInfo whose
     reason is listed at Failure.reason, and the same facts as plain text trailers: headrace-run-id,
-    headrace-error-reason, headrace-retry-delay-ms, headrace-last-sequence, and headrace-run-state. The
-    last one is present only when the run itself is over; without it, only this stream ended, and the
-    caller may resume.
+    headrace-error-reason, headrace-retry-delay-ms, headrace-last-sequence, headrace-usage-bin (the Usage
+    of a run that failed) and headrace-run-state. Without the last one only this stream ended, and the
+    caller may resume. SUCCEEDED, FAILED and CANCELLED mean that the run is over. The set is open: any
+    other value means that it is not over and that resuming would not help now; ask GetRun.
+
+    A run may wait for people: it is WAITING while it has open questions. Readers that accept
+    EVENT_KIND_INPUT are sent each as an InputRequest, GetRun lists them, and SendInput answers.
+
+    Names and numbers kept free, for what is planned: session_id, parent_run_id, budget and notify of
+    RunRequest (13 to 16); media in inputs and outputs, as a message Blob; an RPC WatchRuns.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -119,7 +145,19 @@ class HeadraceServiceAsyncStub(HeadraceServiceStub):
     ListRuns: _aio.UnaryUnaryMultiCallable[_headrace_pb2.ListRunsRequest, _headrace_pb2.ListRunsResponse]  # type: ignore[assignment]
     """Lists the caller's runs that Attach can still read, newest first, without their results."""
     CancelRun: _aio.UnaryUnaryMultiCallable[_headrace_pb2.CancelRunRequest, _headrace_pb2.CancelRunResponse]  # type: ignore[assignment]
-    """Stops a run at once, however many readers it has. Ended runs are returned unchanged."""
+    """Stops a run at once, however many readers it has. Ended runs are returned unchanged. An id that no
+    run has yet is remembered for a minute: the Run that comes for it is refused with CANCELLED and
+    RUN_CANCELLED, and spends nothing.
+    """
+    DeleteRun: _aio.UnaryUnaryMultiCallable[_headrace_pb2.DeleteRunRequest, _headrace_pb2.DeleteRunResponse]  # type: ignore[assignment]
+    """Ends a run if need be, and forgets all of it: its events, inputs and outputs. Its id is free again."""
+    SendInput: _aio.UnaryUnaryMultiCallable[_headrace_pb2.SendInputRequest, _headrace_pb2.SendInputResponse]  # type: ignore[assignment]
+    """Answers an open question of a run, or declines to. Allowed to the caller that started the run, and
+    to those whose settings say may_answer.
+
+    The same answer again is OK and counts once; another one is ALREADY_EXISTS with INPUT_RESOLVED, as is
+    one for a question that expired or was withdrawn. NOT_FOUND with INPUT_NOT_FOUND: never asked.
+    """
     GetServerInfo: _aio.UnaryUnaryMultiCallable[_headrace_pb2.GetServerInfoRequest, _headrace_pb2.GetServerInfoResponse]  # type: ignore[assignment]
     """Returns the server's version, optional features and limits."""
 
@@ -129,9 +167,16 @@ class HeadraceServiceServicer(metaclass=_abc_1.ABCMeta):
     A run is not an RPC: it is a numbered record of events that any number of readers follow, live or
     late, each from the position it asks for. Every call that fails carries a google.rpc.ErrorInfo whose
     reason is listed at Failure.reason, and the same facts as plain text trailers: headrace-run-id,
-    headrace-error-reason, headrace-retry-delay-ms, headrace-last-sequence, and headrace-run-state. The
-    last one is present only when the run itself is over; without it, only this stream ended, and the
-    caller may resume.
+    headrace-error-reason, headrace-retry-delay-ms, headrace-last-sequence, headrace-usage-bin (the Usage
+    of a run that failed) and headrace-run-state. Without the last one only this stream ended, and the
+    caller may resume. SUCCEEDED, FAILED and CANCELLED mean that the run is over. The set is open: any
+    other value means that it is not over and that resuming would not help now; ask GetRun.
+
+    A run may wait for people: it is WAITING while it has open questions. Readers that accept
+    EVENT_KIND_INPUT are sent each as an InputRequest, GetRun lists them, and SendInput answers.
+
+    Names and numbers kept free, for what is planned: session_id, parent_run_id, budget and notify of
+    RunRequest (13 to 16); media in inputs and outputs, as a message Blob; an RPC WatchRuns.
     """
 
     @_abc_1.abstractmethod
@@ -208,7 +253,31 @@ class HeadraceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _headrace_pb2.CancelRunRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_headrace_pb2.CancelRunResponse, _abc.Awaitable[_headrace_pb2.CancelRunResponse]]:
-        """Stops a run at once, however many readers it has. Ended runs are returned unchanged."""
+        """Stops a run at once, however many readers it has. Ended runs are returned unchanged. An id that no
+        run has yet is remembered for a minute: the Run that comes for it is refused with CANCELLED and
+        RUN_CANCELLED, and spends nothing.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteRun(
+        self,
+        request: _headrace_pb2.DeleteRunRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_headrace_pb2.DeleteRunResponse, _abc.Awaitable[_headrace_pb2.DeleteRunResponse]]:
+        """Ends a run if need be, and forgets all of it: its events, inputs and outputs. Its id is free again."""
+
+    @_abc_1.abstractmethod
+    def SendInput(
+        self,
+        request: _headrace_pb2.SendInputRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_headrace_pb2.SendInputResponse, _abc.Awaitable[_headrace_pb2.SendInputResponse]]:
+        """Answers an open question of a run, or declines to. Allowed to the caller that started the run, and
+        to those whose settings say may_answer.
+
+        The same answer again is OK and counts once; another one is ALREADY_EXISTS with INPUT_RESOLVED, as is
+        one for a question that expired or was withdrawn. NOT_FOUND with INPUT_NOT_FOUND: never asked.
+        """
 
     @_abc_1.abstractmethod
     def GetServerInfo(

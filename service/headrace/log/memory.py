@@ -14,7 +14,7 @@ import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 
-from headrace.events import Event, Token
+from headrace.events import CustomEvent, Event, InputRequest, InputResolved, Token
 from headrace.log.following import Followers, LogCursor, wake
 from headrace.log.merging import merge
 from headrace.log.port import Entry
@@ -27,7 +27,7 @@ AGAIN = 4
 until now."""
 
 EVENT_BYTES = 256
-"""Counted against `max_bytes` for an event that is not text."""
+"""Counted against `max_bytes` for an event besides its text."""
 
 ENTRY_BYTES = 400
 """Memory of an entry besides its text, about."""
@@ -100,7 +100,7 @@ class RunLog:
     def append(self, event: Event) -> int:
         """See EventLog."""
         text = isinstance(event, Token)
-        size = _size(event.chunk) if isinstance(event, Token) else EVENT_BYTES
+        size = _size(event.chunk) if isinstance(event, Token) else size_of(event)
 
         if not text and self._prepare is not None:
             event = self._prepare(event)
@@ -291,7 +291,18 @@ class RunLog:
 
 def size_of(event: Event) -> int:
     """Bytes that an event counts against `max_bytes`."""
-    return _size(event.chunk) if isinstance(event, Token) else EVENT_BYTES
+    match event:
+        case Token():
+            return _size(event.chunk)
+        case CustomEvent():
+            return EVENT_BYTES + _size(event.data_json)
+        case InputRequest():
+            texts = event.message, event.answer_schema_json, event.proposal_json
+            return EVENT_BYTES + sum(_size(text) for text in texts)
+        case InputResolved():
+            return EVENT_BYTES + _size(event.answer_json)
+        case _:
+            return EVENT_BYTES
 
 
 def _size(text: str) -> int:

@@ -8,13 +8,19 @@ passes over those it does not know, so that releases can share a store. What mus
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from typing import Any, TypeAlias, assert_never
 
 import orjson
 
 from headrace.events import (
     COUNTS,
+    CustomEvent,
     Event,
+    InputKind,
+    InputOutcome,
+    InputRequest,
+    InputResolved,
     Kind,
     LmCall,
     Outcome,
@@ -31,7 +37,7 @@ from headrace.runs.record import Ending, RunKey, RunRecord
 Members: TypeAlias = list[Any]
 """A JSON array whose members are told by their place."""
 
-STATUS, TOKEN, PREDICTION = 1, 2, 3
+STATUS, TOKEN, PREDICTION, CUSTOM, INPUT_REQUEST, INPUT_RESOLVED = 1, 2, 3, 4, 5, 6
 """The first member of every event."""
 
 MAX_COUNT = 2**63 - 1
@@ -112,6 +118,12 @@ def event_members(event: Event) -> Members:
         case PredictionEvent():
             usage = _usage_members(event.usage)
             return [PREDICTION, dict(event.outputs), usage, event.elapsed]
+        case CustomEvent():
+            return [CUSTOM, *_values(event)]
+        case InputRequest():
+            return [INPUT_REQUEST, *_values(event)]
+        case InputResolved():
+            return [INPUT_RESOLVED, *_values(event)]
         case _:
             assert_never(event)
 
@@ -129,7 +141,22 @@ def event_of(members: Members) -> Event:
     if kind == PREDICTION:
         return _prediction(members)
 
+    if kind == CUSTOM:
+        return CustomEvent(*members[1:4])
+
+    if kind == INPUT_REQUEST:
+        input_id, call_id, asked, *rest = members[1:9]
+        return InputRequest(input_id, call_id, InputKind(asked), *rest)
+
+    if kind == INPUT_RESOLVED:
+        input_id, call_id, outcome, *rest = members[1:7]
+        return InputResolved(input_id, call_id, InputOutcome(outcome), *rest)
+
     raise ValueError(f"an event of kind {kind} is not known here")
+
+
+def _values(event: CustomEvent | InputRequest | InputResolved) -> Members:
+    return [getattr(event, field.name) for field in fields(event)]
 
 
 def _status_members(status: Status) -> Members:

@@ -27,9 +27,11 @@ class RunState(enum.IntEnum):
 
     QUEUED = 1
     RUNNING = 2
-    SUCCEEDED = 3
-    FAILED = 4
-    CANCELLED = 5
+    WAITING = 3
+    """With a question that nobody has answered yet."""
+    SUCCEEDED = 4
+    FAILED = 5
+    CANCELLED = 6
 
 
 @dataclass(frozen=True, slots=True)

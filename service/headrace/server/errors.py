@@ -17,6 +17,16 @@ class StreamAged(HeadraceError):
         self.retry_delay = 0.0
 
 
+class PredictionTooLarge(HeadraceError):
+    """The outputs of a run that succeeded are too large in the form that one caller asked for."""
+
+    def __init__(self, form: str, size: int, most: int, fits: str) -> None:
+        super().__init__(
+            f"the prediction is {size} bytes as {form}, and at most {most} are sent; it fits as {fits}",
+            metadata={"form": form, "fits": fits},
+        )
+
+
 class RunOver(Exception):
     """The run of a call has ended with a failure.
 

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from headrace.errors import FieldViolation, RequestInvalid
-from headrace.events import Event, Status, Token
+from headrace.events import (
+    CustomEvent,
+    Event,
+    InputRequest,
+    InputResolved,
+    PredictionEvent,
+    Status,
+    Token,
+)
 
 PREDICT = ".predict"
 
@@ -28,6 +36,32 @@ class StatusDetail(enum.IntEnum):
     NONE = 3
 
 
+class TokenDetail(enum.IntEnum):
+    """The tokens that a reader gets. Numbers equal those of the contract."""
+
+    ALL = 1
+    WHOLE = 2
+    """Each field once, when it is complete."""
+    NONE = 3
+
+
+class OutputForm(enum.IntEnum):
+    """A form of outputs. Numbers equal those of the contract."""
+
+    STRUCT = 1
+    JSON = 2
+    BOTH = 3
+    NONE = 4
+
+
+class EventKind(enum.IntEnum):
+    """Kinds of event that a reader gets only if it accepts them. Numbers equal those of the contract."""
+
+    CUSTOM = 1
+    INPUT = 2
+    BATCH = 3
+
+
 @dataclass(frozen=True, slots=True)
 class ReaderOptions:
     """The options of one reader. Times in seconds."""
@@ -36,7 +70,7 @@ class ReaderOptions:
     """The last sequence it already has."""
     fields: frozenset[str] = frozenset()
     """Selectors "predictor.field" or "*"; empty = every str field."""
-    no_tokens: bool = False
+    token_detail: TokenDetail = TokenDetail.ALL
     status_detail: StatusDetail = StatusDetail.ALL
     include_data: bool = False
     """With the inputs and outputs of calls."""
@@ -44,8 +78,9 @@ class ReaderOptions:
     """Tokens are collected for so long."""
     heartbeat_interval: float = 15.0
     """0 = no heartbeats."""
-    outputs_json: bool = False
-    """With the outputs as JSON text too."""
+    output_form: OutputForm = OutputForm.STRUCT
+    accept: frozenset[EventKind] = frozenset()
+    """Kinds of event that it wants beyond those that everybody gets."""
 
 
 class Selection:
@@ -57,17 +92,25 @@ class Selection:
         self._options = options
 
     def __call__(self, event: Event) -> bool:
-        """True for an event to send; what is neither text nor a status always is. A field's tokens are
-        chosen alike."""
-        if isinstance(event, Token):
-            return self._streams(event)
-
-        return self._speaks(event) if isinstance(event, Status) else True
+        """True for an event to send; a field's tokens are chosen alike."""
+        match event:
+            case Token():
+                return self._streams(event)
+            case Status():
+                return self._speaks(event)
+            case CustomEvent():
+                return EventKind.CUSTOM in self._options.accept
+            case InputRequest() | InputResolved():
+                return EventKind.INPUT in self._options.accept
+            case PredictionEvent():
+                return True
+            case _:
+                assert_never(event)
 
     def _streams(self, token: Token) -> bool:
         wanted = self._options.fields
 
-        if self._options.no_tokens:
+        if self._options.token_detail is TokenDetail.NONE:
             return False
 
         if not wanted:

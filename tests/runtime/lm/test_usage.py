@@ -205,7 +205,7 @@ def test_any_usage_adds_up_and_can_be_sent(usages: list[Usage]) -> None:
 
     assert sent.input_token_count == min(total.input_tokens, MAX_INT32)
     assert math.isfinite(sent.cost_usd)
-    assert sent.models["m"] == pb.Usage()
+    assert sent.models == [pb.ModelUsage(model="m")]
 
 
 def test_sums_beyond_what_a_message_holds_stay_at_its_most() -> None:

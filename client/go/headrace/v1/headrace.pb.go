@@ -32,6 +32,186 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A kind of event that is sent only to readers that accept it. New values may be added.
+type EventKind int32
+
+const (
+	// None.
+	EventKind_EVENT_KIND_UNSPECIFIED EventKind = 0
+	// CustomEvent.
+	EventKind_EVENT_KIND_CUSTOM EventKind = 1
+	// InputRequest and InputResolved.
+	EventKind_EVENT_KIND_INPUT EventKind = 2
+	// EventBatch.
+	EventKind_EVENT_KIND_BATCH EventKind = 3
+)
+
+// Enum value maps for EventKind.
+var (
+	EventKind_name = map[int32]string{
+		0: "EVENT_KIND_UNSPECIFIED",
+		1: "EVENT_KIND_CUSTOM",
+		2: "EVENT_KIND_INPUT",
+		3: "EVENT_KIND_BATCH",
+	}
+	EventKind_value = map[string]int32{
+		"EVENT_KIND_UNSPECIFIED": 0,
+		"EVENT_KIND_CUSTOM":      1,
+		"EVENT_KIND_INPUT":       2,
+		"EVENT_KIND_BATCH":       3,
+	}
+)
+
+func (x EventKind) Enum() *EventKind {
+	p := new(EventKind)
+	*p = x
+	return p
+}
+
+func (x EventKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (EventKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_headrace_v1_headrace_proto_enumTypes[0].Descriptor()
+}
+
+func (EventKind) Type() protoreflect.EnumType {
+	return &file_headrace_v1_headrace_proto_enumTypes[0]
+}
+
+func (x EventKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use EventKind.Descriptor instead.
+func (EventKind) EnumDescriptor() ([]byte, []int) {
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{0}
+}
+
+// A choice of tokens. New values may be added.
+type TokenDetail int32
+
+const (
+	// Same as ALL.
+	TokenDetail_TOKEN_DETAIL_UNSPECIFIED TokenDetail = 0
+	// Text as it comes.
+	TokenDetail_TOKEN_DETAIL_ALL TokenDetail = 1
+	// The text of each field once, whole, when it is complete: one token with offset 0 and is_last, or
+	// several where it is longer than Limits.max_token_bytes.
+	TokenDetail_TOKEN_DETAIL_WHOLE TokenDetail = 2
+	// No tokens.
+	TokenDetail_TOKEN_DETAIL_NONE TokenDetail = 3
+)
+
+// Enum value maps for TokenDetail.
+var (
+	TokenDetail_name = map[int32]string{
+		0: "TOKEN_DETAIL_UNSPECIFIED",
+		1: "TOKEN_DETAIL_ALL",
+		2: "TOKEN_DETAIL_WHOLE",
+		3: "TOKEN_DETAIL_NONE",
+	}
+	TokenDetail_value = map[string]int32{
+		"TOKEN_DETAIL_UNSPECIFIED": 0,
+		"TOKEN_DETAIL_ALL":         1,
+		"TOKEN_DETAIL_WHOLE":       2,
+		"TOKEN_DETAIL_NONE":        3,
+	}
+)
+
+func (x TokenDetail) Enum() *TokenDetail {
+	p := new(TokenDetail)
+	*p = x
+	return p
+}
+
+func (x TokenDetail) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TokenDetail) Descriptor() protoreflect.EnumDescriptor {
+	return file_headrace_v1_headrace_proto_enumTypes[1].Descriptor()
+}
+
+func (TokenDetail) Type() protoreflect.EnumType {
+	return &file_headrace_v1_headrace_proto_enumTypes[1]
+}
+
+func (x TokenDetail) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TokenDetail.Descriptor instead.
+func (TokenDetail) EnumDescriptor() ([]byte, []int) {
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{1}
+}
+
+// A form of outputs. New values may be added.
+//
+// Limits.max_prediction_bytes bounds the outputs as encoded in the form asked for. A prediction that
+// fits as JSON alone fails the reader that asked for another form, not the run: RESOURCE_EXHAUSTED with
+// PREDICTION_TOO_LARGE, whose metadata names the form that fits.
+type OutputForm int32
+
+const (
+	// Same as STRUCT.
+	OutputForm_OUTPUT_FORM_UNSPECIFIED OutputForm = 0
+	// Prediction.outputs.
+	OutputForm_OUTPUT_FORM_STRUCT OutputForm = 1
+	// Prediction.outputs_json: exact integers, the order of members, and a fifth of the size.
+	OutputForm_OUTPUT_FORM_JSON OutputForm = 2
+	// Both.
+	OutputForm_OUTPUT_FORM_BOTH OutputForm = 3
+	// Neither: usage and the rest alone.
+	OutputForm_OUTPUT_FORM_NONE OutputForm = 4
+)
+
+// Enum value maps for OutputForm.
+var (
+	OutputForm_name = map[int32]string{
+		0: "OUTPUT_FORM_UNSPECIFIED",
+		1: "OUTPUT_FORM_STRUCT",
+		2: "OUTPUT_FORM_JSON",
+		3: "OUTPUT_FORM_BOTH",
+		4: "OUTPUT_FORM_NONE",
+	}
+	OutputForm_value = map[string]int32{
+		"OUTPUT_FORM_UNSPECIFIED": 0,
+		"OUTPUT_FORM_STRUCT":      1,
+		"OUTPUT_FORM_JSON":        2,
+		"OUTPUT_FORM_BOTH":        3,
+		"OUTPUT_FORM_NONE":        4,
+	}
+)
+
+func (x OutputForm) Enum() *OutputForm {
+	p := new(OutputForm)
+	*p = x
+	return p
+}
+
+func (x OutputForm) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (OutputForm) Descriptor() protoreflect.EnumDescriptor {
+	return file_headrace_v1_headrace_proto_enumTypes[2].Descriptor()
+}
+
+func (OutputForm) Type() protoreflect.EnumType {
+	return &file_headrace_v1_headrace_proto_enumTypes[2]
+}
+
+func (x OutputForm) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use OutputForm.Descriptor instead.
+func (OutputForm) EnumDescriptor() ([]byte, []int) {
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{2}
+}
+
 // A choice of statuses. New values may be added.
 type StatusDetail int32
 
@@ -73,11 +253,11 @@ func (x StatusDetail) String() string {
 }
 
 func (StatusDetail) Descriptor() protoreflect.EnumDescriptor {
-	return file_headrace_v1_headrace_proto_enumTypes[0].Descriptor()
+	return file_headrace_v1_headrace_proto_enumTypes[3].Descriptor()
 }
 
 func (StatusDetail) Type() protoreflect.EnumType {
-	return &file_headrace_v1_headrace_proto_enumTypes[0]
+	return &file_headrace_v1_headrace_proto_enumTypes[3]
 }
 
 func (x StatusDetail) Number() protoreflect.EnumNumber {
@@ -86,7 +266,60 @@ func (x StatusDetail) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use StatusDetail.Descriptor instead.
 func (StatusDetail) EnumDescriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{0}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{3}
+}
+
+// How much of a run is returned. New values may be added.
+type RunView int32
+
+const (
+	// Same as BASIC.
+	RunView_RUN_VIEW_UNSPECIFIED RunView = 0
+	// All but its inputs.
+	RunView_RUN_VIEW_BASIC RunView = 1
+	// All there is, until expire_time. PERMISSION_DENIED where StreamOptions.include_data is.
+	RunView_RUN_VIEW_FULL RunView = 2
+)
+
+// Enum value maps for RunView.
+var (
+	RunView_name = map[int32]string{
+		0: "RUN_VIEW_UNSPECIFIED",
+		1: "RUN_VIEW_BASIC",
+		2: "RUN_VIEW_FULL",
+	}
+	RunView_value = map[string]int32{
+		"RUN_VIEW_UNSPECIFIED": 0,
+		"RUN_VIEW_BASIC":       1,
+		"RUN_VIEW_FULL":        2,
+	}
+)
+
+func (x RunView) Enum() *RunView {
+	p := new(RunView)
+	*p = x
+	return p
+}
+
+func (x RunView) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RunView) Descriptor() protoreflect.EnumDescriptor {
+	return file_headrace_v1_headrace_proto_enumTypes[4].Descriptor()
+}
+
+func (RunView) Type() protoreflect.EnumType {
+	return &file_headrace_v1_headrace_proto_enumTypes[4]
+}
+
+func (x RunView) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RunView.Descriptor instead.
+func (RunView) EnumDescriptor() ([]byte, []int) {
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{4}
 }
 
 // Kind of call. New values may be added.
@@ -134,11 +367,11 @@ func (x StatusUpdate_Kind) String() string {
 }
 
 func (StatusUpdate_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_headrace_v1_headrace_proto_enumTypes[1].Descriptor()
+	return file_headrace_v1_headrace_proto_enumTypes[5].Descriptor()
 }
 
 func (StatusUpdate_Kind) Type() protoreflect.EnumType {
-	return &file_headrace_v1_headrace_proto_enumTypes[1]
+	return &file_headrace_v1_headrace_proto_enumTypes[5]
 }
 
 func (x StatusUpdate_Kind) Number() protoreflect.EnumNumber {
@@ -191,11 +424,11 @@ func (x StatusUpdate_Phase) String() string {
 }
 
 func (StatusUpdate_Phase) Descriptor() protoreflect.EnumDescriptor {
-	return file_headrace_v1_headrace_proto_enumTypes[2].Descriptor()
+	return file_headrace_v1_headrace_proto_enumTypes[6].Descriptor()
 }
 
 func (StatusUpdate_Phase) Type() protoreflect.EnumType {
-	return &file_headrace_v1_headrace_proto_enumTypes[2]
+	return &file_headrace_v1_headrace_proto_enumTypes[6]
 }
 
 func (x StatusUpdate_Phase) Number() protoreflect.EnumNumber {
@@ -252,11 +485,11 @@ func (x StatusUpdate_Outcome) String() string {
 }
 
 func (StatusUpdate_Outcome) Descriptor() protoreflect.EnumDescriptor {
-	return file_headrace_v1_headrace_proto_enumTypes[3].Descriptor()
+	return file_headrace_v1_headrace_proto_enumTypes[7].Descriptor()
 }
 
 func (StatusUpdate_Outcome) Type() protoreflect.EnumType {
-	return &file_headrace_v1_headrace_proto_enumTypes[3]
+	return &file_headrace_v1_headrace_proto_enumTypes[7]
 }
 
 func (x StatusUpdate_Outcome) Number() protoreflect.EnumNumber {
@@ -266,6 +499,120 @@ func (x StatusUpdate_Outcome) Number() protoreflect.EnumNumber {
 // Deprecated: Use StatusUpdate_Outcome.Descriptor instead.
 func (StatusUpdate_Outcome) EnumDescriptor() ([]byte, []int) {
 	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{4, 2}
+}
+
+// What is asked for. New values may be added.
+type InputRequest_Kind int32
+
+const (
+	// Not sent.
+	InputRequest_KIND_UNSPECIFIED InputRequest_Kind = 0
+	// An answer to the program's question.
+	InputRequest_KIND_QUESTION InputRequest_Kind = 1
+	// Leave to call a tool.
+	InputRequest_KIND_APPROVAL InputRequest_Kind = 2
+)
+
+// Enum value maps for InputRequest_Kind.
+var (
+	InputRequest_Kind_name = map[int32]string{
+		0: "KIND_UNSPECIFIED",
+		1: "KIND_QUESTION",
+		2: "KIND_APPROVAL",
+	}
+	InputRequest_Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED": 0,
+		"KIND_QUESTION":    1,
+		"KIND_APPROVAL":    2,
+	}
+)
+
+func (x InputRequest_Kind) Enum() *InputRequest_Kind {
+	p := new(InputRequest_Kind)
+	*p = x
+	return p
+}
+
+func (x InputRequest_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (InputRequest_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_headrace_v1_headrace_proto_enumTypes[8].Descriptor()
+}
+
+func (InputRequest_Kind) Type() protoreflect.EnumType {
+	return &file_headrace_v1_headrace_proto_enumTypes[8]
+}
+
+func (x InputRequest_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use InputRequest_Kind.Descriptor instead.
+func (InputRequest_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{10, 0}
+}
+
+// How it ended. New values may be added.
+type InputResolved_Outcome int32
+
+const (
+	// Not sent.
+	InputResolved_OUTCOME_UNSPECIFIED InputResolved_Outcome = 0
+	// SendInput answered. On APPROVAL: the tool is called.
+	InputResolved_OUTCOME_ANSWERED InputResolved_Outcome = 1
+	// SendInput declined. The call fails with INPUT_DECLINED; an agent's model is told.
+	InputResolved_OUTCOME_DECLINED InputResolved_Outcome = 2
+	// Nobody answered in time. The call fails with INPUT_EXPIRED.
+	InputResolved_OUTCOME_EXPIRED InputResolved_Outcome = 3
+	// The call ended without an answer: the program went on without it, or the run ended.
+	InputResolved_OUTCOME_WITHDRAWN InputResolved_Outcome = 4
+)
+
+// Enum value maps for InputResolved_Outcome.
+var (
+	InputResolved_Outcome_name = map[int32]string{
+		0: "OUTCOME_UNSPECIFIED",
+		1: "OUTCOME_ANSWERED",
+		2: "OUTCOME_DECLINED",
+		3: "OUTCOME_EXPIRED",
+		4: "OUTCOME_WITHDRAWN",
+	}
+	InputResolved_Outcome_value = map[string]int32{
+		"OUTCOME_UNSPECIFIED": 0,
+		"OUTCOME_ANSWERED":    1,
+		"OUTCOME_DECLINED":    2,
+		"OUTCOME_EXPIRED":     3,
+		"OUTCOME_WITHDRAWN":   4,
+	}
+)
+
+func (x InputResolved_Outcome) Enum() *InputResolved_Outcome {
+	p := new(InputResolved_Outcome)
+	*p = x
+	return p
+}
+
+func (x InputResolved_Outcome) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (InputResolved_Outcome) Descriptor() protoreflect.EnumDescriptor {
+	return file_headrace_v1_headrace_proto_enumTypes[9].Descriptor()
+}
+
+func (InputResolved_Outcome) Type() protoreflect.EnumType {
+	return &file_headrace_v1_headrace_proto_enumTypes[9]
+}
+
+func (x InputResolved_Outcome) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use InputResolved_Outcome.Descriptor instead.
+func (InputResolved_Outcome) EnumDescriptor() ([]byte, []int) {
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{11, 0}
 }
 
 // Life cycle. New values may be added.
@@ -278,12 +625,14 @@ const (
 	Run_STATE_QUEUED Run_State = 1
 	// Going on.
 	Run_STATE_RUNNING Run_State = 2
+	// Going on, with a question that nobody has answered yet.
+	Run_STATE_WAITING Run_State = 3
 	// Over, with a prediction.
-	Run_STATE_SUCCEEDED Run_State = 3
+	Run_STATE_SUCCEEDED Run_State = 4
 	// Over, with a failure.
-	Run_STATE_FAILED Run_State = 4
-	// Stopped: by CancelRun, by its last reader leaving, or by the server's end.
-	Run_STATE_CANCELLED Run_State = 5
+	Run_STATE_FAILED Run_State = 5
+	// Stopped: by CancelRun, DeleteRun, its last reader leaving, or the server's end.
+	Run_STATE_CANCELLED Run_State = 6
 )
 
 // Enum value maps for Run_State.
@@ -292,17 +641,19 @@ var (
 		0: "STATE_UNSPECIFIED",
 		1: "STATE_QUEUED",
 		2: "STATE_RUNNING",
-		3: "STATE_SUCCEEDED",
-		4: "STATE_FAILED",
-		5: "STATE_CANCELLED",
+		3: "STATE_WAITING",
+		4: "STATE_SUCCEEDED",
+		5: "STATE_FAILED",
+		6: "STATE_CANCELLED",
 	}
 	Run_State_value = map[string]int32{
 		"STATE_UNSPECIFIED": 0,
 		"STATE_QUEUED":      1,
 		"STATE_RUNNING":     2,
-		"STATE_SUCCEEDED":   3,
-		"STATE_FAILED":      4,
-		"STATE_CANCELLED":   5,
+		"STATE_WAITING":     3,
+		"STATE_SUCCEEDED":   4,
+		"STATE_FAILED":      5,
+		"STATE_CANCELLED":   6,
 	}
 )
 
@@ -317,11 +668,11 @@ func (x Run_State) String() string {
 }
 
 func (Run_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_headrace_v1_headrace_proto_enumTypes[4].Descriptor()
+	return file_headrace_v1_headrace_proto_enumTypes[10].Descriptor()
 }
 
 func (Run_State) Type() protoreflect.EnumType {
-	return &file_headrace_v1_headrace_proto_enumTypes[4]
+	return &file_headrace_v1_headrace_proto_enumTypes[10]
 }
 
 func (x Run_State) Number() protoreflect.EnumNumber {
@@ -330,7 +681,7 @@ func (x Run_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Run_State.Descriptor instead.
 func (Run_State) EnumDescriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{11, 0}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{17, 0}
 }
 
 // Asks for a run.
@@ -348,9 +699,13 @@ type RunRequest struct {
 	//	*RunRequest_InputsJson
 	Input isRunRequest_Input `protobuf_oneof:"input"`
 	// The run's name, chosen by the caller: its handle for Attach, GetRun and CancelRun, and its
-	// idempotency key. A second Run with the same id joins the first one; with other inputs it is
-	// ALREADY_EXISTS. One to 64 characters, letters, digits, "_" and "-", not beginning with "_" or
-	// "-"; a UUID is advised. Scoped to the caller's identity. Empty: the server picks one.
+	// idempotency key. A second Run with the same id joins the first one; with another program or other
+	// inputs it is ALREADY_EXISTS. Inputs are compared as canonical JSON after coercion and defaults: as
+	// Struct or as JSON text, 3.0 or 3 for an int, a default given or left out are the same. A revision or
+	// interface_revision counts too: the run must have it. timeout, linger, labels and options do not.
+	//
+	// One to 64 characters, letters, digits, "_" and "-", not beginning with "_" or "-"; a UUID is
+	// advised. Scoped to the caller's identity. Empty: the server picks one.
 	RunId string `protobuf:"bytes,4,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
 	// When joining: the last non-zero sequence already seen; everything after it is sent. 0 replays
 	// from the start. Above 0 this call never starts a run: if there is none, it is NOT_FOUND. Beyond
@@ -364,15 +719,17 @@ type RunRequest struct {
 	Timeout *durationpb.Duration `protobuf:"bytes,7,opt,name=timeout,proto3" json:"timeout,omitempty"`
 	// Life of the run after its last reader. 0s: it is stopped at once. Unset: the server's
 	// default_linger, which is 0s unless configured. At most Limits.max_linger. A joiner that sets it
-	// replaces the run's value.
+	// replaces the run's value. It does not pass while the run is WAITING, and begins when that ends.
 	Linger *durationpb.Duration `protobuf:"bytes,8,opt,name=linger,proto3" json:"linger,omitempty"`
 	// Refuse to run any other revision of the program, with FAILED_PRECONDITION. Empty: any.
 	Revision string `protobuf:"bytes,9,opt,name=revision,proto3" json:"revision,omitempty"`
 	// Kept on the run's record and shown by GetRun; headrace gives them no meaning. At most
 	// Limits.max_labels of them, keys and values of at most 64 characters each.
-	Labels        map[string]string `protobuf:"bytes,10,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Labels map[string]string `protobuf:"bytes,10,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Refuse to run any other interface_revision of the program, with FAILED_PRECONDITION. Empty: any.
+	InterfaceRevision string `protobuf:"bytes,11,opt,name=interface_revision,json=interfaceRevision,proto3" json:"interface_revision,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *RunRequest) Reset() {
@@ -486,6 +843,13 @@ func (x *RunRequest) GetLabels() map[string]string {
 	return nil
 }
 
+func (x *RunRequest) GetInterfaceRevision() string {
+	if x != nil {
+		return x.InterfaceRevision
+	}
+	return ""
+}
+
 type isRunRequest_Input interface {
 	isRunRequest_Input()
 }
@@ -579,12 +943,12 @@ type StreamOptions struct {
 	// stream only when named or by "*"; their joined text is what their value is parsed from. Names
 	// that cannot stream are INVALID_ARGUMENT.
 	Fields []string `protobuf:"bytes,1,rep,name=fields,proto3" json:"fields,omitempty"`
-	// Send no tokens at all: statuses and the prediction only.
-	NoTokens bool `protobuf:"varint,2,opt,name=no_tokens,json=noTokens,proto3" json:"no_tokens,omitempty"`
+	// Tokens that are sent. Unset: all.
+	TokenDetail TokenDetail `protobuf:"varint,2,opt,name=token_detail,json=tokenDetail,proto3,enum=headrace.v1.TokenDetail" json:"token_detail,omitempty"`
 	// Statuses that are sent. Unset: all.
 	StatusDetail StatusDetail `protobuf:"varint,3,opt,name=status_detail,json=statusDetail,proto3,enum=headrace.v1.StatusDetail" json:"status_detail,omitempty"`
-	// Add the inputs and outputs of calls to statuses, as StatusUpdate.data, where the server allows
-	// it; PERMISSION_DENIED where it does not.
+	// Add the inputs and outputs of calls to statuses, as StatusUpdate.data and tool, and the answers to
+	// InputResolved, where the server allows it; PERMISSION_DENIED where it does not.
 	IncludeData bool `protobuf:"varint,4,opt,name=include_data,json=includeData,proto3" json:"include_data,omitempty"`
 	// Collect tokens for this long and send them merged: fewer messages, however fast the model is.
 	// Unset or 0s: send at once. At most 60s. Statuses and the prediction do not wait for it.
@@ -592,8 +956,12 @@ type StreamOptions struct {
 	// Silence after which a heartbeat is sent. Unset: Limits.heartbeat_interval. 0s: no heartbeats. At
 	// most an hour; very short ones are lengthened to 50 ms.
 	HeartbeatInterval *durationpb.Duration `protobuf:"bytes,6,opt,name=heartbeat_interval,json=heartbeatInterval,proto3" json:"heartbeat_interval,omitempty"`
-	// Also fill Prediction.outputs_json.
-	OutputsJson   bool `protobuf:"varint,7,opt,name=outputs_json,json=outputsJson,proto3" json:"outputs_json,omitempty"`
+	// Form of the prediction's outputs. Unset: STRUCT.
+	OutputForm OutputForm `protobuf:"varint,7,opt,name=output_form,json=outputForm,proto3,enum=headrace.v1.OutputForm" json:"output_form,omitempty"`
+	// Kinds of event that this reader wants beyond statuses, tokens, the prediction and heartbeats. Those
+	// that are not named are left out and counted in event_count, as filtered ones are: a later server
+	// never surprises an older client. Kinds that the server does not know are ignored.
+	Accept        []EventKind `protobuf:"varint,9,rep,packed,name=accept,proto3,enum=headrace.v1.EventKind" json:"accept,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -635,11 +1003,11 @@ func (x *StreamOptions) GetFields() []string {
 	return nil
 }
 
-func (x *StreamOptions) GetNoTokens() bool {
+func (x *StreamOptions) GetTokenDetail() TokenDetail {
 	if x != nil {
-		return x.NoTokens
+		return x.TokenDetail
 	}
-	return false
+	return TokenDetail_TOKEN_DETAIL_UNSPECIFIED
 }
 
 func (x *StreamOptions) GetStatusDetail() StatusDetail {
@@ -670,11 +1038,18 @@ func (x *StreamOptions) GetHeartbeatInterval() *durationpb.Duration {
 	return nil
 }
 
-func (x *StreamOptions) GetOutputsJson() bool {
+func (x *StreamOptions) GetOutputForm() OutputForm {
 	if x != nil {
-		return x.OutputsJson
+		return x.OutputForm
 	}
-	return false
+	return OutputForm_OUTPUT_FORM_UNSPECIFIED
+}
+
+func (x *StreamOptions) GetAccept() []EventKind {
+	if x != nil {
+		return x.Accept
+	}
+	return nil
 }
 
 // One thing that happened in a run, or several tokens of it merged into one. Events of a run have one
@@ -686,9 +1061,9 @@ type StreamEvent struct {
 	// Position in the run's record, from 1: hand the last non-zero one back as after_sequence to
 	// resume. 0: inside a merged group, not a position. On a heartbeat: the last position, again.
 	Sequence int32 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	// Recorded events that this message accounts for, merged and filtered-out ones included. Between
-	// two positions the counts add up to their difference, so a reader can prove that nothing is
-	// missing. Above 1 on tokens: the reader is behind. 0 on heartbeats.
+	// Recorded events that this message accounts for, merged and left-out ones included. Between two
+	// positions the counts add up to their difference, so a reader can prove that nothing is missing.
+	// Above 1 on tokens: the reader is behind. 0 on heartbeats, and on a batch, whose events have theirs.
 	EventCount int32 `protobuf:"varint,3,opt,name=event_count,json=eventCount,proto3" json:"event_count,omitempty"`
 	// Number of the attempt that recorded it: 1, or more after a takeover.
 	Attempt int32 `protobuf:"varint,4,opt,name=attempt,proto3" json:"attempt,omitempty"`
@@ -702,6 +1077,10 @@ type StreamEvent struct {
 	//	*StreamEvent_Token
 	//	*StreamEvent_Prediction
 	//	*StreamEvent_Heartbeat
+	//	*StreamEvent_Custom
+	//	*StreamEvent_InputRequest
+	//	*StreamEvent_InputResolved
+	//	*StreamEvent_Batch
 	Event         isStreamEvent_Event `protobuf_oneof:"event"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -815,6 +1194,42 @@ func (x *StreamEvent) GetHeartbeat() *Heartbeat {
 	return nil
 }
 
+func (x *StreamEvent) GetCustom() *CustomEvent {
+	if x != nil {
+		if x, ok := x.Event.(*StreamEvent_Custom); ok {
+			return x.Custom
+		}
+	}
+	return nil
+}
+
+func (x *StreamEvent) GetInputRequest() *InputRequest {
+	if x != nil {
+		if x, ok := x.Event.(*StreamEvent_InputRequest); ok {
+			return x.InputRequest
+		}
+	}
+	return nil
+}
+
+func (x *StreamEvent) GetInputResolved() *InputResolved {
+	if x != nil {
+		if x, ok := x.Event.(*StreamEvent_InputResolved); ok {
+			return x.InputResolved
+		}
+	}
+	return nil
+}
+
+func (x *StreamEvent) GetBatch() *EventBatch {
+	if x != nil {
+		if x, ok := x.Event.(*StreamEvent_Batch); ok {
+			return x.Batch
+		}
+	}
+	return nil
+}
+
 type isStreamEvent_Event interface {
 	isStreamEvent_Event()
 }
@@ -839,6 +1254,26 @@ type StreamEvent_Heartbeat struct {
 	Heartbeat *Heartbeat `protobuf:"bytes,13,opt,name=heartbeat,proto3,oneof"`
 }
 
+type StreamEvent_Custom struct {
+	// What the program tells of itself. Only to readers that accept EVENT_KIND_CUSTOM.
+	Custom *CustomEvent `protobuf:"bytes,15,opt,name=custom,proto3,oneof"`
+}
+
+type StreamEvent_InputRequest struct {
+	// The run asks. Only to readers that accept EVENT_KIND_INPUT.
+	InputRequest *InputRequest `protobuf:"bytes,16,opt,name=input_request,json=inputRequest,proto3,oneof"`
+}
+
+type StreamEvent_InputResolved struct {
+	// It was answered, or will not be. Only to readers that accept EVENT_KIND_INPUT.
+	InputResolved *InputResolved `protobuf:"bytes,17,opt,name=input_resolved,json=inputResolved,proto3,oneof"`
+}
+
+type StreamEvent_Batch struct {
+	// Several events in one message. Only to readers that accept EVENT_KIND_BATCH.
+	Batch *EventBatch `protobuf:"bytes,18,opt,name=batch,proto3,oneof"`
+}
+
 func (*StreamEvent_Status) isStreamEvent_Event() {}
 
 func (*StreamEvent_Token) isStreamEvent_Event() {}
@@ -846,6 +1281,14 @@ func (*StreamEvent_Token) isStreamEvent_Event() {}
 func (*StreamEvent_Prediction) isStreamEvent_Event() {}
 
 func (*StreamEvent_Heartbeat) isStreamEvent_Event() {}
+
+func (*StreamEvent_Custom) isStreamEvent_Event() {}
+
+func (*StreamEvent_InputRequest) isStreamEvent_Event() {}
+
+func (*StreamEvent_InputResolved) isStreamEvent_Event() {}
+
+func (*StreamEvent_Batch) isStreamEvent_Event() {}
 
 // A call began, moved or ended. Every START gets exactly one END, even after a crash.
 type StatusUpdate struct {
@@ -873,10 +1316,13 @@ type StatusUpdate struct {
 	// Why the call failed: on END with ERROR, also when the program recovers from it; on UPDATE, why an
 	// LM attempt failed that will be retried.
 	Failure *Failure `protobuf:"bytes,10,opt,name=failure,proto3" json:"failure,omitempty"`
-	// The call's content: its inputs by name on START, {"outputs": ...} on END. Only with include_data.
+	// Content of a module or LM call: its inputs by name on START, {"outputs": ...} on END. Only with
+	// include_data.
 	Data *structpb.Struct `protobuf:"bytes,11,opt,name=data,proto3" json:"data,omitempty"`
 	// Model and engine of the call. On LM calls only.
-	Lm            *LmCall `protobuf:"bytes,12,opt,name=lm,proto3" json:"lm,omitempty"`
+	Lm *LmCall `protobuf:"bytes,12,opt,name=lm,proto3" json:"lm,omitempty"`
+	// Content of a tool call. Only with include_data.
+	Tool          *ToolCall `protobuf:"bytes,13,opt,name=tool,proto3" json:"tool,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -995,6 +1441,78 @@ func (x *StatusUpdate) GetLm() *LmCall {
 	return nil
 }
 
+func (x *StatusUpdate) GetTool() *ToolCall {
+	if x != nil {
+		return x.Tool
+	}
+	return nil
+}
+
+// Content of a tool call.
+type ToolCall struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The provider's id of the call, where the model asked for it by the provider's own tool calls.
+	ProviderCallId string `protobuf:"bytes,1,opt,name=provider_call_id,json=providerCallId,proto3" json:"provider_call_id,omitempty"`
+	// The arguments as a JSON object, on START. As the tool was asked for: an approval may have edited
+	// them, see InputResolved.
+	ArgumentsJson string `protobuf:"bytes,2,opt,name=arguments_json,json=argumentsJson,proto3" json:"arguments_json,omitempty"`
+	// What it returned, as JSON. Set on END with outcome OK.
+	ResultJson    string `protobuf:"bytes,3,opt,name=result_json,json=resultJson,proto3" json:"result_json,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ToolCall) Reset() {
+	*x = ToolCall{}
+	mi := &file_headrace_v1_headrace_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ToolCall) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ToolCall) ProtoMessage() {}
+
+func (x *ToolCall) ProtoReflect() protoreflect.Message {
+	mi := &file_headrace_v1_headrace_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ToolCall.ProtoReflect.Descriptor instead.
+func (*ToolCall) Descriptor() ([]byte, []int) {
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ToolCall) GetProviderCallId() string {
+	if x != nil {
+		return x.ProviderCallId
+	}
+	return ""
+}
+
+func (x *ToolCall) GetArgumentsJson() string {
+	if x != nil {
+		return x.ArgumentsJson
+	}
+	return ""
+}
+
+func (x *ToolCall) GetResultJson() string {
+	if x != nil {
+		return x.ResultJson
+	}
+	return ""
+}
+
 // Model and engine of an LM call.
 type LmCall struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1009,14 +1527,17 @@ type LmCall struct {
 	// The answer came from the LM cache; no provider was asked.
 	Cached bool `protobuf:"varint,4,opt,name=cached,proto3" json:"cached,omitempty"`
 	// Number of the attempt this speaks of: 1, or more after a retry.
-	Attempt       int32 `protobuf:"varint,5,opt,name=attempt,proto3" json:"attempt,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Attempt int32 `protobuf:"varint,5,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// Time from the request to the first text, reasoning or tool call of this attempt's answer. Set on
+	// END; unset when there was none, and on cached answers.
+	TimeToFirstToken *durationpb.Duration `protobuf:"bytes,6,opt,name=time_to_first_token,json=timeToFirstToken,proto3" json:"time_to_first_token,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *LmCall) Reset() {
 	*x = LmCall{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[5]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1028,7 +1549,7 @@ func (x *LmCall) String() string {
 func (*LmCall) ProtoMessage() {}
 
 func (x *LmCall) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[5]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1041,7 +1562,7 @@ func (x *LmCall) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LmCall.ProtoReflect.Descriptor instead.
 func (*LmCall) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{5}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *LmCall) GetModel() string {
@@ -1079,6 +1600,13 @@ func (x *LmCall) GetAttempt() int32 {
 	return 0
 }
 
+func (x *LmCall) GetTimeToFirstToken() *durationpb.Duration {
+	if x != nil {
+		return x.TimeToFirstToken
+	}
+	return nil
+}
+
 // Text of one output field of one predictor call. Apply it as text = text[:offset] + chunk, per
 // (call_id, field): that is right after merging, after a resume and after a rewind. Plain
 // concatenation is right for a reader that never resumes and stays in attempt 1.
@@ -1109,7 +1637,7 @@ type Token struct {
 
 func (x *Token) Reset() {
 	*x = Token{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[6]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1121,7 +1649,7 @@ func (x *Token) String() string {
 func (*Token) ProtoMessage() {}
 
 func (x *Token) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[6]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1134,7 +1662,7 @@ func (x *Token) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Token.ProtoReflect.Descriptor instead.
 func (*Token) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{6}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Token) GetPredictor() string {
@@ -1189,23 +1717,30 @@ func (x *Token) GetCached() bool {
 // The program's result.
 type Prediction struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The outputs by field name, as JSON values. Integers beyond 2^53 become decimal strings.
+	// The outputs by field name, as JSON values. Integers beyond 2^53 become decimal strings. In forms
+	// STRUCT and BOTH.
 	Outputs *structpb.Struct `protobuf:"bytes,1,opt,name=outputs,proto3" json:"outputs,omitempty"`
-	// The same as JSON text, with exact integers. Only when outputs_json was asked for.
+	// The same as JSON text, with exact integers. In forms JSON and BOTH.
 	OutputsJson string `protobuf:"bytes,2,opt,name=outputs_json,json=outputsJson,proto3" json:"outputs_json,omitempty"`
 	// LM work of the whole run, all attempts.
 	Usage *Usage `protobuf:"bytes,3,opt,name=usage,proto3" json:"usage,omitempty"`
 	// Time the run took, from its start.
 	Elapsed *durationpb.Duration `protobuf:"bytes,4,opt,name=elapsed,proto3" json:"elapsed,omitempty"`
 	// Revision of the program that produced it.
-	Revision      string `protobuf:"bytes,5,opt,name=revision,proto3" json:"revision,omitempty"`
+	Revision string `protobuf:"bytes,5,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Its interface revision.
+	InterfaceRevision string `protobuf:"bytes,6,opt,name=interface_revision,json=interfaceRevision,proto3" json:"interface_revision,omitempty"`
+	// Fields whose text was cut because an answer reached its token limit, as "predictor.field".
+	CutFields []string `protobuf:"bytes,7,rep,name=cut_fields,json=cutFields,proto3" json:"cut_fields,omitempty"`
+	// How often an answer that could not be read was asked for again, in the whole run.
+	ReaskCount    int32 `protobuf:"varint,8,opt,name=reask_count,json=reaskCount,proto3" json:"reask_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Prediction) Reset() {
 	*x = Prediction{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[7]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1217,7 +1752,7 @@ func (x *Prediction) String() string {
 func (*Prediction) ProtoMessage() {}
 
 func (x *Prediction) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[7]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1230,7 +1765,7 @@ func (x *Prediction) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Prediction.ProtoReflect.Descriptor instead.
 func (*Prediction) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{7}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Prediction) GetOutputs() *structpb.Struct {
@@ -1268,6 +1803,330 @@ func (x *Prediction) GetRevision() string {
 	return ""
 }
 
+func (x *Prediction) GetInterfaceRevision() string {
+	if x != nil {
+		return x.InterfaceRevision
+	}
+	return ""
+}
+
+func (x *Prediction) GetCutFields() []string {
+	if x != nil {
+		return x.CutFields
+	}
+	return nil
+}
+
+func (x *Prediction) GetReaskCount() int32 {
+	if x != nil {
+		return x.ReaskCount
+	}
+	return 0
+}
+
+// What a program or a tool tells of itself, in its author's words: progress, partial results.
+type CustomEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The author's name for it, such as "progress".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The call that told it, as in StatusUpdate.call_id.
+	CallId int32 `protobuf:"varint,2,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
+	// What it told, as JSON. At most Limits.max_custom_event_bytes.
+	DataJson      string `protobuf:"bytes,3,opt,name=data_json,json=dataJson,proto3" json:"data_json,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CustomEvent) Reset() {
+	*x = CustomEvent{}
+	mi := &file_headrace_v1_headrace_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CustomEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CustomEvent) ProtoMessage() {}
+
+func (x *CustomEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_headrace_v1_headrace_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CustomEvent.ProtoReflect.Descriptor instead.
+func (*CustomEvent) Descriptor() ([]byte, []int) {
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *CustomEvent) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CustomEvent) GetCallId() int32 {
+	if x != nil {
+		return x.CallId
+	}
+	return 0
+}
+
+func (x *CustomEvent) GetDataJson() string {
+	if x != nil {
+		return x.DataJson
+	}
+	return ""
+}
+
+// A run asks, and waits. Every InputRequest gets exactly one InputResolved.
+type InputRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its handle for SendInput, unique on the server.
+	InputId string `protobuf:"bytes,1,opt,name=input_id,json=inputId,proto3" json:"input_id,omitempty"`
+	// The call that waits, as in StatusUpdate.call_id: that of the tool on APPROVAL.
+	CallId int32 `protobuf:"varint,2,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
+	// What is asked for.
+	Kind InputRequest_Kind `protobuf:"varint,3,opt,name=kind,proto3,enum=headrace.v1.InputRequest_Kind" json:"kind,omitempty"`
+	// The question, for people.
+	Message string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
+	// JSON Schema of the answer; on APPROVAL of the tool's arguments.
+	AnswerSchemaJson string `protobuf:"bytes,5,opt,name=answer_schema_json,json=answerSchemaJson,proto3" json:"answer_schema_json,omitempty"`
+	// On APPROVAL: the arguments as the model proposed them, a JSON object.
+	ProposalJson string `protobuf:"bytes,6,opt,name=proposal_json,json=proposalJson,proto3" json:"proposal_json,omitempty"`
+	// On APPROVAL: name of the tool.
+	Tool string `protobuf:"bytes,7,opt,name=tool,proto3" json:"tool,omitempty"`
+	// When the call stops waiting and fails with INPUT_EXPIRED. Unset: when the run's timeout is spent.
+	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InputRequest) Reset() {
+	*x = InputRequest{}
+	mi := &file_headrace_v1_headrace_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InputRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InputRequest) ProtoMessage() {}
+
+func (x *InputRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_headrace_v1_headrace_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InputRequest.ProtoReflect.Descriptor instead.
+func (*InputRequest) Descriptor() ([]byte, []int) {
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *InputRequest) GetInputId() string {
+	if x != nil {
+		return x.InputId
+	}
+	return ""
+}
+
+func (x *InputRequest) GetCallId() int32 {
+	if x != nil {
+		return x.CallId
+	}
+	return 0
+}
+
+func (x *InputRequest) GetKind() InputRequest_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return InputRequest_KIND_UNSPECIFIED
+}
+
+func (x *InputRequest) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *InputRequest) GetAnswerSchemaJson() string {
+	if x != nil {
+		return x.AnswerSchemaJson
+	}
+	return ""
+}
+
+func (x *InputRequest) GetProposalJson() string {
+	if x != nil {
+		return x.ProposalJson
+	}
+	return ""
+}
+
+func (x *InputRequest) GetTool() string {
+	if x != nil {
+		return x.Tool
+	}
+	return ""
+}
+
+func (x *InputRequest) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
+// An InputRequest is over.
+type InputResolved struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As in InputRequest.
+	InputId string `protobuf:"bytes,1,opt,name=input_id,json=inputId,proto3" json:"input_id,omitempty"`
+	// As in InputRequest.
+	CallId int32 `protobuf:"varint,2,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
+	// How it ended.
+	Outcome InputResolved_Outcome `protobuf:"varint,3,opt,name=outcome,proto3,enum=headrace.v1.InputResolved_Outcome" json:"outcome,omitempty"`
+	// The answer as JSON; on APPROVAL the arguments that the tool is called with. Only with include_data.
+	AnswerJson string `protobuf:"bytes,4,opt,name=answer_json,json=answerJson,proto3" json:"answer_json,omitempty"`
+	// The reason that came with SendInput.
+	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *InputResolved) Reset() {
+	*x = InputResolved{}
+	mi := &file_headrace_v1_headrace_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *InputResolved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*InputResolved) ProtoMessage() {}
+
+func (x *InputResolved) ProtoReflect() protoreflect.Message {
+	mi := &file_headrace_v1_headrace_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use InputResolved.ProtoReflect.Descriptor instead.
+func (*InputResolved) Descriptor() ([]byte, []int) {
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *InputResolved) GetInputId() string {
+	if x != nil {
+		return x.InputId
+	}
+	return ""
+}
+
+func (x *InputResolved) GetCallId() int32 {
+	if x != nil {
+		return x.CallId
+	}
+	return 0
+}
+
+func (x *InputResolved) GetOutcome() InputResolved_Outcome {
+	if x != nil {
+		return x.Outcome
+	}
+	return InputResolved_OUTCOME_UNSPECIFIED
+}
+
+func (x *InputResolved) GetAnswerJson() string {
+	if x != nil {
+		return x.AnswerJson
+	}
+	return ""
+}
+
+func (x *InputResolved) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// Events that were pending together, in one message, because a message costs much more than an event.
+// To be read as if each had come alone: each has its own run_id, sequence and event_count, and is no
+// batch. The message around it carries run_id alone.
+type EventBatch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Two or more, in order.
+	Events        []*StreamEvent `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventBatch) Reset() {
+	*x = EventBatch{}
+	mi := &file_headrace_v1_headrace_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventBatch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventBatch) ProtoMessage() {}
+
+func (x *EventBatch) ProtoReflect() protoreflect.Message {
+	mi := &file_headrace_v1_headrace_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventBatch.ProtoReflect.Descriptor instead.
+func (*EventBatch) Descriptor() ([]byte, []int) {
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *EventBatch) GetEvents() []*StreamEvent {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
 // Nothing new: the stream is alive, and this reader is at the live edge. Sent on reaching it and after
 // heartbeat_interval of silence. Not part of the run's record.
 type Heartbeat struct {
@@ -1278,7 +2137,7 @@ type Heartbeat struct {
 
 func (x *Heartbeat) Reset() {
 	*x = Heartbeat{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[8]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1290,7 +2149,7 @@ func (x *Heartbeat) String() string {
 func (*Heartbeat) ProtoMessage() {}
 
 func (x *Heartbeat) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[8]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1303,7 +2162,7 @@ func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
 func (*Heartbeat) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{8}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{13}
 }
 
 // LM work done.
@@ -1315,23 +2174,25 @@ type Usage struct {
 	OutputTokenCount int32 `protobuf:"varint,2,opt,name=output_token_count,json=outputTokenCount,proto3" json:"output_token_count,omitempty"`
 	// Those of input_token_count that the provider served from its own prompt cache.
 	CachedInputTokenCount int32 `protobuf:"varint,3,opt,name=cached_input_token_count,json=cachedInputTokenCount,proto3" json:"cached_input_token_count,omitempty"`
+	// Those of input_token_count that the provider wrote to its own prompt cache.
+	CacheWriteTokenCount int32 `protobuf:"varint,4,opt,name=cache_write_token_count,json=cacheWriteTokenCount,proto3" json:"cache_write_token_count,omitempty"`
 	// Those of output_token_count that were reasoning.
-	ReasoningTokenCount int32 `protobuf:"varint,4,opt,name=reasoning_token_count,json=reasoningTokenCount,proto3" json:"reasoning_token_count,omitempty"`
+	ReasoningTokenCount int32 `protobuf:"varint,5,opt,name=reasoning_token_count,json=reasoningTokenCount,proto3" json:"reasoning_token_count,omitempty"`
 	// LM calls, cache hits included.
-	LmCallCount int32 `protobuf:"varint,5,opt,name=lm_call_count,json=lmCallCount,proto3" json:"lm_call_count,omitempty"`
+	LmCallCount int32 `protobuf:"varint,6,opt,name=lm_call_count,json=lmCallCount,proto3" json:"lm_call_count,omitempty"`
 	// Those of lm_call_count that the LM cache answered, at no cost.
-	CacheHitCount int32 `protobuf:"varint,6,opt,name=cache_hit_count,json=cacheHitCount,proto3" json:"cache_hit_count,omitempty"`
+	CacheHitCount int32 `protobuf:"varint,7,opt,name=cache_hit_count,json=cacheHitCount,proto3" json:"cache_hit_count,omitempty"`
 	// Estimated price in US dollars. Absent when no price is known; 0 when it cost nothing.
-	CostUsd *float64 `protobuf:"fixed64,7,opt,name=cost_usd,json=costUsd,proto3,oneof" json:"cost_usd,omitempty"`
-	// The same per model, by the model's name, one level deep: inner usages have no models.
-	Models        map[string]*Usage `protobuf:"bytes,8,rep,name=models,proto3" json:"models,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	CostUsd *float64 `protobuf:"fixed64,8,opt,name=cost_usd,json=costUsd,proto3,oneof" json:"cost_usd,omitempty"`
+	// The same for each model, by its name.
+	Models        []*ModelUsage `protobuf:"bytes,9,rep,name=models,proto3" json:"models,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Usage) Reset() {
 	*x = Usage{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[9]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1343,7 +2204,7 @@ func (x *Usage) String() string {
 func (*Usage) ProtoMessage() {}
 
 func (x *Usage) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[9]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1356,7 +2217,7 @@ func (x *Usage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Usage.ProtoReflect.Descriptor instead.
 func (*Usage) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{9}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Usage) GetInputTokenCount() int32 {
@@ -1376,6 +2237,13 @@ func (x *Usage) GetOutputTokenCount() int32 {
 func (x *Usage) GetCachedInputTokenCount() int32 {
 	if x != nil {
 		return x.CachedInputTokenCount
+	}
+	return 0
+}
+
+func (x *Usage) GetCacheWriteTokenCount() int32 {
+	if x != nil {
+		return x.CacheWriteTokenCount
 	}
 	return 0
 }
@@ -1408,11 +2276,129 @@ func (x *Usage) GetCostUsd() float64 {
 	return 0
 }
 
-func (x *Usage) GetModels() map[string]*Usage {
+func (x *Usage) GetModels() []*ModelUsage {
 	if x != nil {
 		return x.Models
 	}
 	return nil
+}
+
+// LM work done by one model: the counts of Usage, with their numbers.
+type ModelUsage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As in Usage.
+	InputTokenCount int32 `protobuf:"varint,1,opt,name=input_token_count,json=inputTokenCount,proto3" json:"input_token_count,omitempty"`
+	// As in Usage.
+	OutputTokenCount int32 `protobuf:"varint,2,opt,name=output_token_count,json=outputTokenCount,proto3" json:"output_token_count,omitempty"`
+	// As in Usage.
+	CachedInputTokenCount int32 `protobuf:"varint,3,opt,name=cached_input_token_count,json=cachedInputTokenCount,proto3" json:"cached_input_token_count,omitempty"`
+	// As in Usage.
+	CacheWriteTokenCount int32 `protobuf:"varint,4,opt,name=cache_write_token_count,json=cacheWriteTokenCount,proto3" json:"cache_write_token_count,omitempty"`
+	// As in Usage.
+	ReasoningTokenCount int32 `protobuf:"varint,5,opt,name=reasoning_token_count,json=reasoningTokenCount,proto3" json:"reasoning_token_count,omitempty"`
+	// As in Usage.
+	LmCallCount int32 `protobuf:"varint,6,opt,name=lm_call_count,json=lmCallCount,proto3" json:"lm_call_count,omitempty"`
+	// As in Usage.
+	CacheHitCount int32 `protobuf:"varint,7,opt,name=cache_hit_count,json=cacheHitCount,proto3" json:"cache_hit_count,omitempty"`
+	// As in Usage.
+	CostUsd *float64 `protobuf:"fixed64,8,opt,name=cost_usd,json=costUsd,proto3,oneof" json:"cost_usd,omitempty"`
+	// The model, as in LmCall.model.
+	Model         string `protobuf:"bytes,9,opt,name=model,proto3" json:"model,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ModelUsage) Reset() {
+	*x = ModelUsage{}
+	mi := &file_headrace_v1_headrace_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModelUsage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModelUsage) ProtoMessage() {}
+
+func (x *ModelUsage) ProtoReflect() protoreflect.Message {
+	mi := &file_headrace_v1_headrace_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModelUsage.ProtoReflect.Descriptor instead.
+func (*ModelUsage) Descriptor() ([]byte, []int) {
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ModelUsage) GetInputTokenCount() int32 {
+	if x != nil {
+		return x.InputTokenCount
+	}
+	return 0
+}
+
+func (x *ModelUsage) GetOutputTokenCount() int32 {
+	if x != nil {
+		return x.OutputTokenCount
+	}
+	return 0
+}
+
+func (x *ModelUsage) GetCachedInputTokenCount() int32 {
+	if x != nil {
+		return x.CachedInputTokenCount
+	}
+	return 0
+}
+
+func (x *ModelUsage) GetCacheWriteTokenCount() int32 {
+	if x != nil {
+		return x.CacheWriteTokenCount
+	}
+	return 0
+}
+
+func (x *ModelUsage) GetReasoningTokenCount() int32 {
+	if x != nil {
+		return x.ReasoningTokenCount
+	}
+	return 0
+}
+
+func (x *ModelUsage) GetLmCallCount() int32 {
+	if x != nil {
+		return x.LmCallCount
+	}
+	return 0
+}
+
+func (x *ModelUsage) GetCacheHitCount() int32 {
+	if x != nil {
+		return x.CacheHitCount
+	}
+	return 0
+}
+
+func (x *ModelUsage) GetCostUsd() float64 {
+	if x != nil && x.CostUsd != nil {
+		return *x.CostUsd
+	}
+	return 0
+}
+
+func (x *ModelUsage) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
 }
 
 // Why a call or a run failed: the same facts as the gRPC status of a run that ends with it. Safe to
@@ -1424,18 +2410,19 @@ type Failure struct {
 	// Stable name of the cause, UPPER_SNAKE. New ones may be added.
 	//
 	// Nothing was started: INPUT_INVALID, REQUEST_INVALID (INVALID_ARGUMENT); PROGRAM_NOT_FOUND,
-	// RUN_NOT_FOUND (NOT_FOUND); RUN_ID_REUSED (ALREADY_EXISTS); REVISION_MISMATCH (FAILED_PRECONDITION);
-	// CURSOR_AHEAD (OUT_OF_RANGE); UNAUTHENTICATED (UNAUTHENTICATED); PERMISSION_DENIED
-	// (PERMISSION_DENIED); QUOTA_EXCEEDED (RESOURCE_EXHAUSTED); SERVER_BUSY, DRAINING, STORE_UNAVAILABLE
-	// (UNAVAILABLE).
+	// RUN_NOT_FOUND, INPUT_NOT_FOUND (NOT_FOUND); RUN_ID_REUSED, INPUT_RESOLVED (ALREADY_EXISTS);
+	// REVISION_MISMATCH (FAILED_PRECONDITION); CURSOR_AHEAD (OUT_OF_RANGE); UNAUTHENTICATED
+	// (UNAUTHENTICATED); PERMISSION_DENIED (PERMISSION_DENIED); QUOTA_EXCEEDED (RESOURCE_EXHAUSTED);
+	// SERVER_BUSY, DRAINING, STORE_UNAVAILABLE (UNAVAILABLE).
 	//
 	// The stream was cut, the run goes on: STREAM_AGED (UNAVAILABLE).
 	//
-	// The run is over: LM_RATE_LIMITED, RUN_TOO_LARGE (RESOURCE_EXHAUSTED); LM_UNAVAILABLE,
-	// LM_SERVER_ERROR, LM_STREAM_BROKEN, OWNER_LOST (ABORTED); CONTEXT_TOO_LONG (INVALID_ARGUMENT);
-	// CONTENT_REFUSED, LM_AUTH, LM_BILLING, LM_UNSUPPORTED (FAILED_PRECONDITION); LM_TIMEOUT, RUN_TIMEOUT
-	// (DEADLINE_EXCEEDED); LM_REQUEST_REJECTED, PROGRAM_ERROR, TOOL_ERROR, OUTPUT_UNPARSABLE,
-	// OUTPUT_UNSERIALISABLE, PROGRAM_RESULT_INVALID (INTERNAL); RUN_CANCELLED (CANCELLED).
+	// The run is over: LM_RATE_LIMITED, RUN_TOO_LARGE, PREDICTION_TOO_LARGE (RESOURCE_EXHAUSTED);
+	// LM_UNAVAILABLE, LM_SERVER_ERROR, LM_STREAM_BROKEN, OWNER_LOST (ABORTED); CONTEXT_TOO_LONG
+	// (INVALID_ARGUMENT); CONTENT_REFUSED, LM_AUTH, LM_BILLING, LM_UNSUPPORTED, INPUT_DECLINED
+	// (FAILED_PRECONDITION); LM_TIMEOUT, RUN_TIMEOUT, INPUT_EXPIRED (DEADLINE_EXCEEDED);
+	// LM_REQUEST_REJECTED, PROGRAM_ERROR, TOOL_ERROR, OUTPUT_UNPARSABLE, OUTPUT_UNSERIALISABLE,
+	// PROGRAM_RESULT_INVALID (INTERNAL); RUN_CANCELLED (CANCELLED).
 	//
 	// A defect of the server: SERVER_FAULT (INTERNAL).
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
@@ -1454,7 +2441,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[10]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1466,7 +2453,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[10]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1479,7 +2466,7 @@ func (x *Failure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Failure.ProtoReflect.Descriptor instead.
 func (*Failure) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{10}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Failure) GetStatusCode() int32 {
@@ -1555,14 +2542,22 @@ type Run struct {
 	// LM work so far; also of failed and cancelled runs.
 	Usage *Usage `protobuf:"bytes,13,opt,name=usage,proto3" json:"usage,omitempty"`
 	// As given when the run was started.
-	Labels        map[string]string `protobuf:"bytes,14,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Labels map[string]string `protobuf:"bytes,14,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The program's interface revision.
+	InterfaceRevision string `protobuf:"bytes,15,opt,name=interface_revision,json=interfaceRevision,proto3" json:"interface_revision,omitempty"`
+	// Its open questions, oldest first, while WAITING. Left out by ListRuns.
+	InputRequests []*InputRequest `protobuf:"bytes,16,rep,name=input_requests,json=inputRequests,proto3" json:"input_requests,omitempty"`
+	// How often an answer that could not be read was asked for again so far.
+	ReaskCount int32 `protobuf:"varint,17,opt,name=reask_count,json=reaskCount,proto3" json:"reask_count,omitempty"`
+	// The inputs after coercion and defaults, as JSON. Only in view FULL.
+	InputsJson    string `protobuf:"bytes,18,opt,name=inputs_json,json=inputsJson,proto3" json:"inputs_json,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[11]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1574,7 +2569,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[11]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1587,7 +2582,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{11}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Run) GetRunId() string {
@@ -1688,6 +2683,34 @@ func (x *Run) GetLabels() map[string]string {
 	return nil
 }
 
+func (x *Run) GetInterfaceRevision() string {
+	if x != nil {
+		return x.InterfaceRevision
+	}
+	return ""
+}
+
+func (x *Run) GetInputRequests() []*InputRequest {
+	if x != nil {
+		return x.InputRequests
+	}
+	return nil
+}
+
+func (x *Run) GetReaskCount() int32 {
+	if x != nil {
+		return x.ReaskCount
+	}
+	return 0
+}
+
+func (x *Run) GetInputsJson() string {
+	if x != nil {
+		return x.InputsJson
+	}
+	return ""
+}
+
 // Asks for a run's prediction alone.
 type PredictRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1703,22 +2726,24 @@ type PredictRequest struct {
 	// As in RunRequest: a retry with the same run_id gets the same prediction.
 	RunId string `protobuf:"bytes,4,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
 	// As in RunRequest.
-	Timeout *durationpb.Duration `protobuf:"bytes,5,opt,name=timeout,proto3" json:"timeout,omitempty"`
-	// As in RunRequest.
-	Revision string `protobuf:"bytes,6,opt,name=revision,proto3" json:"revision,omitempty"`
-	// As in RunRequest.
-	Labels map[string]string `protobuf:"bytes,7,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Also fill Prediction.outputs_json.
-	OutputsJson bool `protobuf:"varint,8,opt,name=outputs_json,json=outputsJson,proto3" json:"outputs_json,omitempty"`
+	Timeout *durationpb.Duration `protobuf:"bytes,7,opt,name=timeout,proto3" json:"timeout,omitempty"`
 	// As in RunRequest; the waiting call is a reader of the run.
-	Linger        *durationpb.Duration `protobuf:"bytes,9,opt,name=linger,proto3" json:"linger,omitempty"`
+	Linger *durationpb.Duration `protobuf:"bytes,8,opt,name=linger,proto3" json:"linger,omitempty"`
+	// As in RunRequest.
+	Revision string `protobuf:"bytes,9,opt,name=revision,proto3" json:"revision,omitempty"`
+	// As in RunRequest.
+	Labels map[string]string `protobuf:"bytes,10,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// As in RunRequest.
+	InterfaceRevision string `protobuf:"bytes,11,opt,name=interface_revision,json=interfaceRevision,proto3" json:"interface_revision,omitempty"`
+	// Form of the prediction's outputs. Unset: STRUCT.
+	OutputForm    OutputForm `protobuf:"varint,12,opt,name=output_form,json=outputForm,proto3,enum=headrace.v1.OutputForm" json:"output_form,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PredictRequest) Reset() {
 	*x = PredictRequest{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[12]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1730,7 +2755,7 @@ func (x *PredictRequest) String() string {
 func (*PredictRequest) ProtoMessage() {}
 
 func (x *PredictRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[12]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1743,7 +2768,7 @@ func (x *PredictRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PredictRequest.ProtoReflect.Descriptor instead.
 func (*PredictRequest) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{12}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *PredictRequest) GetProgram() string {
@@ -1792,6 +2817,13 @@ func (x *PredictRequest) GetTimeout() *durationpb.Duration {
 	return nil
 }
 
+func (x *PredictRequest) GetLinger() *durationpb.Duration {
+	if x != nil {
+		return x.Linger
+	}
+	return nil
+}
+
 func (x *PredictRequest) GetRevision() string {
 	if x != nil {
 		return x.Revision
@@ -1806,18 +2838,18 @@ func (x *PredictRequest) GetLabels() map[string]string {
 	return nil
 }
 
-func (x *PredictRequest) GetOutputsJson() bool {
+func (x *PredictRequest) GetInterfaceRevision() string {
 	if x != nil {
-		return x.OutputsJson
+		return x.InterfaceRevision
 	}
-	return false
+	return ""
 }
 
-func (x *PredictRequest) GetLinger() *durationpb.Duration {
+func (x *PredictRequest) GetOutputForm() OutputForm {
 	if x != nil {
-		return x.Linger
+		return x.OutputForm
 	}
-	return nil
+	return OutputForm_OUTPUT_FORM_UNSPECIFIED
 }
 
 type isPredictRequest_Input interface {
@@ -1851,7 +2883,7 @@ type PredictResponse struct {
 
 func (x *PredictResponse) Reset() {
 	*x = PredictResponse{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[13]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1863,7 +2895,7 @@ func (x *PredictResponse) String() string {
 func (*PredictResponse) ProtoMessage() {}
 
 func (x *PredictResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[13]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1876,7 +2908,7 @@ func (x *PredictResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PredictResponse.ProtoReflect.Descriptor instead.
 func (*PredictResponse) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{13}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *PredictResponse) GetRunId() string {
@@ -1897,14 +2929,18 @@ func (x *PredictResponse) GetPrediction() *Prediction {
 type GetRunRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The run. Required. NOT_FOUND as in AttachRequest.
-	RunId         string `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	RunId string `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	// How much of it. Unset: BASIC.
+	View RunView `protobuf:"varint,2,opt,name=view,proto3,enum=headrace.v1.RunView" json:"view,omitempty"`
+	// Form of the prediction's outputs. Unset: STRUCT.
+	OutputForm    OutputForm `protobuf:"varint,3,opt,name=output_form,json=outputForm,proto3,enum=headrace.v1.OutputForm" json:"output_form,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetRunRequest) Reset() {
 	*x = GetRunRequest{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[14]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1916,7 +2952,7 @@ func (x *GetRunRequest) String() string {
 func (*GetRunRequest) ProtoMessage() {}
 
 func (x *GetRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[14]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1929,7 +2965,7 @@ func (x *GetRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunRequest.ProtoReflect.Descriptor instead.
 func (*GetRunRequest) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{14}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *GetRunRequest) GetRunId() string {
@@ -1937,6 +2973,20 @@ func (x *GetRunRequest) GetRunId() string {
 		return x.RunId
 	}
 	return ""
+}
+
+func (x *GetRunRequest) GetView() RunView {
+	if x != nil {
+		return x.View
+	}
+	return RunView_RUN_VIEW_UNSPECIFIED
+}
+
+func (x *GetRunRequest) GetOutputForm() OutputForm {
+	if x != nil {
+		return x.OutputForm
+	}
+	return OutputForm_OUTPUT_FORM_UNSPECIFIED
 }
 
 // The record of a run.
@@ -1950,7 +3000,7 @@ type GetRunResponse struct {
 
 func (x *GetRunResponse) Reset() {
 	*x = GetRunResponse{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[15]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1962,7 +3012,7 @@ func (x *GetRunResponse) String() string {
 func (*GetRunResponse) ProtoMessage() {}
 
 func (x *GetRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[15]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1975,7 +3025,7 @@ func (x *GetRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunResponse.ProtoReflect.Descriptor instead.
 func (*GetRunResponse) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{15}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetRunResponse) GetRun() *Run {
@@ -1985,22 +3035,30 @@ func (x *GetRunResponse) GetRun() *Run {
 	return nil
 }
 
-// Asks for the caller's runs.
+// Asks for the caller's runs: those to which every filter given applies.
 type ListRunsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Most runs to return, at most 1000. 0: 100.
+	// Most runs to return. 0: 100. Above 1000: 1000.
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// next_page_token of the page before. Empty: the first page.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Only runs of this program, by its name in ListPrograms. Empty: of all.
-	Program       string `protobuf:"bytes,3,opt,name=program,proto3" json:"program,omitempty"`
+	Program string `protobuf:"bytes,3,opt,name=program,proto3" json:"program,omitempty"`
+	// Only runs in one of these states. Empty: in any.
+	States []Run_State `protobuf:"varint,4,rep,packed,name=states,proto3,enum=headrace.v1.Run_State" json:"states,omitempty"`
+	// Only runs that carry all of these labels, with these values.
+	Labels map[string]string `protobuf:"bytes,5,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Only runs accepted after this moment. Unset: since ever.
+	CreatedAfter *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=created_after,json=createdAfter,proto3" json:"created_after,omitempty"`
+	// Only runs accepted before this moment. Unset: until now.
+	CreatedBefore *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=created_before,json=createdBefore,proto3" json:"created_before,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListRunsRequest) Reset() {
 	*x = ListRunsRequest{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[16]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2012,7 +3070,7 @@ func (x *ListRunsRequest) String() string {
 func (*ListRunsRequest) ProtoMessage() {}
 
 func (x *ListRunsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[16]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2025,7 +3083,7 @@ func (x *ListRunsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRunsRequest.ProtoReflect.Descriptor instead.
 func (*ListRunsRequest) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{16}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListRunsRequest) GetPageSize() int32 {
@@ -2049,10 +3107,40 @@ func (x *ListRunsRequest) GetProgram() string {
 	return ""
 }
 
+func (x *ListRunsRequest) GetStates() []Run_State {
+	if x != nil {
+		return x.States
+	}
+	return nil
+}
+
+func (x *ListRunsRequest) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *ListRunsRequest) GetCreatedAfter() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedAfter
+	}
+	return nil
+}
+
+func (x *ListRunsRequest) GetCreatedBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreatedBefore
+	}
+	return nil
+}
+
 // One page of the caller's runs.
 type ListRunsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Newest first. prediction and failure are left out: GetRun has them.
+	// Newest first, by create_time. A page shows no run twice and leaves none out that was there when
+	// the first page was asked for and still is. prediction, failure and input_requests are left out:
+	// GetRun has them.
 	Runs []*Run `protobuf:"bytes,1,rep,name=runs,proto3" json:"runs,omitempty"`
 	// Ask with it for the next page. Empty: this was the last.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
@@ -2062,7 +3150,7 @@ type ListRunsResponse struct {
 
 func (x *ListRunsResponse) Reset() {
 	*x = ListRunsResponse{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[17]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2074,7 +3162,7 @@ func (x *ListRunsResponse) String() string {
 func (*ListRunsResponse) ProtoMessage() {}
 
 func (x *ListRunsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[17]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2087,7 +3175,7 @@ func (x *ListRunsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRunsResponse.ProtoReflect.Descriptor instead.
 func (*ListRunsResponse) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{17}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListRunsResponse) GetRuns() []*Run {
@@ -2107,7 +3195,7 @@ func (x *ListRunsResponse) GetNextPageToken() string {
 // Asks to stop a run.
 type CancelRunRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The run. Required. NOT_FOUND as in AttachRequest.
+	// The run. Required.
 	RunId string `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
 	// Why, in a few words, kept in the run's failure. May be empty.
 	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
@@ -2117,7 +3205,7 @@ type CancelRunRequest struct {
 
 func (x *CancelRunRequest) Reset() {
 	*x = CancelRunRequest{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[18]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2129,7 +3217,7 @@ func (x *CancelRunRequest) String() string {
 func (*CancelRunRequest) ProtoMessage() {}
 
 func (x *CancelRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[18]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2142,7 +3230,7 @@ func (x *CancelRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRunRequest.ProtoReflect.Descriptor instead.
 func (*CancelRunRequest) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{18}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CancelRunRequest) GetRunId() string {
@@ -2162,15 +3250,17 @@ func (x *CancelRunRequest) GetReason() string {
 // The record of a run that was asked to stop.
 type CancelRunResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// As it is now: CANCELLED, or how it had ended before.
-	Run           *Run `protobuf:"bytes,1,opt,name=run,proto3" json:"run,omitempty"`
+	// As it is now: CANCELLED, or how it had ended before. Unset: no run has this id.
+	Run *Run `protobuf:"bytes,1,opt,name=run,proto3" json:"run,omitempty"`
+	// Set where no run has this id: until then a Run with it is refused.
+	RefusedUntil  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=refused_until,json=refusedUntil,proto3" json:"refused_until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CancelRunResponse) Reset() {
 	*x = CancelRunResponse{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[19]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2182,7 +3272,7 @@ func (x *CancelRunResponse) String() string {
 func (*CancelRunResponse) ProtoMessage() {}
 
 func (x *CancelRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[19]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2195,7 +3285,7 @@ func (x *CancelRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRunResponse.ProtoReflect.Descriptor instead.
 func (*CancelRunResponse) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{19}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CancelRunResponse) GetRun() *Run {
@@ -2205,10 +3295,279 @@ func (x *CancelRunResponse) GetRun() *Run {
 	return nil
 }
 
+func (x *CancelRunResponse) GetRefusedUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RefusedUntil
+	}
+	return nil
+}
+
+// Asks to forget a run.
+type DeleteRunRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The run. Required. NOT_FOUND as in AttachRequest.
+	RunId         string `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteRunRequest) Reset() {
+	*x = DeleteRunRequest{}
+	mi := &file_headrace_v1_headrace_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteRunRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteRunRequest) ProtoMessage() {}
+
+func (x *DeleteRunRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_headrace_v1_headrace_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteRunRequest.ProtoReflect.Descriptor instead.
+func (*DeleteRunRequest) Descriptor() ([]byte, []int) {
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *DeleteRunRequest) GetRunId() string {
+	if x != nil {
+		return x.RunId
+	}
+	return ""
+}
+
+// The run is forgotten.
+type DeleteRunResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteRunResponse) Reset() {
+	*x = DeleteRunResponse{}
+	mi := &file_headrace_v1_headrace_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteRunResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteRunResponse) ProtoMessage() {}
+
+func (x *DeleteRunResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_headrace_v1_headrace_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteRunResponse.ProtoReflect.Descriptor instead.
+func (*DeleteRunResponse) Descriptor() ([]byte, []int) {
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{27}
+}
+
+// Answers a question of a run.
+type SendInputRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The run that asks. Required.
+	RunId string `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	// The question, as in InputRequest. Required.
+	InputId string `protobuf:"bytes,2,opt,name=input_id,json=inputId,proto3" json:"input_id,omitempty"`
+	// Exactly one. Checked against InputRequest.answer_schema_json: what does not fit is INVALID_ARGUMENT
+	// with one field violation each, and the question stays open. On APPROVAL: the arguments to call the
+	// tool with, or true for those that were proposed.
+	//
+	// Types that are valid to be assigned to Input:
+	//
+	//	*SendInputRequest_Answer
+	//	*SendInputRequest_AnswerJson
+	//	*SendInputRequest_Decline
+	Input isSendInputRequest_Input `protobuf_oneof:"input"`
+	// Why, in a few words: told to the program, or to an agent's model. May be empty.
+	Reason        string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendInputRequest) Reset() {
+	*x = SendInputRequest{}
+	mi := &file_headrace_v1_headrace_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendInputRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendInputRequest) ProtoMessage() {}
+
+func (x *SendInputRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_headrace_v1_headrace_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendInputRequest.ProtoReflect.Descriptor instead.
+func (*SendInputRequest) Descriptor() ([]byte, []int) {
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *SendInputRequest) GetRunId() string {
+	if x != nil {
+		return x.RunId
+	}
+	return ""
+}
+
+func (x *SendInputRequest) GetInputId() string {
+	if x != nil {
+		return x.InputId
+	}
+	return ""
+}
+
+func (x *SendInputRequest) GetInput() isSendInputRequest_Input {
+	if x != nil {
+		return x.Input
+	}
+	return nil
+}
+
+func (x *SendInputRequest) GetAnswer() *structpb.Value {
+	if x != nil {
+		if x, ok := x.Input.(*SendInputRequest_Answer); ok {
+			return x.Answer
+		}
+	}
+	return nil
+}
+
+func (x *SendInputRequest) GetAnswerJson() string {
+	if x != nil {
+		if x, ok := x.Input.(*SendInputRequest_AnswerJson); ok {
+			return x.AnswerJson
+		}
+	}
+	return ""
+}
+
+func (x *SendInputRequest) GetDecline() bool {
+	if x != nil {
+		if x, ok := x.Input.(*SendInputRequest_Decline); ok {
+			return x.Decline
+		}
+	}
+	return false
+}
+
+func (x *SendInputRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type isSendInputRequest_Input interface {
+	isSendInputRequest_Input()
+}
+
+type SendInputRequest_Answer struct {
+	// The answer as a JSON value. Its numbers are doubles, as in RunRequest.inputs.
+	Answer *structpb.Value `protobuf:"bytes,3,opt,name=answer,proto3,oneof"`
+}
+
+type SendInputRequest_AnswerJson struct {
+	// The same as JSON text.
+	AnswerJson string `protobuf:"bytes,4,opt,name=answer_json,json=answerJson,proto3,oneof"`
+}
+
+type SendInputRequest_Decline struct {
+	// True: there will be no answer, or the tool must not be called. false is INVALID_ARGUMENT.
+	Decline bool `protobuf:"varint,5,opt,name=decline,proto3,oneof"`
+}
+
+func (*SendInputRequest_Answer) isSendInputRequest_Input() {}
+
+func (*SendInputRequest_AnswerJson) isSendInputRequest_Input() {}
+
+func (*SendInputRequest_Decline) isSendInputRequest_Input() {}
+
+// The question is answered.
+type SendInputResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How it ended: by this call, or by one before it that said the same.
+	Resolved      *InputResolved `protobuf:"bytes,1,opt,name=resolved,proto3" json:"resolved,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendInputResponse) Reset() {
+	*x = SendInputResponse{}
+	mi := &file_headrace_v1_headrace_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendInputResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendInputResponse) ProtoMessage() {}
+
+func (x *SendInputResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_headrace_v1_headrace_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendInputResponse.ProtoReflect.Descriptor instead.
+func (*SendInputResponse) Descriptor() ([]byte, []int) {
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *SendInputResponse) GetResolved() *InputResolved {
+	if x != nil {
+		return x.Resolved
+	}
+	return nil
+}
+
 // Asks for the hosted programs.
 type ListProgramsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Most programs to return, at most 1000. 0: 100.
+	// Most programs to return. 0: 100. Above 1000: 1000.
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// next_page_token of the page before. Empty: the first page.
 	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
@@ -2218,7 +3577,7 @@ type ListProgramsRequest struct {
 
 func (x *ListProgramsRequest) Reset() {
 	*x = ListProgramsRequest{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[20]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2230,7 +3589,7 @@ func (x *ListProgramsRequest) String() string {
 func (*ListProgramsRequest) ProtoMessage() {}
 
 func (x *ListProgramsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[20]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2243,7 +3602,7 @@ func (x *ListProgramsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProgramsRequest.ProtoReflect.Descriptor instead.
 func (*ListProgramsRequest) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{20}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListProgramsRequest) GetPageSize() int32 {
@@ -2273,7 +3632,7 @@ type ListProgramsResponse struct {
 
 func (x *ListProgramsResponse) Reset() {
 	*x = ListProgramsResponse{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[21]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2285,7 +3644,7 @@ func (x *ListProgramsResponse) String() string {
 func (*ListProgramsResponse) ProtoMessage() {}
 
 func (x *ListProgramsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[21]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2298,7 +3657,7 @@ func (x *ListProgramsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProgramsResponse.ProtoReflect.Descriptor instead.
 func (*ListProgramsResponse) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{21}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListProgramsResponse) GetPrograms() []*Program {
@@ -2326,7 +3685,7 @@ type GetProgramRequest struct {
 
 func (x *GetProgramRequest) Reset() {
 	*x = GetProgramRequest{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[22]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2338,7 +3697,7 @@ func (x *GetProgramRequest) String() string {
 func (*GetProgramRequest) ProtoMessage() {}
 
 func (x *GetProgramRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[22]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2351,7 +3710,7 @@ func (x *GetProgramRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProgramRequest.ProtoReflect.Descriptor instead.
 func (*GetProgramRequest) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{22}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *GetProgramRequest) GetName() string {
@@ -2372,7 +3731,7 @@ type GetProgramResponse struct {
 
 func (x *GetProgramResponse) Reset() {
 	*x = GetProgramResponse{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[23]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2384,7 +3743,7 @@ func (x *GetProgramResponse) String() string {
 func (*GetProgramResponse) ProtoMessage() {}
 
 func (x *GetProgramResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[23]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2397,7 +3756,7 @@ func (x *GetProgramResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProgramResponse.ProtoReflect.Descriptor instead.
 func (*GetProgramResponse) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{23}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *GetProgramResponse) GetProgram() *Program {
@@ -2426,20 +3785,22 @@ type Program struct {
 	Predictors []*Predictor `protobuf:"bytes,6,rep,name=predictors,proto3" json:"predictors,omitempty"`
 	// The tools its agents may call.
 	Tools []*Tool `protobuf:"bytes,7,rep,name=tools,proto3" json:"tools,omitempty"`
-	// JSON Schema of the inputs object.
-	InputSchema *structpb.Struct `protobuf:"bytes,8,opt,name=input_schema,json=inputSchema,proto3" json:"input_schema,omitempty"`
-	// JSON Schema of the outputs object. Where outputs is empty: {"type": "object"}.
-	OutputSchema *structpb.Struct `protobuf:"bytes,9,opt,name=output_schema,json=outputSchema,proto3" json:"output_schema,omitempty"`
+	// JSON Schema of the inputs object, as JSON text: properties keep the order of the signature.
+	InputSchemaJson string `protobuf:"bytes,8,opt,name=input_schema_json,json=inputSchemaJson,proto3" json:"input_schema_json,omitempty"`
+	// JSON Schema of the outputs object, likewise. Where outputs is empty: {"type": "object"}.
+	OutputSchemaJson string `protobuf:"bytes,9,opt,name=output_schema_json,json=outputSchemaJson,proto3" json:"output_schema_json,omitempty"`
 	// Inputs to try it with; paste them into grpcurl. The author's first example; where there is none,
 	// values that the server made up: of the right types, for required inputs only.
 	ExampleInputs *structpb.Struct `protobuf:"bytes,10,opt,name=example_inputs,json=exampleInputs,proto3" json:"example_inputs,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Hash of names, types and schemas alone, 12 hex digits: changes when callers may have to.
+	InterfaceRevision string `protobuf:"bytes,11,opt,name=interface_revision,json=interfaceRevision,proto3" json:"interface_revision,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Program) Reset() {
 	*x = Program{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[24]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2451,7 +3812,7 @@ func (x *Program) String() string {
 func (*Program) ProtoMessage() {}
 
 func (x *Program) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[24]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2464,7 +3825,7 @@ func (x *Program) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Program.ProtoReflect.Descriptor instead.
 func (*Program) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{24}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Program) GetName() string {
@@ -2516,18 +3877,18 @@ func (x *Program) GetTools() []*Tool {
 	return nil
 }
 
-func (x *Program) GetInputSchema() *structpb.Struct {
+func (x *Program) GetInputSchemaJson() string {
 	if x != nil {
-		return x.InputSchema
+		return x.InputSchemaJson
 	}
-	return nil
+	return ""
 }
 
-func (x *Program) GetOutputSchema() *structpb.Struct {
+func (x *Program) GetOutputSchemaJson() string {
 	if x != nil {
-		return x.OutputSchema
+		return x.OutputSchemaJson
 	}
-	return nil
+	return ""
 }
 
 func (x *Program) GetExampleInputs() *structpb.Struct {
@@ -2535,6 +3896,13 @@ func (x *Program) GetExampleInputs() *structpb.Struct {
 		return x.ExampleInputs
 	}
 	return nil
+}
+
+func (x *Program) GetInterfaceRevision() string {
+	if x != nil {
+		return x.InterfaceRevision
+	}
+	return ""
 }
 
 // One input or output field.
@@ -2559,7 +3927,7 @@ type Field struct {
 
 func (x *Field) Reset() {
 	*x = Field{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[25]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2571,7 +3939,7 @@ func (x *Field) String() string {
 func (*Field) ProtoMessage() {}
 
 func (x *Field) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[25]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2584,7 +3952,7 @@ func (x *Field) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Field.ProtoReflect.Descriptor instead.
 func (*Field) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{25}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Field) GetName() string {
@@ -2646,7 +4014,7 @@ type Predictor struct {
 
 func (x *Predictor) Reset() {
 	*x = Predictor{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[26]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2658,7 +4026,7 @@ func (x *Predictor) String() string {
 func (*Predictor) ProtoMessage() {}
 
 func (x *Predictor) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[26]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2671,7 +4039,7 @@ func (x *Predictor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Predictor.ProtoReflect.Descriptor instead.
 func (*Predictor) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{26}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Predictor) GetName() string {
@@ -2709,17 +4077,19 @@ type Tool struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Description in the words of its author.
 	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	// JSON Schema of its arguments object.
-	ParametersSchema *structpb.Struct `protobuf:"bytes,3,opt,name=parameters_schema,json=parametersSchema,proto3" json:"parameters_schema,omitempty"`
+	// JSON Schema of its arguments object, as JSON text.
+	ParametersSchemaJson string `protobuf:"bytes,3,opt,name=parameters_schema_json,json=parametersSchemaJson,proto3" json:"parameters_schema_json,omitempty"`
 	// Its author says that calling it twice does no more than calling it once.
-	Idempotent    bool `protobuf:"varint,4,opt,name=idempotent,proto3" json:"idempotent,omitempty"`
+	Idempotent bool `protobuf:"varint,4,opt,name=idempotent,proto3" json:"idempotent,omitempty"`
+	// Calls of it may wait for leave, see InputRequest.
+	Approval      bool `protobuf:"varint,5,opt,name=approval,proto3" json:"approval,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Tool) Reset() {
 	*x = Tool{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[27]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2731,7 +4101,7 @@ func (x *Tool) String() string {
 func (*Tool) ProtoMessage() {}
 
 func (x *Tool) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[27]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2744,7 +4114,7 @@ func (x *Tool) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tool.ProtoReflect.Descriptor instead.
 func (*Tool) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{27}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Tool) GetName() string {
@@ -2761,16 +4131,23 @@ func (x *Tool) GetDescription() string {
 	return ""
 }
 
-func (x *Tool) GetParametersSchema() *structpb.Struct {
+func (x *Tool) GetParametersSchemaJson() string {
 	if x != nil {
-		return x.ParametersSchema
+		return x.ParametersSchemaJson
 	}
-	return nil
+	return ""
 }
 
 func (x *Tool) GetIdempotent() bool {
 	if x != nil {
 		return x.Idempotent
+	}
+	return false
+}
+
+func (x *Tool) GetApproval() bool {
+	if x != nil {
+		return x.Approval
 	}
 	return false
 }
@@ -2784,7 +4161,7 @@ type GetServerInfoRequest struct {
 
 func (x *GetServerInfoRequest) Reset() {
 	*x = GetServerInfoRequest{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[28]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2796,7 +4173,7 @@ func (x *GetServerInfoRequest) String() string {
 func (*GetServerInfoRequest) ProtoMessage() {}
 
 func (x *GetServerInfoRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[28]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2809,7 +4186,7 @@ func (x *GetServerInfoRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServerInfoRequest.ProtoReflect.Descriptor instead.
 func (*GetServerInfoRequest) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{28}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{38}
 }
 
 // Facts about the server.
@@ -2827,7 +4204,7 @@ type GetServerInfoResponse struct {
 
 func (x *GetServerInfoResponse) Reset() {
 	*x = GetServerInfoResponse{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[29]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2839,7 +4216,7 @@ func (x *GetServerInfoResponse) String() string {
 func (*GetServerInfoResponse) ProtoMessage() {}
 
 func (x *GetServerInfoResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[29]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2852,7 +4229,7 @@ func (x *GetServerInfoResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetServerInfoResponse.ProtoReflect.Descriptor instead.
 func (*GetServerInfoResponse) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{29}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *GetServerInfoResponse) GetVersion() string {
@@ -2903,7 +4280,8 @@ type Limits struct {
 	MaxInputDepth int32 `protobuf:"varint,11,opt,name=max_input_depth,json=maxInputDepth,proto3" json:"max_input_depth,omitempty"`
 	// Largest chunk of one token, in bytes of UTF-8; longer text is split.
 	MaxTokenBytes int32 `protobuf:"varint,12,opt,name=max_token_bytes,json=maxTokenBytes,proto3" json:"max_token_bytes,omitempty"`
-	// Largest outputs, in bytes of JSON text; beyond it the run fails with RUN_TOO_LARGE.
+	// Largest outputs, in bytes as encoded in the form asked for, see OutputForm. Beyond it as JSON text
+	// the run fails with RUN_TOO_LARGE.
 	MaxPredictionBytes int32 `protobuf:"varint,13,opt,name=max_prediction_bytes,json=maxPredictionBytes,proto3" json:"max_prediction_bytes,omitempty"`
 	// Most labels a run may carry.
 	MaxLabels int32 `protobuf:"varint,14,opt,name=max_labels,json=maxLabels,proto3" json:"max_labels,omitempty"`
@@ -2911,13 +4289,17 @@ type Limits struct {
 	MaxStartsPerSecond float64 `protobuf:"fixed64,15,opt,name=max_starts_per_second,json=maxStartsPerSecond,proto3" json:"max_starts_per_second,omitempty"`
 	// Runs of one caller that may go on or wait at the same time. 0: unlimited.
 	MaxRunningCountPerPrincipal int32 `protobuf:"varint,16,opt,name=max_running_count_per_principal,json=maxRunningCountPerPrincipal,proto3" json:"max_running_count_per_principal,omitempty"`
-	unknownFields               protoimpl.UnknownFields
-	sizeCache                   protoimpl.SizeCache
+	// Largest CustomEvent.data_json, in bytes of UTF-8.
+	MaxCustomEventBytes int32 `protobuf:"varint,17,opt,name=max_custom_event_bytes,json=maxCustomEventBytes,proto3" json:"max_custom_event_bytes,omitempty"`
+	// Questions of one run that may be open at the same time.
+	MaxOpenInputCount int32 `protobuf:"varint,18,opt,name=max_open_input_count,json=maxOpenInputCount,proto3" json:"max_open_input_count,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Limits) Reset() {
 	*x = Limits{}
-	mi := &file_headrace_v1_headrace_proto_msgTypes[30]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2929,7 +4311,7 @@ func (x *Limits) String() string {
 func (*Limits) ProtoMessage() {}
 
 func (x *Limits) ProtoReflect() protoreflect.Message {
-	mi := &file_headrace_v1_headrace_proto_msgTypes[30]
+	mi := &file_headrace_v1_headrace_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2942,7 +4324,7 @@ func (x *Limits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Limits.ProtoReflect.Descriptor instead.
 func (*Limits) Descriptor() ([]byte, []int) {
-	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{30}
+	return file_headrace_v1_headrace_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Limits) GetMaxMessageBytes() int32 {
@@ -3057,11 +4439,25 @@ func (x *Limits) GetMaxRunningCountPerPrincipal() int32 {
 	return 0
 }
 
+func (x *Limits) GetMaxCustomEventBytes() int32 {
+	if x != nil {
+		return x.MaxCustomEventBytes
+	}
+	return 0
+}
+
+func (x *Limits) GetMaxOpenInputCount() int32 {
+	if x != nil {
+		return x.MaxOpenInputCount
+	}
+	return 0
+}
+
 var File_headrace_v1_headrace_proto protoreflect.FileDescriptor
 
 const file_headrace_v1_headrace_proto_rawDesc = "" +
 	"\n" +
-	"\x1aheadrace/v1/headrace.proto\x12\vheadrace.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf5\x03\n" +
+	"\x1aheadrace/v1/headrace.proto\x12\vheadrace.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa4\x04\n" +
 	"\n" +
 	"RunRequest\x12\x18\n" +
 	"\aprogram\x18\x01 \x01(\tR\aprogram\x121\n" +
@@ -3075,7 +4471,8 @@ const file_headrace_v1_headrace_proto_rawDesc = "" +
 	"\x06linger\x18\b \x01(\v2\x19.google.protobuf.DurationR\x06linger\x12\x1a\n" +
 	"\brevision\x18\t \x01(\tR\brevision\x12;\n" +
 	"\x06labels\x18\n" +
-	" \x03(\v2#.headrace.v1.RunRequest.LabelsEntryR\x06labels\x1a9\n" +
+	" \x03(\v2#.headrace.v1.RunRequest.LabelsEntryR\x06labels\x12-\n" +
+	"\x12interface_revision\x18\v \x01(\tR\x11interfaceRevision\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\a\n" +
@@ -3083,15 +4480,17 @@ const file_headrace_v1_headrace_proto_rawDesc = "" +
 	"\rAttachRequest\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12%\n" +
 	"\x0eafter_sequence\x18\x02 \x01(\x05R\rafterSequence\x124\n" +
-	"\aoptions\x18\x03 \x01(\v2\x1a.headrace.v1.StreamOptionsR\aoptions\"\xd6\x02\n" +
+	"\aoptions\x18\x03 \x01(\v2\x1a.headrace.v1.StreamOptionsR\aoptions\"\xbd\x03\n" +
 	"\rStreamOptions\x12\x16\n" +
-	"\x06fields\x18\x01 \x03(\tR\x06fields\x12\x1b\n" +
-	"\tno_tokens\x18\x02 \x01(\bR\bnoTokens\x12>\n" +
+	"\x06fields\x18\x01 \x03(\tR\x06fields\x12;\n" +
+	"\ftoken_detail\x18\x02 \x01(\x0e2\x18.headrace.v1.TokenDetailR\vtokenDetail\x12>\n" +
 	"\rstatus_detail\x18\x03 \x01(\x0e2\x19.headrace.v1.StatusDetailR\fstatusDetail\x12!\n" +
 	"\finclude_data\x18\x04 \x01(\bR\vincludeData\x12@\n" +
 	"\x0emerge_interval\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\rmergeInterval\x12H\n" +
-	"\x12heartbeat_interval\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x11heartbeatInterval\x12!\n" +
-	"\foutputs_json\x18\a \x01(\bR\voutputsJson\"\x95\x03\n" +
+	"\x12heartbeat_interval\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x11heartbeatInterval\x128\n" +
+	"\voutput_form\x18\a \x01(\x0e2\x17.headrace.v1.OutputFormR\n" +
+	"outputForm\x12.\n" +
+	"\x06accept\x18\t \x03(\x0e2\x16.headrace.v1.EventKindR\x06accept\"\x81\x05\n" +
 	"\vStreamEvent\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x05R\bsequence\x12\x1f\n" +
@@ -3106,8 +4505,12 @@ const file_headrace_v1_headrace_proto_rawDesc = "" +
 	"\n" +
 	"prediction\x18\f \x01(\v2\x17.headrace.v1.PredictionH\x00R\n" +
 	"prediction\x126\n" +
-	"\theartbeat\x18\r \x01(\v2\x16.headrace.v1.HeartbeatH\x00R\theartbeatB\a\n" +
-	"\x05event\"\xa4\x06\n" +
+	"\theartbeat\x18\r \x01(\v2\x16.headrace.v1.HeartbeatH\x00R\theartbeat\x122\n" +
+	"\x06custom\x18\x0f \x01(\v2\x18.headrace.v1.CustomEventH\x00R\x06custom\x12@\n" +
+	"\rinput_request\x18\x10 \x01(\v2\x19.headrace.v1.InputRequestH\x00R\finputRequest\x12C\n" +
+	"\x0einput_resolved\x18\x11 \x01(\v2\x1a.headrace.v1.InputResolvedH\x00R\rinputResolved\x12/\n" +
+	"\x05batch\x18\x12 \x01(\v2\x17.headrace.v1.EventBatchH\x00R\x05batchB\a\n" +
+	"\x05event\"\xcf\x06\n" +
 	"\fStatusUpdate\x122\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1e.headrace.v1.StatusUpdate.KindR\x04kind\x125\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x1f.headrace.v1.StatusUpdate.PhaseR\x05phase\x12\x18\n" +
@@ -3121,7 +4524,8 @@ const file_headrace_v1_headrace_proto_rawDesc = "" +
 	"\afailure\x18\n" +
 	" \x01(\v2\x14.headrace.v1.FailureR\afailure\x12+\n" +
 	"\x04data\x18\v \x01(\v2\x17.google.protobuf.StructR\x04data\x12#\n" +
-	"\x02lm\x18\f \x01(\v2\x13.headrace.v1.LmCallR\x02lm\"W\n" +
+	"\x02lm\x18\f \x01(\v2\x13.headrace.v1.LmCallR\x02lm\x12)\n" +
+	"\x04tool\x18\r \x01(\v2\x15.headrace.v1.ToolCallR\x04tool\"W\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\f\n" +
 	"\bKIND_RUN\x10\x01\x12\x0f\n" +
@@ -3139,13 +4543,19 @@ const file_headrace_v1_headrace_proto_rawDesc = "" +
 	"OUTCOME_OK\x10\x01\x12\x11\n" +
 	"\rOUTCOME_ERROR\x10\x02\x12\x15\n" +
 	"\x11OUTCOME_CANCELLED\x10\x03\x12\x15\n" +
-	"\x11OUTCOME_ABANDONED\x10\x04\"\x8d\x01\n" +
+	"\x11OUTCOME_ABANDONED\x10\x04\"|\n" +
+	"\bToolCall\x12(\n" +
+	"\x10provider_call_id\x18\x01 \x01(\tR\x0eproviderCallId\x12%\n" +
+	"\x0earguments_json\x18\x02 \x01(\tR\rargumentsJson\x12\x1f\n" +
+	"\vresult_json\x18\x03 \x01(\tR\n" +
+	"resultJson\"\xd7\x01\n" +
 	"\x06LmCall\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x16\n" +
 	"\x06engine\x18\x02 \x01(\tR\x06engine\x12#\n" +
 	"\rfinish_reason\x18\x03 \x01(\tR\ffinishReason\x12\x16\n" +
 	"\x06cached\x18\x04 \x01(\bR\x06cached\x12\x18\n" +
-	"\aattempt\x18\x05 \x01(\x05R\aattempt\"\xb3\x01\n" +
+	"\aattempt\x18\x05 \x01(\x05R\aattempt\x12H\n" +
+	"\x13time_to_first_token\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x10timeToFirstToken\"\xb3\x01\n" +
 	"\x05Token\x12\x1c\n" +
 	"\tpredictor\x18\x01 \x01(\tR\tpredictor\x12\x14\n" +
 	"\x05field\x18\x02 \x01(\tR\x05field\x12\x14\n" +
@@ -3153,27 +4563,76 @@ const file_headrace_v1_headrace_proto_rawDesc = "" +
 	"\ais_last\x18\x04 \x01(\bR\x06isLast\x12\x16\n" +
 	"\x06offset\x18\x05 \x01(\x05R\x06offset\x12\x17\n" +
 	"\acall_id\x18\x06 \x01(\x05R\x06callId\x12\x16\n" +
-	"\x06cached\x18\a \x01(\bR\x06cached\"\xdd\x01\n" +
+	"\x06cached\x18\a \x01(\bR\x06cached\"\xcc\x02\n" +
 	"\n" +
 	"Prediction\x121\n" +
 	"\aoutputs\x18\x01 \x01(\v2\x17.google.protobuf.StructR\aoutputs\x12!\n" +
 	"\foutputs_json\x18\x02 \x01(\tR\voutputsJson\x12(\n" +
 	"\x05usage\x18\x03 \x01(\v2\x12.headrace.v1.UsageR\x05usage\x123\n" +
 	"\aelapsed\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\aelapsed\x12\x1a\n" +
-	"\brevision\x18\x05 \x01(\tR\brevision\"\v\n" +
-	"\tHeartbeat\"\xce\x03\n" +
+	"\brevision\x18\x05 \x01(\tR\brevision\x12-\n" +
+	"\x12interface_revision\x18\x06 \x01(\tR\x11interfaceRevision\x12\x1d\n" +
+	"\n" +
+	"cut_fields\x18\a \x03(\tR\tcutFields\x12\x1f\n" +
+	"\vreask_count\x18\b \x01(\x05R\n" +
+	"reaskCount\"W\n" +
+	"\vCustomEvent\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x17\n" +
+	"\acall_id\x18\x02 \x01(\x05R\x06callId\x12\x1b\n" +
+	"\tdata_json\x18\x03 \x01(\tR\bdataJson\"\xf8\x02\n" +
+	"\fInputRequest\x12\x19\n" +
+	"\binput_id\x18\x01 \x01(\tR\ainputId\x12\x17\n" +
+	"\acall_id\x18\x02 \x01(\x05R\x06callId\x122\n" +
+	"\x04kind\x18\x03 \x01(\x0e2\x1e.headrace.v1.InputRequest.KindR\x04kind\x12\x18\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage\x12,\n" +
+	"\x12answer_schema_json\x18\x05 \x01(\tR\x10answerSchemaJson\x12#\n" +
+	"\rproposal_json\x18\x06 \x01(\tR\fproposalJson\x12\x12\n" +
+	"\x04tool\x18\a \x01(\tR\x04tool\x12;\n" +
+	"\vexpire_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\"B\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rKIND_QUESTION\x10\x01\x12\x11\n" +
+	"\rKIND_APPROVAL\x10\x02\"\xb6\x02\n" +
+	"\rInputResolved\x12\x19\n" +
+	"\binput_id\x18\x01 \x01(\tR\ainputId\x12\x17\n" +
+	"\acall_id\x18\x02 \x01(\x05R\x06callId\x12<\n" +
+	"\aoutcome\x18\x03 \x01(\x0e2\".headrace.v1.InputResolved.OutcomeR\aoutcome\x12\x1f\n" +
+	"\vanswer_json\x18\x04 \x01(\tR\n" +
+	"answerJson\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\"z\n" +
+	"\aOutcome\x12\x17\n" +
+	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10OUTCOME_ANSWERED\x10\x01\x12\x14\n" +
+	"\x10OUTCOME_DECLINED\x10\x02\x12\x13\n" +
+	"\x0fOUTCOME_EXPIRED\x10\x03\x12\x15\n" +
+	"\x11OUTCOME_WITHDRAWN\x10\x04\">\n" +
+	"\n" +
+	"EventBatch\x120\n" +
+	"\x06events\x18\x01 \x03(\v2\x18.headrace.v1.StreamEventR\x06events\"\v\n" +
+	"\tHeartbeat\"\xaf\x03\n" +
 	"\x05Usage\x12*\n" +
 	"\x11input_token_count\x18\x01 \x01(\x05R\x0finputTokenCount\x12,\n" +
 	"\x12output_token_count\x18\x02 \x01(\x05R\x10outputTokenCount\x127\n" +
-	"\x18cached_input_token_count\x18\x03 \x01(\x05R\x15cachedInputTokenCount\x122\n" +
-	"\x15reasoning_token_count\x18\x04 \x01(\x05R\x13reasoningTokenCount\x12\"\n" +
-	"\rlm_call_count\x18\x05 \x01(\x05R\vlmCallCount\x12&\n" +
-	"\x0fcache_hit_count\x18\x06 \x01(\x05R\rcacheHitCount\x12\x1e\n" +
-	"\bcost_usd\x18\a \x01(\x01H\x00R\acostUsd\x88\x01\x01\x126\n" +
-	"\x06models\x18\b \x03(\v2\x1e.headrace.v1.Usage.ModelsEntryR\x06models\x1aM\n" +
-	"\vModelsEntry\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\tR\x03key\x12(\n" +
-	"\x05value\x18\x02 \x01(\v2\x12.headrace.v1.UsageR\x05value:\x028\x01B\v\n" +
+	"\x18cached_input_token_count\x18\x03 \x01(\x05R\x15cachedInputTokenCount\x125\n" +
+	"\x17cache_write_token_count\x18\x04 \x01(\x05R\x14cacheWriteTokenCount\x122\n" +
+	"\x15reasoning_token_count\x18\x05 \x01(\x05R\x13reasoningTokenCount\x12\"\n" +
+	"\rlm_call_count\x18\x06 \x01(\x05R\vlmCallCount\x12&\n" +
+	"\x0fcache_hit_count\x18\a \x01(\x05R\rcacheHitCount\x12\x1e\n" +
+	"\bcost_usd\x18\b \x01(\x01H\x00R\acostUsd\x88\x01\x01\x12/\n" +
+	"\x06models\x18\t \x03(\v2\x17.headrace.v1.ModelUsageR\x06modelsB\v\n" +
+	"\t_cost_usd\"\x99\x03\n" +
+	"\n" +
+	"ModelUsage\x12*\n" +
+	"\x11input_token_count\x18\x01 \x01(\x05R\x0finputTokenCount\x12,\n" +
+	"\x12output_token_count\x18\x02 \x01(\x05R\x10outputTokenCount\x127\n" +
+	"\x18cached_input_token_count\x18\x03 \x01(\x05R\x15cachedInputTokenCount\x125\n" +
+	"\x17cache_write_token_count\x18\x04 \x01(\x05R\x14cacheWriteTokenCount\x122\n" +
+	"\x15reasoning_token_count\x18\x05 \x01(\x05R\x13reasoningTokenCount\x12\"\n" +
+	"\rlm_call_count\x18\x06 \x01(\x05R\vlmCallCount\x12&\n" +
+	"\x0fcache_hit_count\x18\a \x01(\x05R\rcacheHitCount\x12\x1e\n" +
+	"\bcost_usd\x18\b \x01(\x01H\x00R\acostUsd\x88\x01\x01\x12\x14\n" +
+	"\x05model\x18\t \x01(\tR\x05modelB\v\n" +
 	"\t_cost_usd\"\xae\x02\n" +
 	"\aFailure\x12\x1f\n" +
 	"\vstatus_code\x18\x01 \x01(\x05R\n" +
@@ -3186,7 +4645,7 @@ const file_headrace_v1_headrace_proto_rawDesc = "" +
 	"\acall_id\x18\x06 \x01(\x05R\x06callId\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x98\x06\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xdf\a\n" +
 	"\x03Run\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x18\n" +
 	"\aprogram\x18\x02 \x01(\tR\aprogram\x12\x1a\n" +
@@ -3206,28 +4665,38 @@ const file_headrace_v1_headrace_proto_rawDesc = "" +
 	"prediction\x12.\n" +
 	"\afailure\x18\f \x01(\v2\x14.headrace.v1.FailureR\afailure\x12(\n" +
 	"\x05usage\x18\r \x01(\v2\x12.headrace.v1.UsageR\x05usage\x124\n" +
-	"\x06labels\x18\x0e \x03(\v2\x1c.headrace.v1.Run.LabelsEntryR\x06labels\x1a9\n" +
+	"\x06labels\x18\x0e \x03(\v2\x1c.headrace.v1.Run.LabelsEntryR\x06labels\x12-\n" +
+	"\x12interface_revision\x18\x0f \x01(\tR\x11interfaceRevision\x12@\n" +
+	"\x0einput_requests\x18\x10 \x03(\v2\x19.headrace.v1.InputRequestR\rinputRequests\x12\x1f\n" +
+	"\vreask_count\x18\x11 \x01(\x05R\n" +
+	"reaskCount\x12\x1f\n" +
+	"\vinputs_json\x18\x12 \x01(\tR\n" +
+	"inputsJson\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x7f\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x92\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fSTATE_QUEUED\x10\x01\x12\x11\n" +
-	"\rSTATE_RUNNING\x10\x02\x12\x13\n" +
-	"\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n" +
-	"\fSTATE_FAILED\x10\x04\x12\x13\n" +
-	"\x0fSTATE_CANCELLED\x10\x05\"\xc3\x03\n" +
+	"\rSTATE_RUNNING\x10\x02\x12\x11\n" +
+	"\rSTATE_WAITING\x10\x03\x12\x13\n" +
+	"\x0fSTATE_SUCCEEDED\x10\x04\x12\x10\n" +
+	"\fSTATE_FAILED\x10\x05\x12\x13\n" +
+	"\x0fSTATE_CANCELLED\x10\x06\"\x89\x04\n" +
 	"\x0ePredictRequest\x12\x18\n" +
 	"\aprogram\x18\x01 \x01(\tR\aprogram\x121\n" +
 	"\x06inputs\x18\x02 \x01(\v2\x17.google.protobuf.StructH\x00R\x06inputs\x12!\n" +
 	"\vinputs_json\x18\x03 \x01(\tH\x00R\n" +
 	"inputsJson\x12\x15\n" +
 	"\x06run_id\x18\x04 \x01(\tR\x05runId\x123\n" +
-	"\atimeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12\x1a\n" +
-	"\brevision\x18\x06 \x01(\tR\brevision\x12?\n" +
-	"\x06labels\x18\a \x03(\v2'.headrace.v1.PredictRequest.LabelsEntryR\x06labels\x12!\n" +
-	"\foutputs_json\x18\b \x01(\bR\voutputsJson\x121\n" +
-	"\x06linger\x18\t \x01(\v2\x19.google.protobuf.DurationR\x06linger\x1a9\n" +
+	"\atimeout\x18\a \x01(\v2\x19.google.protobuf.DurationR\atimeout\x121\n" +
+	"\x06linger\x18\b \x01(\v2\x19.google.protobuf.DurationR\x06linger\x12\x1a\n" +
+	"\brevision\x18\t \x01(\tR\brevision\x12?\n" +
+	"\x06labels\x18\n" +
+	" \x03(\v2'.headrace.v1.PredictRequest.LabelsEntryR\x06labels\x12-\n" +
+	"\x12interface_revision\x18\v \x01(\tR\x11interfaceRevision\x128\n" +
+	"\voutput_form\x18\f \x01(\x0e2\x17.headrace.v1.OutputFormR\n" +
+	"outputForm\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\a\n" +
@@ -3236,24 +4705,49 @@ const file_headrace_v1_headrace_proto_rawDesc = "" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x127\n" +
 	"\n" +
 	"prediction\x18\x02 \x01(\v2\x17.headrace.v1.PredictionR\n" +
-	"prediction\"&\n" +
+	"prediction\"\x8a\x01\n" +
 	"\rGetRunRequest\x12\x15\n" +
-	"\x06run_id\x18\x01 \x01(\tR\x05runId\"4\n" +
+	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12(\n" +
+	"\x04view\x18\x02 \x01(\x0e2\x14.headrace.v1.RunViewR\x04view\x128\n" +
+	"\voutput_form\x18\x03 \x01(\x0e2\x17.headrace.v1.OutputFormR\n" +
+	"outputForm\"4\n" +
 	"\x0eGetRunResponse\x12\"\n" +
-	"\x03run\x18\x01 \x01(\v2\x10.headrace.v1.RunR\x03run\"g\n" +
+	"\x03run\x18\x01 \x01(\v2\x10.headrace.v1.RunR\x03run\"\x98\x03\n" +
 	"\x0fListRunsRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tR\tpageToken\x12\x18\n" +
-	"\aprogram\x18\x03 \x01(\tR\aprogram\"`\n" +
+	"\aprogram\x18\x03 \x01(\tR\aprogram\x12.\n" +
+	"\x06states\x18\x04 \x03(\x0e2\x16.headrace.v1.Run.StateR\x06states\x12@\n" +
+	"\x06labels\x18\x05 \x03(\v2(.headrace.v1.ListRunsRequest.LabelsEntryR\x06labels\x12?\n" +
+	"\rcreated_after\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\fcreatedAfter\x12A\n" +
+	"\x0ecreated_before\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\rcreatedBefore\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"`\n" +
 	"\x10ListRunsResponse\x12$\n" +
 	"\x04runs\x18\x01 \x03(\v2\x10.headrace.v1.RunR\x04runs\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"A\n" +
 	"\x10CancelRunRequest\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"7\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"x\n" +
 	"\x11CancelRunResponse\x12\"\n" +
-	"\x03run\x18\x01 \x01(\v2\x10.headrace.v1.RunR\x03run\"Q\n" +
+	"\x03run\x18\x01 \x01(\v2\x10.headrace.v1.RunR\x03run\x12?\n" +
+	"\rrefused_until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\frefusedUntil\")\n" +
+	"\x10DeleteRunRequest\x12\x15\n" +
+	"\x06run_id\x18\x01 \x01(\tR\x05runId\"\x13\n" +
+	"\x11DeleteRunResponse\"\xd6\x01\n" +
+	"\x10SendInputRequest\x12\x15\n" +
+	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x19\n" +
+	"\binput_id\x18\x02 \x01(\tR\ainputId\x120\n" +
+	"\x06answer\x18\x03 \x01(\v2\x16.google.protobuf.ValueH\x00R\x06answer\x12!\n" +
+	"\vanswer_json\x18\x04 \x01(\tH\x00R\n" +
+	"answerJson\x12\x1a\n" +
+	"\adecline\x18\x05 \x01(\bH\x00R\adecline\x12\x16\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reasonB\a\n" +
+	"\x05input\"K\n" +
+	"\x11SendInputResponse\x126\n" +
+	"\bresolved\x18\x01 \x01(\v2\x1a.headrace.v1.InputResolvedR\bresolved\"Q\n" +
 	"\x13ListProgramsRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
@@ -3264,7 +4758,7 @@ const file_headrace_v1_headrace_proto_rawDesc = "" +
 	"\x11GetProgramRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\"D\n" +
 	"\x12GetProgramResponse\x12.\n" +
-	"\aprogram\x18\x01 \x01(\v2\x14.headrace.v1.ProgramR\aprogram\"\xd0\x03\n" +
+	"\aprogram\x18\x01 \x01(\v2\x14.headrace.v1.ProgramR\aprogram\"\xdf\x03\n" +
 	"\aProgram\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x1a\n" +
@@ -3274,11 +4768,12 @@ const file_headrace_v1_headrace_proto_rawDesc = "" +
 	"\n" +
 	"predictors\x18\x06 \x03(\v2\x16.headrace.v1.PredictorR\n" +
 	"predictors\x12'\n" +
-	"\x05tools\x18\a \x03(\v2\x11.headrace.v1.ToolR\x05tools\x12:\n" +
-	"\finput_schema\x18\b \x01(\v2\x17.google.protobuf.StructR\vinputSchema\x12<\n" +
-	"\routput_schema\x18\t \x01(\v2\x17.google.protobuf.StructR\foutputSchema\x12>\n" +
+	"\x05tools\x18\a \x03(\v2\x11.headrace.v1.ToolR\x05tools\x12*\n" +
+	"\x11input_schema_json\x18\b \x01(\tR\x0finputSchemaJson\x12,\n" +
+	"\x12output_schema_json\x18\t \x01(\tR\x10outputSchemaJson\x12>\n" +
 	"\x0eexample_inputs\x18\n" +
-	" \x01(\v2\x17.google.protobuf.StructR\rexampleInputs\"\xca\x01\n" +
+	" \x01(\v2\x17.google.protobuf.StructR\rexampleInputs\x12-\n" +
+	"\x12interface_revision\x18\v \x01(\tR\x11interfaceRevision\"\xca\x01\n" +
 	"\x05Field\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x12\n" +
@@ -3292,19 +4787,20 @@ const file_headrace_v1_headrace_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
 	"\tsignature\x18\x02 \x01(\tR\tsignature\x12\x16\n" +
 	"\x06module\x18\x03 \x01(\tR\x06module\x12,\n" +
-	"\aoutputs\x18\x04 \x03(\v2\x12.headrace.v1.FieldR\aoutputs\"\xa2\x01\n" +
+	"\aoutputs\x18\x04 \x03(\v2\x12.headrace.v1.FieldR\aoutputs\"\xae\x01\n" +
 	"\x04Tool\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
-	"\vdescription\x18\x02 \x01(\tR\vdescription\x12D\n" +
-	"\x11parameters_schema\x18\x03 \x01(\v2\x17.google.protobuf.StructR\x10parametersSchema\x12\x1e\n" +
+	"\vdescription\x18\x02 \x01(\tR\vdescription\x124\n" +
+	"\x16parameters_schema_json\x18\x03 \x01(\tR\x14parametersSchemaJson\x12\x1e\n" +
 	"\n" +
 	"idempotent\x18\x04 \x01(\bR\n" +
-	"idempotent\"\x16\n" +
+	"idempotent\x12\x1a\n" +
+	"\bapproval\x18\x05 \x01(\bR\bapproval\"\x16\n" +
 	"\x14GetServerInfoRequest\"z\n" +
 	"\x15GetServerInfoResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x1a\n" +
 	"\bfeatures\x18\x02 \x03(\tR\bfeatures\x12+\n" +
-	"\x06limits\x18\x03 \x01(\v2\x13.headrace.v1.LimitsR\x06limits\"\xab\x06\n" +
+	"\x06limits\x18\x03 \x01(\v2\x13.headrace.v1.LimitsR\x06limits\"\x91\a\n" +
 	"\x06Limits\x12*\n" +
 	"\x11max_message_bytes\x18\x01 \x01(\x05R\x0fmaxMessageBytes\x12\"\n" +
 	"\rmax_run_bytes\x18\x02 \x01(\x05R\vmaxRunBytes\x12*\n" +
@@ -3325,12 +4821,35 @@ const file_headrace_v1_headrace_proto_rawDesc = "" +
 	"\n" +
 	"max_labels\x18\x0e \x01(\x05R\tmaxLabels\x121\n" +
 	"\x15max_starts_per_second\x18\x0f \x01(\x01R\x12maxStartsPerSecond\x12D\n" +
-	"\x1fmax_running_count_per_principal\x18\x10 \x01(\x05R\x1bmaxRunningCountPerPrincipal*x\n" +
+	"\x1fmax_running_count_per_principal\x18\x10 \x01(\x05R\x1bmaxRunningCountPerPrincipal\x123\n" +
+	"\x16max_custom_event_bytes\x18\x11 \x01(\x05R\x13maxCustomEventBytes\x12/\n" +
+	"\x14max_open_input_count\x18\x12 \x01(\x05R\x11maxOpenInputCount*j\n" +
+	"\tEventKind\x12\x1a\n" +
+	"\x16EVENT_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11EVENT_KIND_CUSTOM\x10\x01\x12\x14\n" +
+	"\x10EVENT_KIND_INPUT\x10\x02\x12\x14\n" +
+	"\x10EVENT_KIND_BATCH\x10\x03*p\n" +
+	"\vTokenDetail\x12\x1c\n" +
+	"\x18TOKEN_DETAIL_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10TOKEN_DETAIL_ALL\x10\x01\x12\x16\n" +
+	"\x12TOKEN_DETAIL_WHOLE\x10\x02\x12\x15\n" +
+	"\x11TOKEN_DETAIL_NONE\x10\x03*\x83\x01\n" +
+	"\n" +
+	"OutputForm\x12\x1b\n" +
+	"\x17OUTPUT_FORM_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12OUTPUT_FORM_STRUCT\x10\x01\x12\x14\n" +
+	"\x10OUTPUT_FORM_JSON\x10\x02\x12\x14\n" +
+	"\x10OUTPUT_FORM_BOTH\x10\x03\x12\x14\n" +
+	"\x10OUTPUT_FORM_NONE\x10\x04*x\n" +
 	"\fStatusDetail\x12\x1d\n" +
 	"\x19STATUS_DETAIL_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11STATUS_DETAIL_ALL\x10\x01\x12\x1a\n" +
 	"\x16STATUS_DETAIL_MESSAGES\x10\x02\x12\x16\n" +
-	"\x12STATUS_DETAIL_NONE\x10\x032\xcc\x05\n" +
+	"\x12STATUS_DETAIL_NONE\x10\x03*J\n" +
+	"\aRunView\x12\x18\n" +
+	"\x14RUN_VIEW_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eRUN_VIEW_BASIC\x10\x01\x12\x11\n" +
+	"\rRUN_VIEW_FULL\x10\x022\xee\x06\n" +
 	"\x0fHeadraceService\x12X\n" +
 	"\fListPrograms\x12 .headrace.v1.ListProgramsRequest\x1a!.headrace.v1.ListProgramsResponse\"\x03\x90\x02\x01\x12R\n" +
 	"\n" +
@@ -3340,7 +4859,9 @@ const file_headrace_v1_headrace_proto_rawDesc = "" +
 	"\aPredict\x12\x1b.headrace.v1.PredictRequest\x1a\x1c.headrace.v1.PredictResponse\x12F\n" +
 	"\x06GetRun\x12\x1a.headrace.v1.GetRunRequest\x1a\x1b.headrace.v1.GetRunResponse\"\x03\x90\x02\x01\x12L\n" +
 	"\bListRuns\x12\x1c.headrace.v1.ListRunsRequest\x1a\x1d.headrace.v1.ListRunsResponse\"\x03\x90\x02\x01\x12O\n" +
-	"\tCancelRun\x12\x1d.headrace.v1.CancelRunRequest\x1a\x1e.headrace.v1.CancelRunResponse\"\x03\x90\x02\x02\x12[\n" +
+	"\tCancelRun\x12\x1d.headrace.v1.CancelRunRequest\x1a\x1e.headrace.v1.CancelRunResponse\"\x03\x90\x02\x02\x12O\n" +
+	"\tDeleteRun\x12\x1d.headrace.v1.DeleteRunRequest\x1a\x1e.headrace.v1.DeleteRunResponse\"\x03\x90\x02\x02\x12O\n" +
+	"\tSendInput\x12\x1d.headrace.v1.SendInputRequest\x1a\x1e.headrace.v1.SendInputResponse\"\x03\x90\x02\x02\x12[\n" +
 	"\rGetServerInfo\x12!.headrace.v1.GetServerInfoRequest\x1a\".headrace.v1.GetServerInfoResponse\"\x03\x90\x02\x01B;\n" +
 	"\x0fdev.headrace.v1P\x01Z&headrace.dev/go/headrace/v1;headracev1b\x06proto3"
 
@@ -3356,142 +4877,182 @@ func file_headrace_v1_headrace_proto_rawDescGZIP() []byte {
 	return file_headrace_v1_headrace_proto_rawDescData
 }
 
-var file_headrace_v1_headrace_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_headrace_v1_headrace_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_headrace_v1_headrace_proto_enumTypes = make([]protoimpl.EnumInfo, 11)
+var file_headrace_v1_headrace_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
 var file_headrace_v1_headrace_proto_goTypes = []any{
-	(StatusDetail)(0),             // 0: headrace.v1.StatusDetail
-	(StatusUpdate_Kind)(0),        // 1: headrace.v1.StatusUpdate.Kind
-	(StatusUpdate_Phase)(0),       // 2: headrace.v1.StatusUpdate.Phase
-	(StatusUpdate_Outcome)(0),     // 3: headrace.v1.StatusUpdate.Outcome
-	(Run_State)(0),                // 4: headrace.v1.Run.State
-	(*RunRequest)(nil),            // 5: headrace.v1.RunRequest
-	(*AttachRequest)(nil),         // 6: headrace.v1.AttachRequest
-	(*StreamOptions)(nil),         // 7: headrace.v1.StreamOptions
-	(*StreamEvent)(nil),           // 8: headrace.v1.StreamEvent
-	(*StatusUpdate)(nil),          // 9: headrace.v1.StatusUpdate
-	(*LmCall)(nil),                // 10: headrace.v1.LmCall
-	(*Token)(nil),                 // 11: headrace.v1.Token
-	(*Prediction)(nil),            // 12: headrace.v1.Prediction
-	(*Heartbeat)(nil),             // 13: headrace.v1.Heartbeat
-	(*Usage)(nil),                 // 14: headrace.v1.Usage
-	(*Failure)(nil),               // 15: headrace.v1.Failure
-	(*Run)(nil),                   // 16: headrace.v1.Run
-	(*PredictRequest)(nil),        // 17: headrace.v1.PredictRequest
-	(*PredictResponse)(nil),       // 18: headrace.v1.PredictResponse
-	(*GetRunRequest)(nil),         // 19: headrace.v1.GetRunRequest
-	(*GetRunResponse)(nil),        // 20: headrace.v1.GetRunResponse
-	(*ListRunsRequest)(nil),       // 21: headrace.v1.ListRunsRequest
-	(*ListRunsResponse)(nil),      // 22: headrace.v1.ListRunsResponse
-	(*CancelRunRequest)(nil),      // 23: headrace.v1.CancelRunRequest
-	(*CancelRunResponse)(nil),     // 24: headrace.v1.CancelRunResponse
-	(*ListProgramsRequest)(nil),   // 25: headrace.v1.ListProgramsRequest
-	(*ListProgramsResponse)(nil),  // 26: headrace.v1.ListProgramsResponse
-	(*GetProgramRequest)(nil),     // 27: headrace.v1.GetProgramRequest
-	(*GetProgramResponse)(nil),    // 28: headrace.v1.GetProgramResponse
-	(*Program)(nil),               // 29: headrace.v1.Program
-	(*Field)(nil),                 // 30: headrace.v1.Field
-	(*Predictor)(nil),             // 31: headrace.v1.Predictor
-	(*Tool)(nil),                  // 32: headrace.v1.Tool
-	(*GetServerInfoRequest)(nil),  // 33: headrace.v1.GetServerInfoRequest
-	(*GetServerInfoResponse)(nil), // 34: headrace.v1.GetServerInfoResponse
-	(*Limits)(nil),                // 35: headrace.v1.Limits
-	nil,                           // 36: headrace.v1.RunRequest.LabelsEntry
-	nil,                           // 37: headrace.v1.Usage.ModelsEntry
-	nil,                           // 38: headrace.v1.Failure.MetadataEntry
-	nil,                           // 39: headrace.v1.Run.LabelsEntry
-	nil,                           // 40: headrace.v1.PredictRequest.LabelsEntry
-	(*structpb.Struct)(nil),       // 41: google.protobuf.Struct
-	(*durationpb.Duration)(nil),   // 42: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 43: google.protobuf.Timestamp
-	(*structpb.Value)(nil),        // 44: google.protobuf.Value
+	(EventKind)(0),                // 0: headrace.v1.EventKind
+	(TokenDetail)(0),              // 1: headrace.v1.TokenDetail
+	(OutputForm)(0),               // 2: headrace.v1.OutputForm
+	(StatusDetail)(0),             // 3: headrace.v1.StatusDetail
+	(RunView)(0),                  // 4: headrace.v1.RunView
+	(StatusUpdate_Kind)(0),        // 5: headrace.v1.StatusUpdate.Kind
+	(StatusUpdate_Phase)(0),       // 6: headrace.v1.StatusUpdate.Phase
+	(StatusUpdate_Outcome)(0),     // 7: headrace.v1.StatusUpdate.Outcome
+	(InputRequest_Kind)(0),        // 8: headrace.v1.InputRequest.Kind
+	(InputResolved_Outcome)(0),    // 9: headrace.v1.InputResolved.Outcome
+	(Run_State)(0),                // 10: headrace.v1.Run.State
+	(*RunRequest)(nil),            // 11: headrace.v1.RunRequest
+	(*AttachRequest)(nil),         // 12: headrace.v1.AttachRequest
+	(*StreamOptions)(nil),         // 13: headrace.v1.StreamOptions
+	(*StreamEvent)(nil),           // 14: headrace.v1.StreamEvent
+	(*StatusUpdate)(nil),          // 15: headrace.v1.StatusUpdate
+	(*ToolCall)(nil),              // 16: headrace.v1.ToolCall
+	(*LmCall)(nil),                // 17: headrace.v1.LmCall
+	(*Token)(nil),                 // 18: headrace.v1.Token
+	(*Prediction)(nil),            // 19: headrace.v1.Prediction
+	(*CustomEvent)(nil),           // 20: headrace.v1.CustomEvent
+	(*InputRequest)(nil),          // 21: headrace.v1.InputRequest
+	(*InputResolved)(nil),         // 22: headrace.v1.InputResolved
+	(*EventBatch)(nil),            // 23: headrace.v1.EventBatch
+	(*Heartbeat)(nil),             // 24: headrace.v1.Heartbeat
+	(*Usage)(nil),                 // 25: headrace.v1.Usage
+	(*ModelUsage)(nil),            // 26: headrace.v1.ModelUsage
+	(*Failure)(nil),               // 27: headrace.v1.Failure
+	(*Run)(nil),                   // 28: headrace.v1.Run
+	(*PredictRequest)(nil),        // 29: headrace.v1.PredictRequest
+	(*PredictResponse)(nil),       // 30: headrace.v1.PredictResponse
+	(*GetRunRequest)(nil),         // 31: headrace.v1.GetRunRequest
+	(*GetRunResponse)(nil),        // 32: headrace.v1.GetRunResponse
+	(*ListRunsRequest)(nil),       // 33: headrace.v1.ListRunsRequest
+	(*ListRunsResponse)(nil),      // 34: headrace.v1.ListRunsResponse
+	(*CancelRunRequest)(nil),      // 35: headrace.v1.CancelRunRequest
+	(*CancelRunResponse)(nil),     // 36: headrace.v1.CancelRunResponse
+	(*DeleteRunRequest)(nil),      // 37: headrace.v1.DeleteRunRequest
+	(*DeleteRunResponse)(nil),     // 38: headrace.v1.DeleteRunResponse
+	(*SendInputRequest)(nil),      // 39: headrace.v1.SendInputRequest
+	(*SendInputResponse)(nil),     // 40: headrace.v1.SendInputResponse
+	(*ListProgramsRequest)(nil),   // 41: headrace.v1.ListProgramsRequest
+	(*ListProgramsResponse)(nil),  // 42: headrace.v1.ListProgramsResponse
+	(*GetProgramRequest)(nil),     // 43: headrace.v1.GetProgramRequest
+	(*GetProgramResponse)(nil),    // 44: headrace.v1.GetProgramResponse
+	(*Program)(nil),               // 45: headrace.v1.Program
+	(*Field)(nil),                 // 46: headrace.v1.Field
+	(*Predictor)(nil),             // 47: headrace.v1.Predictor
+	(*Tool)(nil),                  // 48: headrace.v1.Tool
+	(*GetServerInfoRequest)(nil),  // 49: headrace.v1.GetServerInfoRequest
+	(*GetServerInfoResponse)(nil), // 50: headrace.v1.GetServerInfoResponse
+	(*Limits)(nil),                // 51: headrace.v1.Limits
+	nil,                           // 52: headrace.v1.RunRequest.LabelsEntry
+	nil,                           // 53: headrace.v1.Failure.MetadataEntry
+	nil,                           // 54: headrace.v1.Run.LabelsEntry
+	nil,                           // 55: headrace.v1.PredictRequest.LabelsEntry
+	nil,                           // 56: headrace.v1.ListRunsRequest.LabelsEntry
+	(*structpb.Struct)(nil),       // 57: google.protobuf.Struct
+	(*durationpb.Duration)(nil),   // 58: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 59: google.protobuf.Timestamp
+	(*structpb.Value)(nil),        // 60: google.protobuf.Value
 }
 var file_headrace_v1_headrace_proto_depIdxs = []int32{
-	41, // 0: headrace.v1.RunRequest.inputs:type_name -> google.protobuf.Struct
-	7,  // 1: headrace.v1.RunRequest.options:type_name -> headrace.v1.StreamOptions
-	42, // 2: headrace.v1.RunRequest.timeout:type_name -> google.protobuf.Duration
-	42, // 3: headrace.v1.RunRequest.linger:type_name -> google.protobuf.Duration
-	36, // 4: headrace.v1.RunRequest.labels:type_name -> headrace.v1.RunRequest.LabelsEntry
-	7,  // 5: headrace.v1.AttachRequest.options:type_name -> headrace.v1.StreamOptions
-	0,  // 6: headrace.v1.StreamOptions.status_detail:type_name -> headrace.v1.StatusDetail
-	42, // 7: headrace.v1.StreamOptions.merge_interval:type_name -> google.protobuf.Duration
-	42, // 8: headrace.v1.StreamOptions.heartbeat_interval:type_name -> google.protobuf.Duration
-	43, // 9: headrace.v1.StreamEvent.create_time:type_name -> google.protobuf.Timestamp
-	9,  // 10: headrace.v1.StreamEvent.status:type_name -> headrace.v1.StatusUpdate
-	11, // 11: headrace.v1.StreamEvent.token:type_name -> headrace.v1.Token
-	12, // 12: headrace.v1.StreamEvent.prediction:type_name -> headrace.v1.Prediction
-	13, // 13: headrace.v1.StreamEvent.heartbeat:type_name -> headrace.v1.Heartbeat
-	1,  // 14: headrace.v1.StatusUpdate.kind:type_name -> headrace.v1.StatusUpdate.Kind
-	2,  // 15: headrace.v1.StatusUpdate.phase:type_name -> headrace.v1.StatusUpdate.Phase
-	3,  // 16: headrace.v1.StatusUpdate.outcome:type_name -> headrace.v1.StatusUpdate.Outcome
-	42, // 17: headrace.v1.StatusUpdate.elapsed:type_name -> google.protobuf.Duration
-	14, // 18: headrace.v1.StatusUpdate.usage:type_name -> headrace.v1.Usage
-	15, // 19: headrace.v1.StatusUpdate.failure:type_name -> headrace.v1.Failure
-	41, // 20: headrace.v1.StatusUpdate.data:type_name -> google.protobuf.Struct
-	10, // 21: headrace.v1.StatusUpdate.lm:type_name -> headrace.v1.LmCall
-	41, // 22: headrace.v1.Prediction.outputs:type_name -> google.protobuf.Struct
-	14, // 23: headrace.v1.Prediction.usage:type_name -> headrace.v1.Usage
-	42, // 24: headrace.v1.Prediction.elapsed:type_name -> google.protobuf.Duration
-	37, // 25: headrace.v1.Usage.models:type_name -> headrace.v1.Usage.ModelsEntry
-	38, // 26: headrace.v1.Failure.metadata:type_name -> headrace.v1.Failure.MetadataEntry
-	42, // 27: headrace.v1.Failure.retry_delay:type_name -> google.protobuf.Duration
-	4,  // 28: headrace.v1.Run.state:type_name -> headrace.v1.Run.State
-	43, // 29: headrace.v1.Run.create_time:type_name -> google.protobuf.Timestamp
-	43, // 30: headrace.v1.Run.end_time:type_name -> google.protobuf.Timestamp
-	43, // 31: headrace.v1.Run.expire_time:type_name -> google.protobuf.Timestamp
-	12, // 32: headrace.v1.Run.prediction:type_name -> headrace.v1.Prediction
-	15, // 33: headrace.v1.Run.failure:type_name -> headrace.v1.Failure
-	14, // 34: headrace.v1.Run.usage:type_name -> headrace.v1.Usage
-	39, // 35: headrace.v1.Run.labels:type_name -> headrace.v1.Run.LabelsEntry
-	41, // 36: headrace.v1.PredictRequest.inputs:type_name -> google.protobuf.Struct
-	42, // 37: headrace.v1.PredictRequest.timeout:type_name -> google.protobuf.Duration
-	40, // 38: headrace.v1.PredictRequest.labels:type_name -> headrace.v1.PredictRequest.LabelsEntry
-	42, // 39: headrace.v1.PredictRequest.linger:type_name -> google.protobuf.Duration
-	12, // 40: headrace.v1.PredictResponse.prediction:type_name -> headrace.v1.Prediction
-	16, // 41: headrace.v1.GetRunResponse.run:type_name -> headrace.v1.Run
-	16, // 42: headrace.v1.ListRunsResponse.runs:type_name -> headrace.v1.Run
-	16, // 43: headrace.v1.CancelRunResponse.run:type_name -> headrace.v1.Run
-	29, // 44: headrace.v1.ListProgramsResponse.programs:type_name -> headrace.v1.Program
-	29, // 45: headrace.v1.GetProgramResponse.program:type_name -> headrace.v1.Program
-	30, // 46: headrace.v1.Program.inputs:type_name -> headrace.v1.Field
-	30, // 47: headrace.v1.Program.outputs:type_name -> headrace.v1.Field
-	31, // 48: headrace.v1.Program.predictors:type_name -> headrace.v1.Predictor
-	32, // 49: headrace.v1.Program.tools:type_name -> headrace.v1.Tool
-	41, // 50: headrace.v1.Program.input_schema:type_name -> google.protobuf.Struct
-	41, // 51: headrace.v1.Program.output_schema:type_name -> google.protobuf.Struct
-	41, // 52: headrace.v1.Program.example_inputs:type_name -> google.protobuf.Struct
-	44, // 53: headrace.v1.Field.default_value:type_name -> google.protobuf.Value
-	30, // 54: headrace.v1.Predictor.outputs:type_name -> headrace.v1.Field
-	41, // 55: headrace.v1.Tool.parameters_schema:type_name -> google.protobuf.Struct
-	35, // 56: headrace.v1.GetServerInfoResponse.limits:type_name -> headrace.v1.Limits
-	42, // 57: headrace.v1.Limits.default_linger:type_name -> google.protobuf.Duration
-	42, // 58: headrace.v1.Limits.max_linger:type_name -> google.protobuf.Duration
-	42, // 59: headrace.v1.Limits.max_timeout:type_name -> google.protobuf.Duration
-	42, // 60: headrace.v1.Limits.retention:type_name -> google.protobuf.Duration
-	42, // 61: headrace.v1.Limits.heartbeat_interval:type_name -> google.protobuf.Duration
-	14, // 62: headrace.v1.Usage.ModelsEntry.value:type_name -> headrace.v1.Usage
-	25, // 63: headrace.v1.HeadraceService.ListPrograms:input_type -> headrace.v1.ListProgramsRequest
-	27, // 64: headrace.v1.HeadraceService.GetProgram:input_type -> headrace.v1.GetProgramRequest
-	5,  // 65: headrace.v1.HeadraceService.Run:input_type -> headrace.v1.RunRequest
-	6,  // 66: headrace.v1.HeadraceService.Attach:input_type -> headrace.v1.AttachRequest
-	17, // 67: headrace.v1.HeadraceService.Predict:input_type -> headrace.v1.PredictRequest
-	19, // 68: headrace.v1.HeadraceService.GetRun:input_type -> headrace.v1.GetRunRequest
-	21, // 69: headrace.v1.HeadraceService.ListRuns:input_type -> headrace.v1.ListRunsRequest
-	23, // 70: headrace.v1.HeadraceService.CancelRun:input_type -> headrace.v1.CancelRunRequest
-	33, // 71: headrace.v1.HeadraceService.GetServerInfo:input_type -> headrace.v1.GetServerInfoRequest
-	26, // 72: headrace.v1.HeadraceService.ListPrograms:output_type -> headrace.v1.ListProgramsResponse
-	28, // 73: headrace.v1.HeadraceService.GetProgram:output_type -> headrace.v1.GetProgramResponse
-	8,  // 74: headrace.v1.HeadraceService.Run:output_type -> headrace.v1.StreamEvent
-	8,  // 75: headrace.v1.HeadraceService.Attach:output_type -> headrace.v1.StreamEvent
-	18, // 76: headrace.v1.HeadraceService.Predict:output_type -> headrace.v1.PredictResponse
-	20, // 77: headrace.v1.HeadraceService.GetRun:output_type -> headrace.v1.GetRunResponse
-	22, // 78: headrace.v1.HeadraceService.ListRuns:output_type -> headrace.v1.ListRunsResponse
-	24, // 79: headrace.v1.HeadraceService.CancelRun:output_type -> headrace.v1.CancelRunResponse
-	34, // 80: headrace.v1.HeadraceService.GetServerInfo:output_type -> headrace.v1.GetServerInfoResponse
-	72, // [72:81] is the sub-list for method output_type
-	63, // [63:72] is the sub-list for method input_type
-	63, // [63:63] is the sub-list for extension type_name
-	63, // [63:63] is the sub-list for extension extendee
-	0,  // [0:63] is the sub-list for field type_name
+	57, // 0: headrace.v1.RunRequest.inputs:type_name -> google.protobuf.Struct
+	13, // 1: headrace.v1.RunRequest.options:type_name -> headrace.v1.StreamOptions
+	58, // 2: headrace.v1.RunRequest.timeout:type_name -> google.protobuf.Duration
+	58, // 3: headrace.v1.RunRequest.linger:type_name -> google.protobuf.Duration
+	52, // 4: headrace.v1.RunRequest.labels:type_name -> headrace.v1.RunRequest.LabelsEntry
+	13, // 5: headrace.v1.AttachRequest.options:type_name -> headrace.v1.StreamOptions
+	1,  // 6: headrace.v1.StreamOptions.token_detail:type_name -> headrace.v1.TokenDetail
+	3,  // 7: headrace.v1.StreamOptions.status_detail:type_name -> headrace.v1.StatusDetail
+	58, // 8: headrace.v1.StreamOptions.merge_interval:type_name -> google.protobuf.Duration
+	58, // 9: headrace.v1.StreamOptions.heartbeat_interval:type_name -> google.protobuf.Duration
+	2,  // 10: headrace.v1.StreamOptions.output_form:type_name -> headrace.v1.OutputForm
+	0,  // 11: headrace.v1.StreamOptions.accept:type_name -> headrace.v1.EventKind
+	59, // 12: headrace.v1.StreamEvent.create_time:type_name -> google.protobuf.Timestamp
+	15, // 13: headrace.v1.StreamEvent.status:type_name -> headrace.v1.StatusUpdate
+	18, // 14: headrace.v1.StreamEvent.token:type_name -> headrace.v1.Token
+	19, // 15: headrace.v1.StreamEvent.prediction:type_name -> headrace.v1.Prediction
+	24, // 16: headrace.v1.StreamEvent.heartbeat:type_name -> headrace.v1.Heartbeat
+	20, // 17: headrace.v1.StreamEvent.custom:type_name -> headrace.v1.CustomEvent
+	21, // 18: headrace.v1.StreamEvent.input_request:type_name -> headrace.v1.InputRequest
+	22, // 19: headrace.v1.StreamEvent.input_resolved:type_name -> headrace.v1.InputResolved
+	23, // 20: headrace.v1.StreamEvent.batch:type_name -> headrace.v1.EventBatch
+	5,  // 21: headrace.v1.StatusUpdate.kind:type_name -> headrace.v1.StatusUpdate.Kind
+	6,  // 22: headrace.v1.StatusUpdate.phase:type_name -> headrace.v1.StatusUpdate.Phase
+	7,  // 23: headrace.v1.StatusUpdate.outcome:type_name -> headrace.v1.StatusUpdate.Outcome
+	58, // 24: headrace.v1.StatusUpdate.elapsed:type_name -> google.protobuf.Duration
+	25, // 25: headrace.v1.StatusUpdate.usage:type_name -> headrace.v1.Usage
+	27, // 26: headrace.v1.StatusUpdate.failure:type_name -> headrace.v1.Failure
+	57, // 27: headrace.v1.StatusUpdate.data:type_name -> google.protobuf.Struct
+	17, // 28: headrace.v1.StatusUpdate.lm:type_name -> headrace.v1.LmCall
+	16, // 29: headrace.v1.StatusUpdate.tool:type_name -> headrace.v1.ToolCall
+	58, // 30: headrace.v1.LmCall.time_to_first_token:type_name -> google.protobuf.Duration
+	57, // 31: headrace.v1.Prediction.outputs:type_name -> google.protobuf.Struct
+	25, // 32: headrace.v1.Prediction.usage:type_name -> headrace.v1.Usage
+	58, // 33: headrace.v1.Prediction.elapsed:type_name -> google.protobuf.Duration
+	8,  // 34: headrace.v1.InputRequest.kind:type_name -> headrace.v1.InputRequest.Kind
+	59, // 35: headrace.v1.InputRequest.expire_time:type_name -> google.protobuf.Timestamp
+	9,  // 36: headrace.v1.InputResolved.outcome:type_name -> headrace.v1.InputResolved.Outcome
+	14, // 37: headrace.v1.EventBatch.events:type_name -> headrace.v1.StreamEvent
+	26, // 38: headrace.v1.Usage.models:type_name -> headrace.v1.ModelUsage
+	53, // 39: headrace.v1.Failure.metadata:type_name -> headrace.v1.Failure.MetadataEntry
+	58, // 40: headrace.v1.Failure.retry_delay:type_name -> google.protobuf.Duration
+	10, // 41: headrace.v1.Run.state:type_name -> headrace.v1.Run.State
+	59, // 42: headrace.v1.Run.create_time:type_name -> google.protobuf.Timestamp
+	59, // 43: headrace.v1.Run.end_time:type_name -> google.protobuf.Timestamp
+	59, // 44: headrace.v1.Run.expire_time:type_name -> google.protobuf.Timestamp
+	19, // 45: headrace.v1.Run.prediction:type_name -> headrace.v1.Prediction
+	27, // 46: headrace.v1.Run.failure:type_name -> headrace.v1.Failure
+	25, // 47: headrace.v1.Run.usage:type_name -> headrace.v1.Usage
+	54, // 48: headrace.v1.Run.labels:type_name -> headrace.v1.Run.LabelsEntry
+	21, // 49: headrace.v1.Run.input_requests:type_name -> headrace.v1.InputRequest
+	57, // 50: headrace.v1.PredictRequest.inputs:type_name -> google.protobuf.Struct
+	58, // 51: headrace.v1.PredictRequest.timeout:type_name -> google.protobuf.Duration
+	58, // 52: headrace.v1.PredictRequest.linger:type_name -> google.protobuf.Duration
+	55, // 53: headrace.v1.PredictRequest.labels:type_name -> headrace.v1.PredictRequest.LabelsEntry
+	2,  // 54: headrace.v1.PredictRequest.output_form:type_name -> headrace.v1.OutputForm
+	19, // 55: headrace.v1.PredictResponse.prediction:type_name -> headrace.v1.Prediction
+	4,  // 56: headrace.v1.GetRunRequest.view:type_name -> headrace.v1.RunView
+	2,  // 57: headrace.v1.GetRunRequest.output_form:type_name -> headrace.v1.OutputForm
+	28, // 58: headrace.v1.GetRunResponse.run:type_name -> headrace.v1.Run
+	10, // 59: headrace.v1.ListRunsRequest.states:type_name -> headrace.v1.Run.State
+	56, // 60: headrace.v1.ListRunsRequest.labels:type_name -> headrace.v1.ListRunsRequest.LabelsEntry
+	59, // 61: headrace.v1.ListRunsRequest.created_after:type_name -> google.protobuf.Timestamp
+	59, // 62: headrace.v1.ListRunsRequest.created_before:type_name -> google.protobuf.Timestamp
+	28, // 63: headrace.v1.ListRunsResponse.runs:type_name -> headrace.v1.Run
+	28, // 64: headrace.v1.CancelRunResponse.run:type_name -> headrace.v1.Run
+	59, // 65: headrace.v1.CancelRunResponse.refused_until:type_name -> google.protobuf.Timestamp
+	60, // 66: headrace.v1.SendInputRequest.answer:type_name -> google.protobuf.Value
+	22, // 67: headrace.v1.SendInputResponse.resolved:type_name -> headrace.v1.InputResolved
+	45, // 68: headrace.v1.ListProgramsResponse.programs:type_name -> headrace.v1.Program
+	45, // 69: headrace.v1.GetProgramResponse.program:type_name -> headrace.v1.Program
+	46, // 70: headrace.v1.Program.inputs:type_name -> headrace.v1.Field
+	46, // 71: headrace.v1.Program.outputs:type_name -> headrace.v1.Field
+	47, // 72: headrace.v1.Program.predictors:type_name -> headrace.v1.Predictor
+	48, // 73: headrace.v1.Program.tools:type_name -> headrace.v1.Tool
+	57, // 74: headrace.v1.Program.example_inputs:type_name -> google.protobuf.Struct
+	60, // 75: headrace.v1.Field.default_value:type_name -> google.protobuf.Value
+	46, // 76: headrace.v1.Predictor.outputs:type_name -> headrace.v1.Field
+	51, // 77: headrace.v1.GetServerInfoResponse.limits:type_name -> headrace.v1.Limits
+	58, // 78: headrace.v1.Limits.default_linger:type_name -> google.protobuf.Duration
+	58, // 79: headrace.v1.Limits.max_linger:type_name -> google.protobuf.Duration
+	58, // 80: headrace.v1.Limits.max_timeout:type_name -> google.protobuf.Duration
+	58, // 81: headrace.v1.Limits.retention:type_name -> google.protobuf.Duration
+	58, // 82: headrace.v1.Limits.heartbeat_interval:type_name -> google.protobuf.Duration
+	41, // 83: headrace.v1.HeadraceService.ListPrograms:input_type -> headrace.v1.ListProgramsRequest
+	43, // 84: headrace.v1.HeadraceService.GetProgram:input_type -> headrace.v1.GetProgramRequest
+	11, // 85: headrace.v1.HeadraceService.Run:input_type -> headrace.v1.RunRequest
+	12, // 86: headrace.v1.HeadraceService.Attach:input_type -> headrace.v1.AttachRequest
+	29, // 87: headrace.v1.HeadraceService.Predict:input_type -> headrace.v1.PredictRequest
+	31, // 88: headrace.v1.HeadraceService.GetRun:input_type -> headrace.v1.GetRunRequest
+	33, // 89: headrace.v1.HeadraceService.ListRuns:input_type -> headrace.v1.ListRunsRequest
+	35, // 90: headrace.v1.HeadraceService.CancelRun:input_type -> headrace.v1.CancelRunRequest
+	37, // 91: headrace.v1.HeadraceService.DeleteRun:input_type -> headrace.v1.DeleteRunRequest
+	39, // 92: headrace.v1.HeadraceService.SendInput:input_type -> headrace.v1.SendInputRequest
+	49, // 93: headrace.v1.HeadraceService.GetServerInfo:input_type -> headrace.v1.GetServerInfoRequest
+	42, // 94: headrace.v1.HeadraceService.ListPrograms:output_type -> headrace.v1.ListProgramsResponse
+	44, // 95: headrace.v1.HeadraceService.GetProgram:output_type -> headrace.v1.GetProgramResponse
+	14, // 96: headrace.v1.HeadraceService.Run:output_type -> headrace.v1.StreamEvent
+	14, // 97: headrace.v1.HeadraceService.Attach:output_type -> headrace.v1.StreamEvent
+	30, // 98: headrace.v1.HeadraceService.Predict:output_type -> headrace.v1.PredictResponse
+	32, // 99: headrace.v1.HeadraceService.GetRun:output_type -> headrace.v1.GetRunResponse
+	34, // 100: headrace.v1.HeadraceService.ListRuns:output_type -> headrace.v1.ListRunsResponse
+	36, // 101: headrace.v1.HeadraceService.CancelRun:output_type -> headrace.v1.CancelRunResponse
+	38, // 102: headrace.v1.HeadraceService.DeleteRun:output_type -> headrace.v1.DeleteRunResponse
+	40, // 103: headrace.v1.HeadraceService.SendInput:output_type -> headrace.v1.SendInputResponse
+	50, // 104: headrace.v1.HeadraceService.GetServerInfo:output_type -> headrace.v1.GetServerInfoResponse
+	94, // [94:105] is the sub-list for method output_type
+	83, // [83:94] is the sub-list for method input_type
+	83, // [83:83] is the sub-list for extension type_name
+	83, // [83:83] is the sub-list for extension extendee
+	0,  // [0:83] is the sub-list for field type_name
 }
 
 func init() { file_headrace_v1_headrace_proto_init() }
@@ -3508,19 +5069,29 @@ func file_headrace_v1_headrace_proto_init() {
 		(*StreamEvent_Token)(nil),
 		(*StreamEvent_Prediction)(nil),
 		(*StreamEvent_Heartbeat)(nil),
+		(*StreamEvent_Custom)(nil),
+		(*StreamEvent_InputRequest)(nil),
+		(*StreamEvent_InputResolved)(nil),
+		(*StreamEvent_Batch)(nil),
 	}
-	file_headrace_v1_headrace_proto_msgTypes[9].OneofWrappers = []any{}
-	file_headrace_v1_headrace_proto_msgTypes[12].OneofWrappers = []any{
+	file_headrace_v1_headrace_proto_msgTypes[14].OneofWrappers = []any{}
+	file_headrace_v1_headrace_proto_msgTypes[15].OneofWrappers = []any{}
+	file_headrace_v1_headrace_proto_msgTypes[18].OneofWrappers = []any{
 		(*PredictRequest_Inputs)(nil),
 		(*PredictRequest_InputsJson)(nil),
+	}
+	file_headrace_v1_headrace_proto_msgTypes[28].OneofWrappers = []any{
+		(*SendInputRequest_Answer)(nil),
+		(*SendInputRequest_AnswerJson)(nil),
+		(*SendInputRequest_Decline)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_headrace_v1_headrace_proto_rawDesc), len(file_headrace_v1_headrace_proto_rawDesc)),
-			NumEnums:      5,
-			NumMessages:   36,
+			NumEnums:      11,
+			NumMessages:   46,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -35,6 +35,8 @@ const (
 	HeadraceService_GetRun_FullMethodName        = "/headrace.v1.HeadraceService/GetRun"
 	HeadraceService_ListRuns_FullMethodName      = "/headrace.v1.HeadraceService/ListRuns"
 	HeadraceService_CancelRun_FullMethodName     = "/headrace.v1.HeadraceService/CancelRun"
+	HeadraceService_DeleteRun_FullMethodName     = "/headrace.v1.HeadraceService/DeleteRun"
+	HeadraceService_SendInput_FullMethodName     = "/headrace.v1.HeadraceService/SendInput"
 	HeadraceService_GetServerInfo_FullMethodName = "/headrace.v1.HeadraceService/GetServerInfo"
 )
 
@@ -47,9 +49,16 @@ const (
 // A run is not an RPC: it is a numbered record of events that any number of readers follow, live or
 // late, each from the position it asks for. Every call that fails carries a google.rpc.ErrorInfo whose
 // reason is listed at Failure.reason, and the same facts as plain text trailers: headrace-run-id,
-// headrace-error-reason, headrace-retry-delay-ms, headrace-last-sequence, and headrace-run-state. The
-// last one is present only when the run itself is over; without it, only this stream ended, and the
-// caller may resume.
+// headrace-error-reason, headrace-retry-delay-ms, headrace-last-sequence, headrace-usage-bin (the Usage
+// of a run that failed) and headrace-run-state. Without the last one only this stream ended, and the
+// caller may resume. SUCCEEDED, FAILED and CANCELLED mean that the run is over. The set is open: any
+// other value means that it is not over and that resuming would not help now; ask GetRun.
+//
+// A run may wait for people: it is WAITING while it has open questions. Readers that accept
+// EVENT_KIND_INPUT are sent each as an InputRequest, GetRun lists them, and SendInput answers.
+//
+// Names and numbers kept free, for what is planned: session_id, parent_run_id, budget and notify of
+// RunRequest (13 to 16); media in inputs and outputs, as a message Blob; an RPC WatchRuns.
 type HeadraceServiceClient interface {
 	// Lists the hosted programs the caller may run, ordered by name.
 	ListPrograms(ctx context.Context, in *ListProgramsRequest, opts ...grpc.CallOption) (*ListProgramsResponse, error)
@@ -74,8 +83,18 @@ type HeadraceServiceClient interface {
 	GetRun(ctx context.Context, in *GetRunRequest, opts ...grpc.CallOption) (*GetRunResponse, error)
 	// Lists the caller's runs that Attach can still read, newest first, without their results.
 	ListRuns(ctx context.Context, in *ListRunsRequest, opts ...grpc.CallOption) (*ListRunsResponse, error)
-	// Stops a run at once, however many readers it has. Ended runs are returned unchanged.
+	// Stops a run at once, however many readers it has. Ended runs are returned unchanged. An id that no
+	// run has yet is remembered for a minute: the Run that comes for it is refused with CANCELLED and
+	// RUN_CANCELLED, and spends nothing.
 	CancelRun(ctx context.Context, in *CancelRunRequest, opts ...grpc.CallOption) (*CancelRunResponse, error)
+	// Ends a run if need be, and forgets all of it: its events, inputs and outputs. Its id is free again.
+	DeleteRun(ctx context.Context, in *DeleteRunRequest, opts ...grpc.CallOption) (*DeleteRunResponse, error)
+	// Answers an open question of a run, or declines to. Allowed to the caller that started the run, and
+	// to those whose settings say may_answer.
+	//
+	// The same answer again is OK and counts once; another one is ALREADY_EXISTS with INPUT_RESOLVED, as is
+	// one for a question that expired or was withdrawn. NOT_FOUND with INPUT_NOT_FOUND: never asked.
+	SendInput(ctx context.Context, in *SendInputRequest, opts ...grpc.CallOption) (*SendInputResponse, error)
 	// Returns the server's version, optional features and limits.
 	GetServerInfo(ctx context.Context, in *GetServerInfoRequest, opts ...grpc.CallOption) (*GetServerInfoResponse, error)
 }
@@ -186,6 +205,26 @@ func (c *headraceServiceClient) CancelRun(ctx context.Context, in *CancelRunRequ
 	return out, nil
 }
 
+func (c *headraceServiceClient) DeleteRun(ctx context.Context, in *DeleteRunRequest, opts ...grpc.CallOption) (*DeleteRunResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteRunResponse)
+	err := c.cc.Invoke(ctx, HeadraceService_DeleteRun_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *headraceServiceClient) SendInput(ctx context.Context, in *SendInputRequest, opts ...grpc.CallOption) (*SendInputResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SendInputResponse)
+	err := c.cc.Invoke(ctx, HeadraceService_SendInput_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *headraceServiceClient) GetServerInfo(ctx context.Context, in *GetServerInfoRequest, opts ...grpc.CallOption) (*GetServerInfoResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetServerInfoResponse)
@@ -205,9 +244,16 @@ func (c *headraceServiceClient) GetServerInfo(ctx context.Context, in *GetServer
 // A run is not an RPC: it is a numbered record of events that any number of readers follow, live or
 // late, each from the position it asks for. Every call that fails carries a google.rpc.ErrorInfo whose
 // reason is listed at Failure.reason, and the same facts as plain text trailers: headrace-run-id,
-// headrace-error-reason, headrace-retry-delay-ms, headrace-last-sequence, and headrace-run-state. The
-// last one is present only when the run itself is over; without it, only this stream ended, and the
-// caller may resume.
+// headrace-error-reason, headrace-retry-delay-ms, headrace-last-sequence, headrace-usage-bin (the Usage
+// of a run that failed) and headrace-run-state. Without the last one only this stream ended, and the
+// caller may resume. SUCCEEDED, FAILED and CANCELLED mean that the run is over. The set is open: any
+// other value means that it is not over and that resuming would not help now; ask GetRun.
+//
+// A run may wait for people: it is WAITING while it has open questions. Readers that accept
+// EVENT_KIND_INPUT are sent each as an InputRequest, GetRun lists them, and SendInput answers.
+//
+// Names and numbers kept free, for what is planned: session_id, parent_run_id, budget and notify of
+// RunRequest (13 to 16); media in inputs and outputs, as a message Blob; an RPC WatchRuns.
 type HeadraceServiceServer interface {
 	// Lists the hosted programs the caller may run, ordered by name.
 	ListPrograms(context.Context, *ListProgramsRequest) (*ListProgramsResponse, error)
@@ -232,8 +278,18 @@ type HeadraceServiceServer interface {
 	GetRun(context.Context, *GetRunRequest) (*GetRunResponse, error)
 	// Lists the caller's runs that Attach can still read, newest first, without their results.
 	ListRuns(context.Context, *ListRunsRequest) (*ListRunsResponse, error)
-	// Stops a run at once, however many readers it has. Ended runs are returned unchanged.
+	// Stops a run at once, however many readers it has. Ended runs are returned unchanged. An id that no
+	// run has yet is remembered for a minute: the Run that comes for it is refused with CANCELLED and
+	// RUN_CANCELLED, and spends nothing.
 	CancelRun(context.Context, *CancelRunRequest) (*CancelRunResponse, error)
+	// Ends a run if need be, and forgets all of it: its events, inputs and outputs. Its id is free again.
+	DeleteRun(context.Context, *DeleteRunRequest) (*DeleteRunResponse, error)
+	// Answers an open question of a run, or declines to. Allowed to the caller that started the run, and
+	// to those whose settings say may_answer.
+	//
+	// The same answer again is OK and counts once; another one is ALREADY_EXISTS with INPUT_RESOLVED, as is
+	// one for a question that expired or was withdrawn. NOT_FOUND with INPUT_NOT_FOUND: never asked.
+	SendInput(context.Context, *SendInputRequest) (*SendInputResponse, error)
 	// Returns the server's version, optional features and limits.
 	GetServerInfo(context.Context, *GetServerInfoRequest) (*GetServerInfoResponse, error)
 	mustEmbedUnimplementedHeadraceServiceServer()
@@ -269,6 +325,12 @@ func (UnimplementedHeadraceServiceServer) ListRuns(context.Context, *ListRunsReq
 }
 func (UnimplementedHeadraceServiceServer) CancelRun(context.Context, *CancelRunRequest) (*CancelRunResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CancelRun not implemented")
+}
+func (UnimplementedHeadraceServiceServer) DeleteRun(context.Context, *DeleteRunRequest) (*DeleteRunResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteRun not implemented")
+}
+func (UnimplementedHeadraceServiceServer) SendInput(context.Context, *SendInputRequest) (*SendInputResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SendInput not implemented")
 }
 func (UnimplementedHeadraceServiceServer) GetServerInfo(context.Context, *GetServerInfoRequest) (*GetServerInfoResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetServerInfo not implemented")
@@ -424,6 +486,42 @@ func _HeadraceService_CancelRun_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _HeadraceService_DeleteRun_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteRunRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HeadraceServiceServer).DeleteRun(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: HeadraceService_DeleteRun_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HeadraceServiceServer).DeleteRun(ctx, req.(*DeleteRunRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _HeadraceService_SendInput_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SendInputRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HeadraceServiceServer).SendInput(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: HeadraceService_SendInput_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HeadraceServiceServer).SendInput(ctx, req.(*SendInputRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _HeadraceService_GetServerInfo_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetServerInfoRequest)
 	if err := dec(in); err != nil {
@@ -472,6 +570,14 @@ var HeadraceService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CancelRun",
 			Handler:    _HeadraceService_CancelRun_Handler,
+		},
+		{
+			MethodName: "DeleteRun",
+			Handler:    _HeadraceService_DeleteRun_Handler,
+		},
+		{
+			MethodName: "SendInput",
+			Handler:    _HeadraceService_SendInput_Handler,
 		},
 		{
 			MethodName: "GetServerInfo",

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from typing import assert_never
 
 from headrace_proto.v1 import headrace_pb2 as pb
 
-from headrace.events import Kind, LmCall, PredictionEvent, Status, Token, Usage
+from headrace.events import (
+    CustomEvent,
+    InputRequest,
+    InputResolved,
+    Kind,
+    LmCall,
+    PredictionEvent,
+    Status,
+    Token,
+    Usage,
+)
 from headrace.server.reader import Delivery, Write
-from headrace.server.selection import ReaderOptions, wire_name
+from headrace.server.selection import OutputForm, ReaderOptions, wire_name
 from headrace.server.v1.status import failure_of
 from headrace.server.v1.text import line, sound
-from headrace.server.v1.values import BILLION, duration, to_struct
+from headrace.server.v1.values import BILLION, duration, json_text, timestamp, to_struct
 
 MAX_NAME = 200
 """Characters of a name: models and tools come from programs."""
@@ -60,10 +69,15 @@ class EventEncoder:
                 data = self._options.include_data
                 message.status.CopyFrom(status_message(event, include_data=data))
             case PredictionEvent():
-                text = self._options.outputs_json
-                message.prediction.CopyFrom(
-                    prediction_message(event, self._revision, outputs_json=text)
-                )
+                form = self._options.output_form
+                message.prediction.CopyFrom(prediction_message(event, self._revision, form))
+            case CustomEvent():
+                message.custom.CopyFrom(custom_message(event))
+            case InputRequest():
+                message.input_request.CopyFrom(input_request_message(event))
+            case InputResolved():
+                data = self._options.include_data
+                message.input_resolved.CopyFrom(resolved_message(event, include_data=data))
             case None:
                 message.heartbeat.SetInParent()
             case _:
@@ -124,31 +138,85 @@ def status_message(status: Status, *, include_data: bool) -> pb.StatusUpdate:
     return message
 
 
-def prediction_message(
-    result: PredictionEvent, revision: str, *, outputs_json: bool
-) -> pb.Prediction:
-    """The result; its outputs were checked when the run ended."""
-    return pb.Prediction(
-        outputs=to_struct(result.outputs),
-        outputs_json=sound(json.dumps(result.outputs, ensure_ascii=False)) if outputs_json else "",
-        usage=usage_message(result.usage),
-        elapsed=duration(result.elapsed),
-        revision=revision,
+def custom_message(event: CustomEvent) -> pb.CustomEvent:
+    """What a program told."""
+    return pb.CustomEvent(
+        name=_name(event.name), call_id=event.call_id, data_json=sound(event.data_json)
     )
+
+
+def input_request_message(request: InputRequest) -> pb.InputRequest:
+    """A question."""
+    message = pb.InputRequest(
+        input_id=request.input_id,
+        call_id=request.call_id,
+        kind=pb.InputRequest.Kind.ValueType(request.kind),
+        message=sound(request.message),
+        answer_schema_json=sound(request.answer_schema_json),
+        proposal_json=sound(request.proposal_json),
+        tool=_name(request.tool),
+    )
+
+    if request.expire_time is not None:
+        message.expire_time.CopyFrom(timestamp(request.expire_time))
+
+    return message
+
+
+def resolved_message(resolved: InputResolved, *, include_data: bool) -> pb.InputResolved:
+    """The end of a question; the answer only where it was asked for and is allowed."""
+    return pb.InputResolved(
+        input_id=resolved.input_id,
+        call_id=resolved.call_id,
+        outcome=pb.InputResolved.Outcome.ValueType(resolved.outcome),
+        answer_json=sound(resolved.answer_json) if include_data else "",
+        reason=sound(resolved.reason),
+    )
+
+
+def prediction_message(result: PredictionEvent, revision: str, form: OutputForm) -> pb.Prediction:
+    """The result; its outputs were checked when the run ended."""
+    message = pb.Prediction(
+        usage=usage_message(result.usage), elapsed=duration(result.elapsed), revision=revision
+    )
+
+    if form in (OutputForm.STRUCT, OutputForm.BOTH):
+        message.outputs.CopyFrom(to_struct(result.outputs))
+
+    if form in (OutputForm.JSON, OutputForm.BOTH):
+        message.outputs_json = json_text(result.outputs)
+
+    return message
 
 
 def usage_message(usage: Usage) -> pb.Usage:
     """LM work."""
-    return pb.Usage(
-        input_token_count=_int32(usage.input_tokens),
-        output_token_count=_int32(usage.output_tokens),
-        cached_input_token_count=_int32(usage.cached_input_tokens),
-        reasoning_token_count=_int32(usage.reasoning_tokens),
-        lm_call_count=_int32(usage.lm_calls),
-        cache_hit_count=_int32(usage.cache_hits),
-        cost_usd=usage.cost_usd,
-        models={_name(model): usage_message(one) for model, one in usage.models.items()},
+    message = pb.Usage(
+        models=[_model_usage(model, one) for model, one in sorted(usage.models.items())]
     )
+    _count(usage, message)
+
+    return message
+
+
+def _model_usage(model: str, usage: Usage) -> pb.ModelUsage:
+    message = pb.ModelUsage(model=_name(model))
+    _count(usage, message)
+
+    return message
+
+
+def _count(usage: Usage, message: pb.Usage | pb.ModelUsage) -> None:
+    message.input_token_count = _int32(usage.input_tokens)
+    message.output_token_count = _int32(usage.output_tokens)
+    message.cached_input_token_count = _int32(usage.cached_input_tokens)
+    message.cache_write_token_count = _int32(usage.cache_write_tokens)
+    message.reasoning_token_count = _int32(usage.reasoning_tokens)
+    message.lm_call_count = _int32(usage.lm_calls)
+    message.cache_hit_count = _int32(usage.cache_hits)
+
+    if usage.cost_usd is not None:
+        message.cost_usd = usage.cost_usd
 
 
 def _lm_message(lm: LmCall) -> pb.LmCall:

@@ -9,18 +9,18 @@ from headrace_proto.v1 import headrace_pb2 as pb
 from headrace.hosting.port import FieldInfo, PredictorInfo, ProgramInfo, ToolInfo
 from headrace.runs.limits import Limits
 from headrace.runs.run import Run
-from headrace.server.selection import wire_name
+from headrace.server.selection import OutputForm, wire_name
 from headrace.server.v1.events import prediction_message, usage_message
 from headrace.server.v1.status import failure_of
 from headrace.server.v1.text import sound
-from headrace.server.v1.values import duration, timestamp, to_struct, to_value
+from headrace.server.v1.values import duration, json_text, timestamp, to_struct, to_value
 
 FEATURES = ("attach", "inputs-json", "linger", "merge-interval")
 DATA = "include-data"
 """The feature of a server that shows the caller the content of calls."""
 
 
-def full_run_message(run: Run) -> pb.Run:
+def full_run_message(run: Run, form: OutputForm = OutputForm.STRUCT) -> pb.Run:
     """The record of a run as it is now, with how it ended."""
     message = run_message(run)
 
@@ -28,8 +28,7 @@ def full_run_message(run: Run) -> pb.Run:
         message.failure.CopyFrom(failure_of(run.failure))
 
     if run.result is not None:
-        prediction = prediction_message(run.result, run.revision, outputs_json=False)
-        message.prediction.CopyFrom(prediction)
+        message.prediction.CopyFrom(prediction_message(run.result, run.revision, form))
 
     return message
 
@@ -66,8 +65,8 @@ def program_message(program: ProgramInfo) -> pb.Program:
         outputs=[_output(field) for field in program.outputs],
         predictors=[_predictor(predictor) for predictor in program.predictors],
         tools=[_tool(tool) for tool in program.tools],
-        input_schema=to_struct(program.input_schema),
-        output_schema=to_struct(program.output_schema),
+        input_schema_json=json_text(program.input_schema),
+        output_schema_json=json_text(program.output_schema),
         example_inputs=to_struct(program.example_inputs),
     )
 
@@ -134,6 +133,6 @@ def _tool(tool: ToolInfo) -> pb.Tool:
     return pb.Tool(
         name=tool.name,
         description=sound(tool.description),
-        parameters_schema=to_struct(tool.parameters_schema),
+        parameters_schema_json=json_text(tool.parameters_schema),
         idempotent=tool.idempotent,
     )

@@ -5,9 +5,10 @@ Whatever is wrong with the form is said by field, before anything starts.
 
 from __future__ import annotations
 
+import enum
 import json
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from google.protobuf.struct_pb2 import Struct
 from headrace_proto.v1 import headrace_pb2 as pb
@@ -15,7 +16,14 @@ from headrace_proto.v1 import headrace_pb2 as pb
 from headrace.errors import FieldViolation, InputInvalid, RequestInvalid
 from headrace.runs.limits import Limits
 from headrace.server.core import Start
-from headrace.server.selection import ReaderOptions, StatusDetail, selector
+from headrace.server.selection import (
+    EventKind,
+    OutputForm,
+    ReaderOptions,
+    StatusDetail,
+    TokenDetail,
+    selector,
+)
 from headrace.server.v1.values import from_json, from_struct, seconds
 from headrace.values.limits import UnfitValue, count_elements
 
@@ -28,11 +36,7 @@ MAX_MERGE_INTERVAL = 60.0
 MIN_HEARTBEAT_INTERVAL = 0.05
 MAX_HEARTBEAT_INTERVAL = 3600.0
 
-STATUS_DETAILS = {
-    pb.STATUS_DETAIL_MESSAGES: StatusDetail.MESSAGES,
-    pb.STATUS_DETAIL_NONE: StatusDetail.NONE,
-}
-"""Any other number asks for all: a newer contract may have more."""
+Choice = TypeVar("Choice", bound=enum.IntEnum)
 
 PROTO_LOADER_HINT = (
     "the inputs arrived empty; in Node with proto-loader a plain object does so: send inputs_json"
@@ -71,21 +75,27 @@ def decode_reader(request: pb.RunRequest | pb.AttachRequest, limits: Limits) -> 
     return ReaderOptions(
         after=request.after_sequence,
         fields=frozenset(selector(field) for field in options.fields),
-        no_tokens=options.no_tokens,
-        status_detail=STATUS_DETAILS.get(options.status_detail, StatusDetail.ALL),
+        token_detail=_choice(options.token_detail, TokenDetail.ALL),
+        status_detail=_choice(options.status_detail, StatusDetail.ALL),
         include_data=options.include_data,
         merge_interval=merge_interval,
         heartbeat_interval=heartbeat_interval,
-        outputs_json=options.outputs_json,
+        output_form=output_form(options.output_form),
+        accept=frozenset(EventKind(kind) for kind in options.accept if kind in [*EventKind]),
     )
+
+
+def output_form(asked: int) -> OutputForm:
+    """The form of outputs that is asked for."""
+    return _choice(asked, OutputForm.STRUCT)
 
 
 def page_size(asked: int) -> int:
     """Items of a page. Raises RequestInvalid."""
-    if not 0 <= asked <= MAX_PAGE_SIZE:
-        raise RequestInvalid([FieldViolation("page_size", f"must be 0 to {MAX_PAGE_SIZE}")])
+    if asked < 0:
+        raise RequestInvalid([FieldViolation("page_size", "must not be negative")])
 
-    return asked or PAGE_SIZE
+    return min(asked, MAX_PAGE_SIZE) or PAGE_SIZE
 
 
 def decode_inputs(request: StartMessage, limits: Limits) -> dict[str, object]:
@@ -177,6 +187,13 @@ def _labels(labels: Mapping[str, str], limits: Limits) -> dict[str, str]:
         raise RequestInvalid([FieldViolation("labels", f"at most {length} characters each")])
 
     return dict(labels)
+
+
+def _choice(asked: int, default: Choice) -> Choice:
+    """What is asked for; of a number that is not known here, which a newer contract may have, the default."""
+    kind = type(default)
+
+    return kind(asked) if asked in [*kind] else default
 
 
 def _heartbeat_interval(options: pb.StreamOptions, limits: Limits) -> float:

@@ -70,18 +70,19 @@ class Servicer:
         await self._core.wait(run)
         _conclude(call, run)
         assert run.result is not None  # or _conclude had raised
-        text = call.request.outputs_json
+        form = requests.output_form(call.request.output_form)
 
         return pb.PredictResponse(
-            run_id=run.run_id,
-            prediction=prediction_message(run.result, run.revision, outputs_json=text),
+            run_id=run.run_id, prediction=prediction_message(run.result, run.revision, form)
         )
 
     async def get_run(self, call: RpcCall[pb.GetRunRequest]) -> pb.GetRunResponse:
         """The record of a run."""
         run = await self._core.find(call.caller, call.request.run_id)
 
-        return pb.GetRunResponse(run=records.full_run_message(run))
+        form = requests.output_form(call.request.output_form)
+
+        return pb.GetRunResponse(run=records.full_run_message(run, form))
 
     async def list_runs(self, call: RpcCall[pb.ListRunsRequest]) -> pb.ListRunsResponse:
         """A page of the caller's runs."""

@@ -31,6 +31,11 @@ def to_struct(values: Mapping[str, object]) -> Struct:
     return struct
 
 
+def json_text(value: object) -> str:
+    """JSON-safe values as JSON text, which keeps the order of members and exact integers."""
+    return sound(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
 def to_value(value: object) -> Value:
     """A Value of a JSON-safe value. Raises ValueError where they nest too deep."""
     target = Value()

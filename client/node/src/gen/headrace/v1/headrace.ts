@@ -28,6 +28,56 @@ export const protobufPackage = "headrace.v1";
 
 export const protobufFileName = "headrace/v1/headrace.proto";
 
+/** A kind of event that is sent only to readers that accept it. New values may be added. */
+export enum EventKind {
+  /** EVENT_KIND_UNSPECIFIED - None. */
+  EVENT_KIND_UNSPECIFIED = 0,
+  /** EVENT_KIND_CUSTOM - CustomEvent. */
+  EVENT_KIND_CUSTOM = 1,
+  /** EVENT_KIND_INPUT - InputRequest and InputResolved. */
+  EVENT_KIND_INPUT = 2,
+  /** EVENT_KIND_BATCH - EventBatch. */
+  EVENT_KIND_BATCH = 3,
+  UNRECOGNIZED = -1,
+}
+
+/** A choice of tokens. New values may be added. */
+export enum TokenDetail {
+  /** TOKEN_DETAIL_UNSPECIFIED - Same as ALL. */
+  TOKEN_DETAIL_UNSPECIFIED = 0,
+  /** TOKEN_DETAIL_ALL - Text as it comes. */
+  TOKEN_DETAIL_ALL = 1,
+  /**
+   * TOKEN_DETAIL_WHOLE - The text of each field once, whole, when it is complete: one token with offset 0 and is_last, or
+   * several where it is longer than Limits.max_token_bytes.
+   */
+  TOKEN_DETAIL_WHOLE = 2,
+  /** TOKEN_DETAIL_NONE - No tokens. */
+  TOKEN_DETAIL_NONE = 3,
+  UNRECOGNIZED = -1,
+}
+
+/**
+ * A form of outputs. New values may be added.
+ *
+ * Limits.max_prediction_bytes bounds the outputs as encoded in the form asked for. A prediction that
+ * fits as JSON alone fails the reader that asked for another form, not the run: RESOURCE_EXHAUSTED with
+ * PREDICTION_TOO_LARGE, whose metadata names the form that fits.
+ */
+export enum OutputForm {
+  /** OUTPUT_FORM_UNSPECIFIED - Same as STRUCT. */
+  OUTPUT_FORM_UNSPECIFIED = 0,
+  /** OUTPUT_FORM_STRUCT - Prediction.outputs. */
+  OUTPUT_FORM_STRUCT = 1,
+  /** OUTPUT_FORM_JSON - Prediction.outputs_json: exact integers, the order of members, and a fifth of the size. */
+  OUTPUT_FORM_JSON = 2,
+  /** OUTPUT_FORM_BOTH - Both. */
+  OUTPUT_FORM_BOTH = 3,
+  /** OUTPUT_FORM_NONE - Neither: usage and the rest alone. */
+  OUTPUT_FORM_NONE = 4,
+  UNRECOGNIZED = -1,
+}
+
 /** A choice of statuses. New values may be added. */
 export enum StatusDetail {
   /** STATUS_DETAIL_UNSPECIFIED - Same as ALL. */
@@ -38,6 +88,17 @@ export enum StatusDetail {
   STATUS_DETAIL_MESSAGES = 2,
   /** STATUS_DETAIL_NONE - No statuses. */
   STATUS_DETAIL_NONE = 3,
+  UNRECOGNIZED = -1,
+}
+
+/** How much of a run is returned. New values may be added. */
+export enum RunView {
+  /** RUN_VIEW_UNSPECIFIED - Same as BASIC. */
+  RUN_VIEW_UNSPECIFIED = 0,
+  /** RUN_VIEW_BASIC - All but its inputs. */
+  RUN_VIEW_BASIC = 1,
+  /** RUN_VIEW_FULL - All there is, until expire_time. PERMISSION_DENIED where StreamOptions.include_data is. */
+  RUN_VIEW_FULL = 2,
   UNRECOGNIZED = -1,
 }
 
@@ -63,9 +124,13 @@ export interface RunRequest {
     | undefined;
   /**
    * The run's name, chosen by the caller: its handle for Attach, GetRun and CancelRun, and its
-   * idempotency key. A second Run with the same id joins the first one; with other inputs it is
-   * ALREADY_EXISTS. One to 64 characters, letters, digits, "_" and "-", not beginning with "_" or
-   * "-"; a UUID is advised. Scoped to the caller's identity. Empty: the server picks one.
+   * idempotency key. A second Run with the same id joins the first one; with another program or other
+   * inputs it is ALREADY_EXISTS. Inputs are compared as canonical JSON after coercion and defaults: as
+   * Struct or as JSON text, 3.0 or 3 for an int, a default given or left out are the same. A revision or
+   * interface_revision counts too: the run must have it. timeout, linger, labels and options do not.
+   *
+   * One to 64 characters, letters, digits, "_" and "-", not beginning with "_" or "-"; a UUID is
+   * advised. Scoped to the caller's identity. Empty: the server picks one.
    */
   runId: string;
   /**
@@ -89,7 +154,7 @@ export interface RunRequest {
   /**
    * Life of the run after its last reader. 0s: it is stopped at once. Unset: the server's
    * default_linger, which is 0s unless configured. At most Limits.max_linger. A joiner that sets it
-   * replaces the run's value.
+   * replaces the run's value. It does not pass while the run is WAITING, and begins when that ends.
    */
   linger:
     | Duration
@@ -101,6 +166,8 @@ export interface RunRequest {
    * Limits.max_labels of them, keys and values of at most 64 characters each.
    */
   labels: { [key: string]: string };
+  /** Refuse to run any other interface_revision of the program, with FAILED_PRECONDITION. Empty: any. */
+  interfaceRevision: string;
 }
 
 export interface RunRequest_LabelsEntry {
@@ -133,13 +200,13 @@ export interface StreamOptions {
    * that cannot stream are INVALID_ARGUMENT.
    */
   fields: string[];
-  /** Send no tokens at all: statuses and the prediction only. */
-  noTokens: boolean;
+  /** Tokens that are sent. Unset: all. */
+  tokenDetail: TokenDetail;
   /** Statuses that are sent. Unset: all. */
   statusDetail: StatusDetail;
   /**
-   * Add the inputs and outputs of calls to statuses, as StatusUpdate.data, where the server allows
-   * it; PERMISSION_DENIED where it does not.
+   * Add the inputs and outputs of calls to statuses, as StatusUpdate.data and tool, and the answers to
+   * InputResolved, where the server allows it; PERMISSION_DENIED where it does not.
    */
   includeData: boolean;
   /**
@@ -156,8 +223,14 @@ export interface StreamOptions {
   heartbeatInterval:
     | Duration
     | undefined;
-  /** Also fill Prediction.outputs_json. */
-  outputsJson: boolean;
+  /** Form of the prediction's outputs. Unset: STRUCT. */
+  outputForm: OutputForm;
+  /**
+   * Kinds of event that this reader wants beyond statuses, tokens, the prediction and heartbeats. Those
+   * that are not named are left out and counted in event_count, as filtered ones are: a later server
+   * never surprises an older client. Kinds that the server does not know are ignored.
+   */
+  accept: EventKind[];
 }
 
 /**
@@ -173,9 +246,9 @@ export interface StreamEvent {
    */
   sequence: number;
   /**
-   * Recorded events that this message accounts for, merged and filtered-out ones included. Between
-   * two positions the counts add up to their difference, so a reader can prove that nothing is
-   * missing. Above 1 on tokens: the reader is behind. 0 on heartbeats.
+   * Recorded events that this message accounts for, merged and left-out ones included. Between two
+   * positions the counts add up to their difference, so a reader can prove that nothing is missing.
+   * Above 1 on tokens: the reader is behind. 0 on heartbeats, and on a batch, whose events have theirs.
    */
   eventCount: number;
   /** Number of the attempt that recorded it: 1, or more after a takeover. */
@@ -198,6 +271,18 @@ export interface StreamEvent {
     | //
     /** The stream is alive and this reader has everything there is. */
     { $case: "heartbeat"; value: Heartbeat }
+    | //
+    /** What the program tells of itself. Only to readers that accept EVENT_KIND_CUSTOM. */
+    { $case: "custom"; value: CustomEvent }
+    | //
+    /** The run asks. Only to readers that accept EVENT_KIND_INPUT. */
+    { $case: "inputRequest"; value: InputRequest }
+    | //
+    /** It was answered, or will not be. Only to readers that accept EVENT_KIND_INPUT. */
+    { $case: "inputResolved"; value: InputResolved }
+    | //
+    /** Several events in one message. Only to readers that accept EVENT_KIND_BATCH. */
+    { $case: "batch"; value: EventBatch }
     | undefined;
 }
 
@@ -238,12 +323,19 @@ export interface StatusUpdate {
   failure:
     | Failure
     | undefined;
-  /** The call's content: its inputs by name on START, {"outputs": ...} on END. Only with include_data. */
+  /**
+   * Content of a module or LM call: its inputs by name on START, {"outputs": ...} on END. Only with
+   * include_data.
+   */
   data:
     | { [key: string]: any }
     | undefined;
   /** Model and engine of the call. On LM calls only. */
-  lm: LmCall | undefined;
+  lm:
+    | LmCall
+    | undefined;
+  /** Content of a tool call. Only with include_data. */
+  tool: ToolCall | undefined;
 }
 
 /** Kind of call. New values may be added. */
@@ -289,6 +381,19 @@ export enum StatusUpdate_Outcome {
   UNRECOGNIZED = -1,
 }
 
+/** Content of a tool call. */
+export interface ToolCall {
+  /** The provider's id of the call, where the model asked for it by the provider's own tool calls. */
+  providerCallId: string;
+  /**
+   * The arguments as a JSON object, on START. As the tool was asked for: an approval may have edited
+   * them, see InputResolved.
+   */
+  argumentsJson: string;
+  /** What it returned, as JSON. Set on END with outcome OK. */
+  resultJson: string;
+}
+
 /** Model and engine of an LM call. */
 export interface LmCall {
   /** The model as the program names it, such as "openai/gpt-4o-mini". */
@@ -307,6 +412,11 @@ export interface LmCall {
   cached: boolean;
   /** Number of the attempt this speaks of: 1, or more after a retry. */
   attempt: number;
+  /**
+   * Time from the request to the first text, reasoning or tool call of this attempt's answer. Set on
+   * END; unset when there was none, and on cached answers.
+   */
+  timeToFirstToken: Duration | undefined;
 }
 
 /**
@@ -348,11 +458,14 @@ export interface Token {
 
 /** The program's result. */
 export interface Prediction {
-  /** The outputs by field name, as JSON values. Integers beyond 2^53 become decimal strings. */
+  /**
+   * The outputs by field name, as JSON values. Integers beyond 2^53 become decimal strings. In forms
+   * STRUCT and BOTH.
+   */
   outputs:
     | { [key: string]: any }
     | undefined;
-  /** The same as JSON text, with exact integers. Only when outputs_json was asked for. */
+  /** The same as JSON text, with exact integers. In forms JSON and BOTH. */
   outputsJson: string;
   /** LM work of the whole run, all attempts. */
   usage:
@@ -364,6 +477,92 @@ export interface Prediction {
     | undefined;
   /** Revision of the program that produced it. */
   revision: string;
+  /** Its interface revision. */
+  interfaceRevision: string;
+  /** Fields whose text was cut because an answer reached its token limit, as "predictor.field". */
+  cutFields: string[];
+  /** How often an answer that could not be read was asked for again, in the whole run. */
+  reaskCount: number;
+}
+
+/** What a program or a tool tells of itself, in its author's words: progress, partial results. */
+export interface CustomEvent {
+  /** The author's name for it, such as "progress". */
+  name: string;
+  /** The call that told it, as in StatusUpdate.call_id. */
+  callId: number;
+  /** What it told, as JSON. At most Limits.max_custom_event_bytes. */
+  dataJson: string;
+}
+
+/** A run asks, and waits. Every InputRequest gets exactly one InputResolved. */
+export interface InputRequest {
+  /** Its handle for SendInput, unique on the server. */
+  inputId: string;
+  /** The call that waits, as in StatusUpdate.call_id: that of the tool on APPROVAL. */
+  callId: number;
+  /** What is asked for. */
+  kind: InputRequest_Kind;
+  /** The question, for people. */
+  message: string;
+  /** JSON Schema of the answer; on APPROVAL of the tool's arguments. */
+  answerSchemaJson: string;
+  /** On APPROVAL: the arguments as the model proposed them, a JSON object. */
+  proposalJson: string;
+  /** On APPROVAL: name of the tool. */
+  tool: string;
+  /** When the call stops waiting and fails with INPUT_EXPIRED. Unset: when the run's timeout is spent. */
+  expireTime: Date | undefined;
+}
+
+/** What is asked for. New values may be added. */
+export enum InputRequest_Kind {
+  /** KIND_UNSPECIFIED - Not sent. */
+  KIND_UNSPECIFIED = 0,
+  /** KIND_QUESTION - An answer to the program's question. */
+  KIND_QUESTION = 1,
+  /** KIND_APPROVAL - Leave to call a tool. */
+  KIND_APPROVAL = 2,
+  UNRECOGNIZED = -1,
+}
+
+/** An InputRequest is over. */
+export interface InputResolved {
+  /** As in InputRequest. */
+  inputId: string;
+  /** As in InputRequest. */
+  callId: number;
+  /** How it ended. */
+  outcome: InputResolved_Outcome;
+  /** The answer as JSON; on APPROVAL the arguments that the tool is called with. Only with include_data. */
+  answerJson: string;
+  /** The reason that came with SendInput. */
+  reason: string;
+}
+
+/** How it ended. New values may be added. */
+export enum InputResolved_Outcome {
+  /** OUTCOME_UNSPECIFIED - Not sent. */
+  OUTCOME_UNSPECIFIED = 0,
+  /** OUTCOME_ANSWERED - SendInput answered. On APPROVAL: the tool is called. */
+  OUTCOME_ANSWERED = 1,
+  /** OUTCOME_DECLINED - SendInput declined. The call fails with INPUT_DECLINED; an agent's model is told. */
+  OUTCOME_DECLINED = 2,
+  /** OUTCOME_EXPIRED - Nobody answered in time. The call fails with INPUT_EXPIRED. */
+  OUTCOME_EXPIRED = 3,
+  /** OUTCOME_WITHDRAWN - The call ended without an answer: the program went on without it, or the run ended. */
+  OUTCOME_WITHDRAWN = 4,
+  UNRECOGNIZED = -1,
+}
+
+/**
+ * Events that were pending together, in one message, because a message costs much more than an event.
+ * To be read as if each had come alone: each has its own run_id, sequence and event_count, and is no
+ * batch. The message around it carries run_id alone.
+ */
+export interface EventBatch {
+  /** Two or more, in order. */
+  events: StreamEvent[];
 }
 
 /**
@@ -381,6 +580,8 @@ export interface Usage {
   outputTokenCount: number;
   /** Those of input_token_count that the provider served from its own prompt cache. */
   cachedInputTokenCount: number;
+  /** Those of input_token_count that the provider wrote to its own prompt cache. */
+  cacheWriteTokenCount: number;
   /** Those of output_token_count that were reasoning. */
   reasoningTokenCount: number;
   /** LM calls, cache hits included. */
@@ -391,13 +592,32 @@ export interface Usage {
   costUsd?:
     | number
     | undefined;
-  /** The same per model, by the model's name, one level deep: inner usages have no models. */
-  models: { [key: string]: Usage };
+  /** The same for each model, by its name. */
+  models: ModelUsage[];
 }
 
-export interface Usage_ModelsEntry {
-  key: string;
-  value: Usage | undefined;
+/** LM work done by one model: the counts of Usage, with their numbers. */
+export interface ModelUsage {
+  /** As in Usage. */
+  inputTokenCount: number;
+  /** As in Usage. */
+  outputTokenCount: number;
+  /** As in Usage. */
+  cachedInputTokenCount: number;
+  /** As in Usage. */
+  cacheWriteTokenCount: number;
+  /** As in Usage. */
+  reasoningTokenCount: number;
+  /** As in Usage. */
+  lmCallCount: number;
+  /** As in Usage. */
+  cacheHitCount: number;
+  /** As in Usage. */
+  costUsd?:
+    | number
+    | undefined;
+  /** The model, as in LmCall.model. */
+  model: string;
 }
 
 /**
@@ -411,18 +631,19 @@ export interface Failure {
    * Stable name of the cause, UPPER_SNAKE. New ones may be added.
    *
    * Nothing was started: INPUT_INVALID, REQUEST_INVALID (INVALID_ARGUMENT); PROGRAM_NOT_FOUND,
-   * RUN_NOT_FOUND (NOT_FOUND); RUN_ID_REUSED (ALREADY_EXISTS); REVISION_MISMATCH (FAILED_PRECONDITION);
-   * CURSOR_AHEAD (OUT_OF_RANGE); UNAUTHENTICATED (UNAUTHENTICATED); PERMISSION_DENIED
-   * (PERMISSION_DENIED); QUOTA_EXCEEDED (RESOURCE_EXHAUSTED); SERVER_BUSY, DRAINING, STORE_UNAVAILABLE
-   * (UNAVAILABLE).
+   * RUN_NOT_FOUND, INPUT_NOT_FOUND (NOT_FOUND); RUN_ID_REUSED, INPUT_RESOLVED (ALREADY_EXISTS);
+   * REVISION_MISMATCH (FAILED_PRECONDITION); CURSOR_AHEAD (OUT_OF_RANGE); UNAUTHENTICATED
+   * (UNAUTHENTICATED); PERMISSION_DENIED (PERMISSION_DENIED); QUOTA_EXCEEDED (RESOURCE_EXHAUSTED);
+   * SERVER_BUSY, DRAINING, STORE_UNAVAILABLE (UNAVAILABLE).
    *
    * The stream was cut, the run goes on: STREAM_AGED (UNAVAILABLE).
    *
-   * The run is over: LM_RATE_LIMITED, RUN_TOO_LARGE (RESOURCE_EXHAUSTED); LM_UNAVAILABLE,
-   * LM_SERVER_ERROR, LM_STREAM_BROKEN, OWNER_LOST (ABORTED); CONTEXT_TOO_LONG (INVALID_ARGUMENT);
-   * CONTENT_REFUSED, LM_AUTH, LM_BILLING, LM_UNSUPPORTED (FAILED_PRECONDITION); LM_TIMEOUT, RUN_TIMEOUT
-   * (DEADLINE_EXCEEDED); LM_REQUEST_REJECTED, PROGRAM_ERROR, TOOL_ERROR, OUTPUT_UNPARSABLE,
-   * OUTPUT_UNSERIALISABLE, PROGRAM_RESULT_INVALID (INTERNAL); RUN_CANCELLED (CANCELLED).
+   * The run is over: LM_RATE_LIMITED, RUN_TOO_LARGE, PREDICTION_TOO_LARGE (RESOURCE_EXHAUSTED);
+   * LM_UNAVAILABLE, LM_SERVER_ERROR, LM_STREAM_BROKEN, OWNER_LOST (ABORTED); CONTEXT_TOO_LONG
+   * (INVALID_ARGUMENT); CONTENT_REFUSED, LM_AUTH, LM_BILLING, LM_UNSUPPORTED, INPUT_DECLINED
+   * (FAILED_PRECONDITION); LM_TIMEOUT, RUN_TIMEOUT, INPUT_EXPIRED (DEADLINE_EXCEEDED);
+   * LM_REQUEST_REJECTED, PROGRAM_ERROR, TOOL_ERROR, OUTPUT_UNPARSABLE, OUTPUT_UNSERIALISABLE,
+   * PROGRAM_RESULT_INVALID (INTERNAL); RUN_CANCELLED (CANCELLED).
    *
    * A defect of the server: SERVER_FAULT (INTERNAL).
    */
@@ -492,6 +713,14 @@ export interface Run {
     | undefined;
   /** As given when the run was started. */
   labels: { [key: string]: string };
+  /** The program's interface revision. */
+  interfaceRevision: string;
+  /** Its open questions, oldest first, while WAITING. Left out by ListRuns. */
+  inputRequests: InputRequest[];
+  /** How often an answer that could not be read was asked for again so far. */
+  reaskCount: number;
+  /** The inputs after coercion and defaults, as JSON. Only in view FULL. */
+  inputsJson: string;
 }
 
 /** Life cycle. New values may be added. */
@@ -502,12 +731,14 @@ export enum Run_State {
   STATE_QUEUED = 1,
   /** STATE_RUNNING - Going on. */
   STATE_RUNNING = 2,
+  /** STATE_WAITING - Going on, with a question that nobody has answered yet. */
+  STATE_WAITING = 3,
   /** STATE_SUCCEEDED - Over, with a prediction. */
-  STATE_SUCCEEDED = 3,
+  STATE_SUCCEEDED = 4,
   /** STATE_FAILED - Over, with a failure. */
-  STATE_FAILED = 4,
-  /** STATE_CANCELLED - Stopped: by CancelRun, by its last reader leaving, or by the server's end. */
-  STATE_CANCELLED = 5,
+  STATE_FAILED = 5,
+  /** STATE_CANCELLED - Stopped: by CancelRun, DeleteRun, its last reader leaving, or the server's end. */
+  STATE_CANCELLED = 6,
   UNRECOGNIZED = -1,
 }
 
@@ -535,14 +766,18 @@ export interface PredictRequest {
   timeout:
     | Duration
     | undefined;
+  /** As in RunRequest; the waiting call is a reader of the run. */
+  linger:
+    | Duration
+    | undefined;
   /** As in RunRequest. */
   revision: string;
   /** As in RunRequest. */
   labels: { [key: string]: string };
-  /** Also fill Prediction.outputs_json. */
-  outputsJson: boolean;
-  /** As in RunRequest; the waiting call is a reader of the run. */
-  linger: Duration | undefined;
+  /** As in RunRequest. */
+  interfaceRevision: string;
+  /** Form of the prediction's outputs. Unset: STRUCT. */
+  outputForm: OutputForm;
 }
 
 export interface PredictRequest_LabelsEntry {
@@ -562,6 +797,10 @@ export interface PredictResponse {
 export interface GetRunRequest {
   /** The run. Required. NOT_FOUND as in AttachRequest. */
   runId: string;
+  /** How much of it. Unset: BASIC. */
+  view: RunView;
+  /** Form of the prediction's outputs. Unset: STRUCT. */
+  outputForm: OutputForm;
 }
 
 /** The record of a run. */
@@ -570,19 +809,38 @@ export interface GetRunResponse {
   run: Run | undefined;
 }
 
-/** Asks for the caller's runs. */
+/** Asks for the caller's runs: those to which every filter given applies. */
 export interface ListRunsRequest {
-  /** Most runs to return, at most 1000. 0: 100. */
+  /** Most runs to return. 0: 100. Above 1000: 1000. */
   pageSize: number;
   /** next_page_token of the page before. Empty: the first page. */
   pageToken: string;
   /** Only runs of this program, by its name in ListPrograms. Empty: of all. */
   program: string;
+  /** Only runs in one of these states. Empty: in any. */
+  states: Run_State[];
+  /** Only runs that carry all of these labels, with these values. */
+  labels: { [key: string]: string };
+  /** Only runs accepted after this moment. Unset: since ever. */
+  createdAfter:
+    | Date
+    | undefined;
+  /** Only runs accepted before this moment. Unset: until now. */
+  createdBefore: Date | undefined;
+}
+
+export interface ListRunsRequest_LabelsEntry {
+  key: string;
+  value: string;
 }
 
 /** One page of the caller's runs. */
 export interface ListRunsResponse {
-  /** Newest first. prediction and failure are left out: GetRun has them. */
+  /**
+   * Newest first, by create_time. A page shows no run twice and leaves none out that was there when
+   * the first page was asked for and still is. prediction, failure and input_requests are left out:
+   * GetRun has them.
+   */
   runs: Run[];
   /** Ask with it for the next page. Empty: this was the last. */
   nextPageToken: string;
@@ -590,7 +848,7 @@ export interface ListRunsResponse {
 
 /** Asks to stop a run. */
 export interface CancelRunRequest {
-  /** The run. Required. NOT_FOUND as in AttachRequest. */
+  /** The run. Required. */
   runId: string;
   /** Why, in a few words, kept in the run's failure. May be empty. */
   reason: string;
@@ -598,13 +856,59 @@ export interface CancelRunRequest {
 
 /** The record of a run that was asked to stop. */
 export interface CancelRunResponse {
-  /** As it is now: CANCELLED, or how it had ended before. */
-  run: Run | undefined;
+  /** As it is now: CANCELLED, or how it had ended before. Unset: no run has this id. */
+  run:
+    | Run
+    | undefined;
+  /** Set where no run has this id: until then a Run with it is refused. */
+  refusedUntil: Date | undefined;
+}
+
+/** Asks to forget a run. */
+export interface DeleteRunRequest {
+  /** The run. Required. NOT_FOUND as in AttachRequest. */
+  runId: string;
+}
+
+/** The run is forgotten. */
+export interface DeleteRunResponse {
+}
+
+/** Answers a question of a run. */
+export interface SendInputRequest {
+  /** The run that asks. Required. */
+  runId: string;
+  /** The question, as in InputRequest. Required. */
+  inputId: string;
+  /**
+   * Exactly one. Checked against InputRequest.answer_schema_json: what does not fit is INVALID_ARGUMENT
+   * with one field violation each, and the question stays open. On APPROVAL: the arguments to call the
+   * tool with, or true for those that were proposed.
+   */
+  input:
+    | //
+    /** The answer as a JSON value. Its numbers are doubles, as in RunRequest.inputs. */
+    { $case: "answer"; value: any | undefined }
+    | //
+    /** The same as JSON text. */
+    { $case: "answerJson"; value: string }
+    | //
+    /** True: there will be no answer, or the tool must not be called. false is INVALID_ARGUMENT. */
+    { $case: "decline"; value: boolean }
+    | undefined;
+  /** Why, in a few words: told to the program, or to an agent's model. May be empty. */
+  reason: string;
+}
+
+/** The question is answered. */
+export interface SendInputResponse {
+  /** How it ended: by this call, or by one before it that said the same. */
+  resolved: InputResolved | undefined;
 }
 
 /** Asks for the hosted programs. */
 export interface ListProgramsRequest {
-  /** Most programs to return, at most 1000. 0: 100. */
+  /** Most programs to return. 0: 100. Above 1000: 1000. */
   pageSize: number;
   /** next_page_token of the page before. Empty: the first page. */
   pageToken: string;
@@ -652,19 +956,19 @@ export interface Program {
   predictors: Predictor[];
   /** The tools its agents may call. */
   tools: Tool[];
-  /** JSON Schema of the inputs object. */
-  inputSchema:
-    | { [key: string]: any }
-    | undefined;
-  /** JSON Schema of the outputs object. Where outputs is empty: {"type": "object"}. */
-  outputSchema:
-    | { [key: string]: any }
-    | undefined;
+  /** JSON Schema of the inputs object, as JSON text: properties keep the order of the signature. */
+  inputSchemaJson: string;
+  /** JSON Schema of the outputs object, likewise. Where outputs is empty: {"type": "object"}. */
+  outputSchemaJson: string;
   /**
    * Inputs to try it with; paste them into grpcurl. The author's first example; where there is none,
    * values that the server made up: of the right types, for required inputs only.
    */
-  exampleInputs: { [key: string]: any } | undefined;
+  exampleInputs:
+    | { [key: string]: any }
+    | undefined;
+  /** Hash of names, types and schemas alone, 12 hex digits: changes when callers may have to. */
+  interfaceRevision: string;
 }
 
 /** One input or output field. */
@@ -706,12 +1010,12 @@ export interface Tool {
   name: string;
   /** Description in the words of its author. */
   description: string;
-  /** JSON Schema of its arguments object. */
-  parametersSchema:
-    | { [key: string]: any }
-    | undefined;
+  /** JSON Schema of its arguments object, as JSON text. */
+  parametersSchemaJson: string;
   /** Its author says that calling it twice does no more than calling it once. */
   idempotent: boolean;
+  /** Calls of it may wait for leave, see InputRequest. */
+  approval: boolean;
 }
 
 /** Asks for facts about the server. */
@@ -764,7 +1068,10 @@ export interface Limits {
   maxInputDepth: number;
   /** Largest chunk of one token, in bytes of UTF-8; longer text is split. */
   maxTokenBytes: number;
-  /** Largest outputs, in bytes of JSON text; beyond it the run fails with RUN_TOO_LARGE. */
+  /**
+   * Largest outputs, in bytes as encoded in the form asked for, see OutputForm. Beyond it as JSON text
+   * the run fails with RUN_TOO_LARGE.
+   */
   maxPredictionBytes: number;
   /** Most labels a run may carry. */
   maxLabels: number;
@@ -772,6 +1079,10 @@ export interface Limits {
   maxStartsPerSecond: number;
   /** Runs of one caller that may go on or wait at the same time. 0: unlimited. */
   maxRunningCountPerPrincipal: number;
+  /** Largest CustomEvent.data_json, in bytes of UTF-8. */
+  maxCustomEventBytes: number;
+  /** Questions of one run that may be open at the same time. */
+  maxOpenInputCount: number;
 }
 
 function createBaseRunRequest(): RunRequest {
@@ -785,6 +1096,7 @@ function createBaseRunRequest(): RunRequest {
     linger: undefined,
     revision: "",
     labels: {},
+    interfaceRevision: "",
   };
 }
 
@@ -822,6 +1134,9 @@ export const RunRequest: MessageFns<RunRequest> = {
     globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
       RunRequest_LabelsEntry.encode({ key: key as any, value }, writer.uint32(82).fork()).join();
     });
+    if (message.interfaceRevision !== "") {
+      writer.uint32(90).string(message.interfaceRevision);
+    }
     return writer;
   },
 
@@ -921,6 +1236,14 @@ export const RunRequest: MessageFns<RunRequest> = {
             }
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.interfaceRevision = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -974,6 +1297,7 @@ export const RunRequest: MessageFns<RunRequest> = {
       },
       {},
     );
+    message.interfaceRevision = object.interfaceRevision ?? "";
     return message;
   },
 };
@@ -1129,12 +1453,13 @@ export const AttachRequest: MessageFns<AttachRequest> = {
 function createBaseStreamOptions(): StreamOptions {
   return {
     fields: [],
-    noTokens: false,
+    tokenDetail: 0,
     statusDetail: 0,
     includeData: false,
     mergeInterval: undefined,
     heartbeatInterval: undefined,
-    outputsJson: false,
+    outputForm: 0,
+    accept: [],
   };
 }
 
@@ -1143,8 +1468,8 @@ export const StreamOptions: MessageFns<StreamOptions> = {
     for (const v of message.fields) {
       writer.uint32(10).string(v!);
     }
-    if (message.noTokens !== false) {
-      writer.uint32(16).bool(message.noTokens);
+    if (message.tokenDetail !== 0) {
+      writer.uint32(16).int32(message.tokenDetail);
     }
     if (message.statusDetail !== 0) {
       writer.uint32(24).int32(message.statusDetail);
@@ -1158,8 +1483,15 @@ export const StreamOptions: MessageFns<StreamOptions> = {
     if (message.heartbeatInterval !== undefined) {
       Duration.encode(message.heartbeatInterval, writer.uint32(50).fork()).join();
     }
-    if (message.outputsJson !== false) {
-      writer.uint32(56).bool(message.outputsJson);
+    if (message.outputForm !== 0) {
+      writer.uint32(56).int32(message.outputForm);
+    }
+    if (message.accept.length !== 0) {
+      writer.uint32(74).fork();
+      for (const v of message.accept) {
+        writer.int32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -1190,7 +1522,7 @@ export const StreamOptions: MessageFns<StreamOptions> = {
               break;
             }
 
-            message.noTokens = reader.bool();
+            message.tokenDetail = reader.int32() as any;
             continue;
           }
           case 3: {
@@ -1230,8 +1562,26 @@ export const StreamOptions: MessageFns<StreamOptions> = {
               break;
             }
 
-            message.outputsJson = reader.bool();
+            message.outputForm = reader.int32() as any;
             continue;
+          }
+          case 9: {
+            if (tag === 72) {
+              message.accept.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 74) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.accept.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
           }
         }
         if ((tag & 7) === 4 || tag === 0) {
@@ -1251,7 +1601,7 @@ export const StreamOptions: MessageFns<StreamOptions> = {
   fromPartial(object: DeepPartial<StreamOptions>): StreamOptions {
     const message = createBaseStreamOptions();
     message.fields = object.fields?.map((e) => e) || [];
-    message.noTokens = object.noTokens ?? false;
+    message.tokenDetail = object.tokenDetail ?? 0;
     message.statusDetail = object.statusDetail ?? 0;
     message.includeData = object.includeData ?? false;
     message.mergeInterval = (object.mergeInterval !== undefined && object.mergeInterval !== null)
@@ -1260,7 +1610,8 @@ export const StreamOptions: MessageFns<StreamOptions> = {
     message.heartbeatInterval = (object.heartbeatInterval !== undefined && object.heartbeatInterval !== null)
       ? Duration.fromPartial(object.heartbeatInterval)
       : undefined;
-    message.outputsJson = object.outputsJson ?? false;
+    message.outputForm = object.outputForm ?? 0;
+    message.accept = object.accept?.map((e) => e) || [];
     return message;
   },
 };
@@ -1298,6 +1649,18 @@ export const StreamEvent: MessageFns<StreamEvent> = {
         break;
       case "heartbeat":
         Heartbeat.encode(message.event.value, writer.uint32(106).fork()).join();
+        break;
+      case "custom":
+        CustomEvent.encode(message.event.value, writer.uint32(122).fork()).join();
+        break;
+      case "inputRequest":
+        InputRequest.encode(message.event.value, writer.uint32(130).fork()).join();
+        break;
+      case "inputResolved":
+        InputResolved.encode(message.event.value, writer.uint32(138).fork()).join();
+        break;
+      case "batch":
+        EventBatch.encode(message.event.value, writer.uint32(146).fork()).join();
         break;
     }
     return writer;
@@ -1388,6 +1751,38 @@ export const StreamEvent: MessageFns<StreamEvent> = {
             message.event = { $case: "heartbeat", value: Heartbeat.decode(reader, reader.uint32()) };
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.event = { $case: "custom", value: CustomEvent.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.event = { $case: "inputRequest", value: InputRequest.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.event = { $case: "inputResolved", value: InputResolved.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.event = { $case: "batch", value: EventBatch.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1435,6 +1830,30 @@ export const StreamEvent: MessageFns<StreamEvent> = {
         }
         break;
       }
+      case "custom": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "custom", value: CustomEvent.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "inputRequest": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "inputRequest", value: InputRequest.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "inputResolved": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "inputResolved", value: InputResolved.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "batch": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "batch", value: EventBatch.fromPartial(object.event.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -1454,6 +1873,7 @@ function createBaseStatusUpdate(): StatusUpdate {
     failure: undefined,
     data: undefined,
     lm: undefined,
+    tool: undefined,
   };
 }
 
@@ -1494,6 +1914,9 @@ export const StatusUpdate: MessageFns<StatusUpdate> = {
     }
     if (message.lm !== undefined) {
       LmCall.encode(message.lm, writer.uint32(98).fork()).join();
+    }
+    if (message.tool !== undefined) {
+      ToolCall.encode(message.tool, writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -1607,6 +2030,14 @@ export const StatusUpdate: MessageFns<StatusUpdate> = {
             message.lm = LmCall.decode(reader, reader.uint32());
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.tool = ToolCall.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1640,12 +2071,92 @@ export const StatusUpdate: MessageFns<StatusUpdate> = {
       : undefined;
     message.data = object.data ?? undefined;
     message.lm = (object.lm !== undefined && object.lm !== null) ? LmCall.fromPartial(object.lm) : undefined;
+    message.tool = (object.tool !== undefined && object.tool !== null) ? ToolCall.fromPartial(object.tool) : undefined;
+    return message;
+  },
+};
+
+function createBaseToolCall(): ToolCall {
+  return { providerCallId: "", argumentsJson: "", resultJson: "" };
+}
+
+export const ToolCall: MessageFns<ToolCall> = {
+  encode(message: ToolCall, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.providerCallId !== "") {
+      writer.uint32(10).string(message.providerCallId);
+    }
+    if (message.argumentsJson !== "") {
+      writer.uint32(18).string(message.argumentsJson);
+    }
+    if (message.resultJson !== "") {
+      writer.uint32(26).string(message.resultJson);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ToolCall {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseToolCall();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.providerCallId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.argumentsJson = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.resultJson = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ToolCall>): ToolCall {
+    return ToolCall.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ToolCall>): ToolCall {
+    const message = createBaseToolCall();
+    message.providerCallId = object.providerCallId ?? "";
+    message.argumentsJson = object.argumentsJson ?? "";
+    message.resultJson = object.resultJson ?? "";
     return message;
   },
 };
 
 function createBaseLmCall(): LmCall {
-  return { model: "", engine: "", finishReason: "", cached: false, attempt: 0 };
+  return { model: "", engine: "", finishReason: "", cached: false, attempt: 0, timeToFirstToken: undefined };
 }
 
 export const LmCall: MessageFns<LmCall> = {
@@ -1664,6 +2175,9 @@ export const LmCall: MessageFns<LmCall> = {
     }
     if (message.attempt !== 0) {
       writer.uint32(40).int32(message.attempt);
+    }
+    if (message.timeToFirstToken !== undefined) {
+      Duration.encode(message.timeToFirstToken, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -1721,6 +2235,14 @@ export const LmCall: MessageFns<LmCall> = {
             message.attempt = reader.int32();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.timeToFirstToken = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1743,6 +2265,9 @@ export const LmCall: MessageFns<LmCall> = {
     message.finishReason = object.finishReason ?? "";
     message.cached = object.cached ?? false;
     message.attempt = object.attempt ?? 0;
+    message.timeToFirstToken = (object.timeToFirstToken !== undefined && object.timeToFirstToken !== null)
+      ? Duration.fromPartial(object.timeToFirstToken)
+      : undefined;
     return message;
   },
 };
@@ -1875,7 +2400,16 @@ export const Token: MessageFns<Token> = {
 };
 
 function createBasePrediction(): Prediction {
-  return { outputs: undefined, outputsJson: "", usage: undefined, elapsed: undefined, revision: "" };
+  return {
+    outputs: undefined,
+    outputsJson: "",
+    usage: undefined,
+    elapsed: undefined,
+    revision: "",
+    interfaceRevision: "",
+    cutFields: [],
+    reaskCount: 0,
+  };
 }
 
 export const Prediction: MessageFns<Prediction> = {
@@ -1894,6 +2428,15 @@ export const Prediction: MessageFns<Prediction> = {
     }
     if (message.revision !== "") {
       writer.uint32(42).string(message.revision);
+    }
+    if (message.interfaceRevision !== "") {
+      writer.uint32(50).string(message.interfaceRevision);
+    }
+    for (const v of message.cutFields) {
+      writer.uint32(58).string(v!);
+    }
+    if (message.reaskCount !== 0) {
+      writer.uint32(64).int32(message.reaskCount);
     }
     return writer;
   },
@@ -1951,6 +2494,30 @@ export const Prediction: MessageFns<Prediction> = {
             message.revision = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.interfaceRevision = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.cutFields.push(reader.string());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.reaskCount = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1975,6 +2542,394 @@ export const Prediction: MessageFns<Prediction> = {
       ? Duration.fromPartial(object.elapsed)
       : undefined;
     message.revision = object.revision ?? "";
+    message.interfaceRevision = object.interfaceRevision ?? "";
+    message.cutFields = object.cutFields?.map((e) => e) || [];
+    message.reaskCount = object.reaskCount ?? 0;
+    return message;
+  },
+};
+
+function createBaseCustomEvent(): CustomEvent {
+  return { name: "", callId: 0, dataJson: "" };
+}
+
+export const CustomEvent: MessageFns<CustomEvent> = {
+  encode(message: CustomEvent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.callId !== 0) {
+      writer.uint32(16).int32(message.callId);
+    }
+    if (message.dataJson !== "") {
+      writer.uint32(26).string(message.dataJson);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CustomEvent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCustomEvent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.callId = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.dataJson = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CustomEvent>): CustomEvent {
+    return CustomEvent.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CustomEvent>): CustomEvent {
+    const message = createBaseCustomEvent();
+    message.name = object.name ?? "";
+    message.callId = object.callId ?? 0;
+    message.dataJson = object.dataJson ?? "";
+    return message;
+  },
+};
+
+function createBaseInputRequest(): InputRequest {
+  return {
+    inputId: "",
+    callId: 0,
+    kind: 0,
+    message: "",
+    answerSchemaJson: "",
+    proposalJson: "",
+    tool: "",
+    expireTime: undefined,
+  };
+}
+
+export const InputRequest: MessageFns<InputRequest> = {
+  encode(message: InputRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.inputId !== "") {
+      writer.uint32(10).string(message.inputId);
+    }
+    if (message.callId !== 0) {
+      writer.uint32(16).int32(message.callId);
+    }
+    if (message.kind !== 0) {
+      writer.uint32(24).int32(message.kind);
+    }
+    if (message.message !== "") {
+      writer.uint32(34).string(message.message);
+    }
+    if (message.answerSchemaJson !== "") {
+      writer.uint32(42).string(message.answerSchemaJson);
+    }
+    if (message.proposalJson !== "") {
+      writer.uint32(50).string(message.proposalJson);
+    }
+    if (message.tool !== "") {
+      writer.uint32(58).string(message.tool);
+    }
+    if (message.expireTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.expireTime), writer.uint32(66).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InputRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInputRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.inputId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.callId = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.answerSchemaJson = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.proposalJson = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.tool = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.expireTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<InputRequest>): InputRequest {
+    return InputRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<InputRequest>): InputRequest {
+    const message = createBaseInputRequest();
+    message.inputId = object.inputId ?? "";
+    message.callId = object.callId ?? 0;
+    message.kind = object.kind ?? 0;
+    message.message = object.message ?? "";
+    message.answerSchemaJson = object.answerSchemaJson ?? "";
+    message.proposalJson = object.proposalJson ?? "";
+    message.tool = object.tool ?? "";
+    message.expireTime = object.expireTime ?? undefined;
+    return message;
+  },
+};
+
+function createBaseInputResolved(): InputResolved {
+  return { inputId: "", callId: 0, outcome: 0, answerJson: "", reason: "" };
+}
+
+export const InputResolved: MessageFns<InputResolved> = {
+  encode(message: InputResolved, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.inputId !== "") {
+      writer.uint32(10).string(message.inputId);
+    }
+    if (message.callId !== 0) {
+      writer.uint32(16).int32(message.callId);
+    }
+    if (message.outcome !== 0) {
+      writer.uint32(24).int32(message.outcome);
+    }
+    if (message.answerJson !== "") {
+      writer.uint32(34).string(message.answerJson);
+    }
+    if (message.reason !== "") {
+      writer.uint32(42).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): InputResolved {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseInputResolved();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.inputId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.callId = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.outcome = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.answerJson = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<InputResolved>): InputResolved {
+    return InputResolved.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<InputResolved>): InputResolved {
+    const message = createBaseInputResolved();
+    message.inputId = object.inputId ?? "";
+    message.callId = object.callId ?? 0;
+    message.outcome = object.outcome ?? 0;
+    message.answerJson = object.answerJson ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseEventBatch(): EventBatch {
+  return { events: [] };
+}
+
+export const EventBatch: MessageFns<EventBatch> = {
+  encode(message: EventBatch, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.events) {
+      StreamEvent.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EventBatch {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEventBatch();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.events.push(StreamEvent.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EventBatch>): EventBatch {
+    return EventBatch.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EventBatch>): EventBatch {
+    const message = createBaseEventBatch();
+    message.events = object.events?.map((e) => StreamEvent.fromPartial(e)) || [];
     return message;
   },
 };
@@ -2027,11 +2982,12 @@ function createBaseUsage(): Usage {
     inputTokenCount: 0,
     outputTokenCount: 0,
     cachedInputTokenCount: 0,
+    cacheWriteTokenCount: 0,
     reasoningTokenCount: 0,
     lmCallCount: 0,
     cacheHitCount: 0,
     costUsd: undefined,
-    models: {},
+    models: [],
   };
 }
 
@@ -2046,21 +3002,24 @@ export const Usage: MessageFns<Usage> = {
     if (message.cachedInputTokenCount !== 0) {
       writer.uint32(24).int32(message.cachedInputTokenCount);
     }
+    if (message.cacheWriteTokenCount !== 0) {
+      writer.uint32(32).int32(message.cacheWriteTokenCount);
+    }
     if (message.reasoningTokenCount !== 0) {
-      writer.uint32(32).int32(message.reasoningTokenCount);
+      writer.uint32(40).int32(message.reasoningTokenCount);
     }
     if (message.lmCallCount !== 0) {
-      writer.uint32(40).int32(message.lmCallCount);
+      writer.uint32(48).int32(message.lmCallCount);
     }
     if (message.cacheHitCount !== 0) {
-      writer.uint32(48).int32(message.cacheHitCount);
+      writer.uint32(56).int32(message.cacheHitCount);
     }
     if (message.costUsd !== undefined) {
-      writer.uint32(57).double(message.costUsd);
+      writer.uint32(65).double(message.costUsd);
     }
-    globalThis.Object.entries(message.models).forEach(([key, value]: [string, Usage]) => {
-      Usage_ModelsEntry.encode({ key: key as any, value }, writer.uint32(66).fork()).join();
-    });
+    for (const v of message.models) {
+      ModelUsage.encode(v!, writer.uint32(74).fork()).join();
+    }
     return writer;
   },
 
@@ -2106,7 +3065,7 @@ export const Usage: MessageFns<Usage> = {
               break;
             }
 
-            message.reasoningTokenCount = reader.int32();
+            message.cacheWriteTokenCount = reader.int32();
             continue;
           }
           case 5: {
@@ -2114,7 +3073,7 @@ export const Usage: MessageFns<Usage> = {
               break;
             }
 
-            message.lmCallCount = reader.int32();
+            message.reasoningTokenCount = reader.int32();
             continue;
           }
           case 6: {
@@ -2122,26 +3081,31 @@ export const Usage: MessageFns<Usage> = {
               break;
             }
 
-            message.cacheHitCount = reader.int32();
+            message.lmCallCount = reader.int32();
             continue;
           }
           case 7: {
-            if (tag !== 57) {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.cacheHitCount = reader.int32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 65) {
               break;
             }
 
             message.costUsd = reader.double();
             continue;
           }
-          case 8: {
-            if (tag !== 66) {
+          case 9: {
+            if (tag !== 74) {
               break;
             }
 
-            const entry8 = Usage_ModelsEntry.decode(reader, reader.uint32());
-            if (entry8.value !== undefined) {
-              message.models[entry8.key] = entry8.value;
-            }
+            message.models.push(ModelUsage.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -2164,39 +3128,63 @@ export const Usage: MessageFns<Usage> = {
     message.inputTokenCount = object.inputTokenCount ?? 0;
     message.outputTokenCount = object.outputTokenCount ?? 0;
     message.cachedInputTokenCount = object.cachedInputTokenCount ?? 0;
+    message.cacheWriteTokenCount = object.cacheWriteTokenCount ?? 0;
     message.reasoningTokenCount = object.reasoningTokenCount ?? 0;
     message.lmCallCount = object.lmCallCount ?? 0;
     message.cacheHitCount = object.cacheHitCount ?? 0;
     message.costUsd = object.costUsd ?? undefined;
-    message.models = (globalThis.Object.entries(object.models ?? {}) as [string, Usage][]).reduce(
-      (acc: { [key: string]: Usage }, [key, value]: [string, Usage]) => {
-        if (value !== undefined) {
-          acc[key] = Usage.fromPartial(value);
-        }
-        return acc;
-      },
-      {},
-    );
+    message.models = object.models?.map((e) => ModelUsage.fromPartial(e)) || [];
     return message;
   },
 };
 
-function createBaseUsage_ModelsEntry(): Usage_ModelsEntry {
-  return { key: "", value: undefined };
+function createBaseModelUsage(): ModelUsage {
+  return {
+    inputTokenCount: 0,
+    outputTokenCount: 0,
+    cachedInputTokenCount: 0,
+    cacheWriteTokenCount: 0,
+    reasoningTokenCount: 0,
+    lmCallCount: 0,
+    cacheHitCount: 0,
+    costUsd: undefined,
+    model: "",
+  };
 }
 
-export const Usage_ModelsEntry: MessageFns<Usage_ModelsEntry> = {
-  encode(message: Usage_ModelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
+export const ModelUsage: MessageFns<ModelUsage> = {
+  encode(message: ModelUsage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.inputTokenCount !== 0) {
+      writer.uint32(8).int32(message.inputTokenCount);
     }
-    if (message.value !== undefined) {
-      Usage.encode(message.value, writer.uint32(18).fork()).join();
+    if (message.outputTokenCount !== 0) {
+      writer.uint32(16).int32(message.outputTokenCount);
+    }
+    if (message.cachedInputTokenCount !== 0) {
+      writer.uint32(24).int32(message.cachedInputTokenCount);
+    }
+    if (message.cacheWriteTokenCount !== 0) {
+      writer.uint32(32).int32(message.cacheWriteTokenCount);
+    }
+    if (message.reasoningTokenCount !== 0) {
+      writer.uint32(40).int32(message.reasoningTokenCount);
+    }
+    if (message.lmCallCount !== 0) {
+      writer.uint32(48).int32(message.lmCallCount);
+    }
+    if (message.cacheHitCount !== 0) {
+      writer.uint32(56).int32(message.cacheHitCount);
+    }
+    if (message.costUsd !== undefined) {
+      writer.uint32(65).double(message.costUsd);
+    }
+    if (message.model !== "") {
+      writer.uint32(74).string(message.model);
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): Usage_ModelsEntry {
+  decode(input: BinaryReader | Uint8Array, length?: number): ModelUsage {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -2205,24 +3193,80 @@ export const Usage_ModelsEntry: MessageFns<Usage_ModelsEntry> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseUsage_ModelsEntry();
+      const message = createBaseModelUsage();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
           case 1: {
-            if (tag !== 10) {
+            if (tag !== 8) {
               break;
             }
 
-            message.key = reader.string();
+            message.inputTokenCount = reader.int32();
             continue;
           }
           case 2: {
-            if (tag !== 18) {
+            if (tag !== 16) {
               break;
             }
 
-            message.value = Usage.decode(reader, reader.uint32());
+            message.outputTokenCount = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.cachedInputTokenCount = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.cacheWriteTokenCount = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.reasoningTokenCount = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.lmCallCount = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.cacheHitCount = reader.int32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 65) {
+              break;
+            }
+
+            message.costUsd = reader.double();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.model = reader.string();
             continue;
           }
         }
@@ -2237,13 +3281,20 @@ export const Usage_ModelsEntry: MessageFns<Usage_ModelsEntry> = {
     }
   },
 
-  create(base?: DeepPartial<Usage_ModelsEntry>): Usage_ModelsEntry {
-    return Usage_ModelsEntry.fromPartial(base ?? {});
+  create(base?: DeepPartial<ModelUsage>): ModelUsage {
+    return ModelUsage.fromPartial(base ?? {});
   },
-  fromPartial(object: DeepPartial<Usage_ModelsEntry>): Usage_ModelsEntry {
-    const message = createBaseUsage_ModelsEntry();
-    message.key = object.key ?? "";
-    message.value = (object.value !== undefined && object.value !== null) ? Usage.fromPartial(object.value) : undefined;
+  fromPartial(object: DeepPartial<ModelUsage>): ModelUsage {
+    const message = createBaseModelUsage();
+    message.inputTokenCount = object.inputTokenCount ?? 0;
+    message.outputTokenCount = object.outputTokenCount ?? 0;
+    message.cachedInputTokenCount = object.cachedInputTokenCount ?? 0;
+    message.cacheWriteTokenCount = object.cacheWriteTokenCount ?? 0;
+    message.reasoningTokenCount = object.reasoningTokenCount ?? 0;
+    message.lmCallCount = object.lmCallCount ?? 0;
+    message.cacheHitCount = object.cacheHitCount ?? 0;
+    message.costUsd = object.costUsd ?? undefined;
+    message.model = object.model ?? "";
     return message;
   },
 };
@@ -2459,6 +3510,10 @@ function createBaseRun(): Run {
     failure: undefined,
     usage: undefined,
     labels: {},
+    interfaceRevision: "",
+    inputRequests: [],
+    reaskCount: 0,
+    inputsJson: "",
   };
 }
 
@@ -2506,6 +3561,18 @@ export const Run: MessageFns<Run> = {
     globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
       Run_LabelsEntry.encode({ key: key as any, value }, writer.uint32(114).fork()).join();
     });
+    if (message.interfaceRevision !== "") {
+      writer.uint32(122).string(message.interfaceRevision);
+    }
+    for (const v of message.inputRequests) {
+      InputRequest.encode(v!, writer.uint32(130).fork()).join();
+    }
+    if (message.reaskCount !== 0) {
+      writer.uint32(136).int32(message.reaskCount);
+    }
+    if (message.inputsJson !== "") {
+      writer.uint32(146).string(message.inputsJson);
+    }
     return writer;
   },
 
@@ -2637,6 +3704,38 @@ export const Run: MessageFns<Run> = {
             }
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.interfaceRevision = reader.string();
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.inputRequests.push(InputRequest.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.reaskCount = reader.int32();
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.inputsJson = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2680,6 +3779,10 @@ export const Run: MessageFns<Run> = {
       },
       {},
     );
+    message.interfaceRevision = object.interfaceRevision ?? "";
+    message.inputRequests = object.inputRequests?.map((e) => InputRequest.fromPartial(e)) || [];
+    message.reaskCount = object.reaskCount ?? 0;
+    message.inputsJson = object.inputsJson ?? "";
     return message;
   },
 };
@@ -2757,10 +3860,11 @@ function createBasePredictRequest(): PredictRequest {
     input: undefined,
     runId: "",
     timeout: undefined,
+    linger: undefined,
     revision: "",
     labels: {},
-    outputsJson: false,
-    linger: undefined,
+    interfaceRevision: "",
+    outputForm: 0,
   };
 }
 
@@ -2781,19 +3885,22 @@ export const PredictRequest: MessageFns<PredictRequest> = {
       writer.uint32(34).string(message.runId);
     }
     if (message.timeout !== undefined) {
-      Duration.encode(message.timeout, writer.uint32(42).fork()).join();
-    }
-    if (message.revision !== "") {
-      writer.uint32(50).string(message.revision);
-    }
-    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
-      PredictRequest_LabelsEntry.encode({ key: key as any, value }, writer.uint32(58).fork()).join();
-    });
-    if (message.outputsJson !== false) {
-      writer.uint32(64).bool(message.outputsJson);
+      Duration.encode(message.timeout, writer.uint32(58).fork()).join();
     }
     if (message.linger !== undefined) {
-      Duration.encode(message.linger, writer.uint32(74).fork()).join();
+      Duration.encode(message.linger, writer.uint32(66).fork()).join();
+    }
+    if (message.revision !== "") {
+      writer.uint32(74).string(message.revision);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      PredictRequest_LabelsEntry.encode({ key: key as any, value }, writer.uint32(82).fork()).join();
+    });
+    if (message.interfaceRevision !== "") {
+      writer.uint32(90).string(message.interfaceRevision);
+    }
+    if (message.outputForm !== 0) {
+      writer.uint32(96).int32(message.outputForm);
     }
     return writer;
   },
@@ -2843,39 +3950,20 @@ export const PredictRequest: MessageFns<PredictRequest> = {
             message.runId = reader.string();
             continue;
           }
-          case 5: {
-            if (tag !== 42) {
+          case 7: {
+            if (tag !== 58) {
               break;
             }
 
             message.timeout = Duration.decode(reader, reader.uint32());
             continue;
           }
-          case 6: {
-            if (tag !== 50) {
-              break;
-            }
-
-            message.revision = reader.string();
-            continue;
-          }
-          case 7: {
-            if (tag !== 58) {
-              break;
-            }
-
-            const entry7 = PredictRequest_LabelsEntry.decode(reader, reader.uint32());
-            if (entry7.value !== undefined) {
-              message.labels[entry7.key] = entry7.value;
-            }
-            continue;
-          }
           case 8: {
-            if (tag !== 64) {
+            if (tag !== 66) {
               break;
             }
 
-            message.outputsJson = reader.bool();
+            message.linger = Duration.decode(reader, reader.uint32());
             continue;
           }
           case 9: {
@@ -2883,7 +3971,34 @@ export const PredictRequest: MessageFns<PredictRequest> = {
               break;
             }
 
-            message.linger = Duration.decode(reader, reader.uint32());
+            message.revision = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            const entry10 = PredictRequest_LabelsEntry.decode(reader, reader.uint32());
+            if (entry10.value !== undefined) {
+              message.labels[entry10.key] = entry10.value;
+            }
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.interfaceRevision = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.outputForm = reader.int32() as any;
             continue;
           }
         }
@@ -2922,6 +4037,9 @@ export const PredictRequest: MessageFns<PredictRequest> = {
     message.timeout = (object.timeout !== undefined && object.timeout !== null)
       ? Duration.fromPartial(object.timeout)
       : undefined;
+    message.linger = (object.linger !== undefined && object.linger !== null)
+      ? Duration.fromPartial(object.linger)
+      : undefined;
     message.revision = object.revision ?? "";
     message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
       (acc: { [key: string]: string }, [key, value]: [string, string]) => {
@@ -2932,10 +4050,8 @@ export const PredictRequest: MessageFns<PredictRequest> = {
       },
       {},
     );
-    message.outputsJson = object.outputsJson ?? false;
-    message.linger = (object.linger !== undefined && object.linger !== null)
-      ? Duration.fromPartial(object.linger)
-      : undefined;
+    message.interfaceRevision = object.interfaceRevision ?? "";
+    message.outputForm = object.outputForm ?? 0;
     return message;
   },
 };
@@ -3077,13 +4193,19 @@ export const PredictResponse: MessageFns<PredictResponse> = {
 };
 
 function createBaseGetRunRequest(): GetRunRequest {
-  return { runId: "" };
+  return { runId: "", view: 0, outputForm: 0 };
 }
 
 export const GetRunRequest: MessageFns<GetRunRequest> = {
   encode(message: GetRunRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.runId !== "") {
       writer.uint32(10).string(message.runId);
+    }
+    if (message.view !== 0) {
+      writer.uint32(16).int32(message.view);
+    }
+    if (message.outputForm !== 0) {
+      writer.uint32(24).int32(message.outputForm);
     }
     return writer;
   },
@@ -3109,6 +4231,22 @@ export const GetRunRequest: MessageFns<GetRunRequest> = {
             message.runId = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.view = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.outputForm = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3127,6 +4265,8 @@ export const GetRunRequest: MessageFns<GetRunRequest> = {
   fromPartial(object: DeepPartial<GetRunRequest>): GetRunRequest {
     const message = createBaseGetRunRequest();
     message.runId = object.runId ?? "";
+    message.view = object.view ?? 0;
+    message.outputForm = object.outputForm ?? 0;
     return message;
   },
 };
@@ -3187,7 +4327,15 @@ export const GetRunResponse: MessageFns<GetRunResponse> = {
 };
 
 function createBaseListRunsRequest(): ListRunsRequest {
-  return { pageSize: 0, pageToken: "", program: "" };
+  return {
+    pageSize: 0,
+    pageToken: "",
+    program: "",
+    states: [],
+    labels: {},
+    createdAfter: undefined,
+    createdBefore: undefined,
+  };
 }
 
 export const ListRunsRequest: MessageFns<ListRunsRequest> = {
@@ -3200,6 +4348,22 @@ export const ListRunsRequest: MessageFns<ListRunsRequest> = {
     }
     if (message.program !== "") {
       writer.uint32(26).string(message.program);
+    }
+    if (message.states.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.states) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      ListRunsRequest_LabelsEntry.encode({ key: key as any, value }, writer.uint32(42).fork()).join();
+    });
+    if (message.createdAfter !== undefined) {
+      Timestamp.encode(toTimestamp(message.createdAfter), writer.uint32(50).fork()).join();
+    }
+    if (message.createdBefore !== undefined) {
+      Timestamp.encode(toTimestamp(message.createdBefore), writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -3241,6 +4405,51 @@ export const ListRunsRequest: MessageFns<ListRunsRequest> = {
             message.program = reader.string();
             continue;
           }
+          case 4: {
+            if (tag === 32) {
+              message.states.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.states.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            const entry5 = ListRunsRequest_LabelsEntry.decode(reader, reader.uint32());
+            if (entry5.value !== undefined) {
+              message.labels[entry5.key] = entry5.value;
+            }
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.createdAfter = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.createdBefore = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3261,6 +4470,85 @@ export const ListRunsRequest: MessageFns<ListRunsRequest> = {
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
     message.program = object.program ?? "";
+    message.states = object.states?.map((e) => e) || [];
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.createdAfter = object.createdAfter ?? undefined;
+    message.createdBefore = object.createdBefore ?? undefined;
+    return message;
+  },
+};
+
+function createBaseListRunsRequest_LabelsEntry(): ListRunsRequest_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const ListRunsRequest_LabelsEntry: MessageFns<ListRunsRequest_LabelsEntry> = {
+  encode(message: ListRunsRequest_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRunsRequest_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRunsRequest_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ListRunsRequest_LabelsEntry>): ListRunsRequest_LabelsEntry {
+    return ListRunsRequest_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListRunsRequest_LabelsEntry>): ListRunsRequest_LabelsEntry {
+    const message = createBaseListRunsRequest_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
@@ -3400,13 +4688,16 @@ export const CancelRunRequest: MessageFns<CancelRunRequest> = {
 };
 
 function createBaseCancelRunResponse(): CancelRunResponse {
-  return { run: undefined };
+  return { run: undefined, refusedUntil: undefined };
 }
 
 export const CancelRunResponse: MessageFns<CancelRunResponse> = {
   encode(message: CancelRunResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.run !== undefined) {
       Run.encode(message.run, writer.uint32(10).fork()).join();
+    }
+    if (message.refusedUntil !== undefined) {
+      Timestamp.encode(toTimestamp(message.refusedUntil), writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -3432,6 +4723,14 @@ export const CancelRunResponse: MessageFns<CancelRunResponse> = {
             message.run = Run.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.refusedUntil = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3450,6 +4749,296 @@ export const CancelRunResponse: MessageFns<CancelRunResponse> = {
   fromPartial(object: DeepPartial<CancelRunResponse>): CancelRunResponse {
     const message = createBaseCancelRunResponse();
     message.run = (object.run !== undefined && object.run !== null) ? Run.fromPartial(object.run) : undefined;
+    message.refusedUntil = object.refusedUntil ?? undefined;
+    return message;
+  },
+};
+
+function createBaseDeleteRunRequest(): DeleteRunRequest {
+  return { runId: "" };
+}
+
+export const DeleteRunRequest: MessageFns<DeleteRunRequest> = {
+  encode(message: DeleteRunRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runId !== "") {
+      writer.uint32(10).string(message.runId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteRunRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteRunRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DeleteRunRequest>): DeleteRunRequest {
+    return DeleteRunRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeleteRunRequest>): DeleteRunRequest {
+    const message = createBaseDeleteRunRequest();
+    message.runId = object.runId ?? "";
+    return message;
+  },
+};
+
+function createBaseDeleteRunResponse(): DeleteRunResponse {
+  return {};
+}
+
+export const DeleteRunResponse: MessageFns<DeleteRunResponse> = {
+  encode(_: DeleteRunResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteRunResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteRunResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<DeleteRunResponse>): DeleteRunResponse {
+    return DeleteRunResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<DeleteRunResponse>): DeleteRunResponse {
+    const message = createBaseDeleteRunResponse();
+    return message;
+  },
+};
+
+function createBaseSendInputRequest(): SendInputRequest {
+  return { runId: "", inputId: "", input: undefined, reason: "" };
+}
+
+export const SendInputRequest: MessageFns<SendInputRequest> = {
+  encode(message: SendInputRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.runId !== "") {
+      writer.uint32(10).string(message.runId);
+    }
+    if (message.inputId !== "") {
+      writer.uint32(18).string(message.inputId);
+    }
+    switch (message.input?.$case) {
+      case "answer":
+        Value.encode(Value.wrap(message.input.value), writer.uint32(26).fork()).join();
+        break;
+      case "answerJson":
+        writer.uint32(34).string(message.input.value);
+        break;
+      case "decline":
+        writer.uint32(40).bool(message.input.value);
+        break;
+    }
+    if (message.reason !== "") {
+      writer.uint32(50).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SendInputRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSendInputRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.runId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.inputId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.input = { $case: "answer", value: Value.unwrap(Value.decode(reader, reader.uint32())) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.input = { $case: "answerJson", value: reader.string() };
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.input = { $case: "decline", value: reader.bool() };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SendInputRequest>): SendInputRequest {
+    return SendInputRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SendInputRequest>): SendInputRequest {
+    const message = createBaseSendInputRequest();
+    message.runId = object.runId ?? "";
+    message.inputId = object.inputId ?? "";
+    switch (object.input?.$case) {
+      case "answer": {
+        if (object.input?.value !== undefined && object.input?.value !== null) {
+          message.input = { $case: "answer", value: object.input.value };
+        }
+        break;
+      }
+      case "answerJson": {
+        if (object.input?.value !== undefined && object.input?.value !== null) {
+          message.input = { $case: "answerJson", value: object.input.value };
+        }
+        break;
+      }
+      case "decline": {
+        if (object.input?.value !== undefined && object.input?.value !== null) {
+          message.input = { $case: "decline", value: object.input.value };
+        }
+        break;
+      }
+    }
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseSendInputResponse(): SendInputResponse {
+  return { resolved: undefined };
+}
+
+export const SendInputResponse: MessageFns<SendInputResponse> = {
+  encode(message: SendInputResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.resolved !== undefined) {
+      InputResolved.encode(message.resolved, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SendInputResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSendInputResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.resolved = InputResolved.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SendInputResponse>): SendInputResponse {
+    return SendInputResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SendInputResponse>): SendInputResponse {
+    const message = createBaseSendInputResponse();
+    message.resolved = (object.resolved !== undefined && object.resolved !== null)
+      ? InputResolved.fromPartial(object.resolved)
+      : undefined;
     return message;
   },
 };
@@ -3709,9 +5298,10 @@ function createBaseProgram(): Program {
     outputs: [],
     predictors: [],
     tools: [],
-    inputSchema: undefined,
-    outputSchema: undefined,
+    inputSchemaJson: "",
+    outputSchemaJson: "",
     exampleInputs: undefined,
+    interfaceRevision: "",
   };
 }
 
@@ -3738,14 +5328,17 @@ export const Program: MessageFns<Program> = {
     for (const v of message.tools) {
       Tool.encode(v!, writer.uint32(58).fork()).join();
     }
-    if (message.inputSchema !== undefined) {
-      Struct.encode(Struct.wrap(message.inputSchema), writer.uint32(66).fork()).join();
+    if (message.inputSchemaJson !== "") {
+      writer.uint32(66).string(message.inputSchemaJson);
     }
-    if (message.outputSchema !== undefined) {
-      Struct.encode(Struct.wrap(message.outputSchema), writer.uint32(74).fork()).join();
+    if (message.outputSchemaJson !== "") {
+      writer.uint32(74).string(message.outputSchemaJson);
     }
     if (message.exampleInputs !== undefined) {
       Struct.encode(Struct.wrap(message.exampleInputs), writer.uint32(82).fork()).join();
+    }
+    if (message.interfaceRevision !== "") {
+      writer.uint32(90).string(message.interfaceRevision);
     }
     return writer;
   },
@@ -3824,7 +5417,7 @@ export const Program: MessageFns<Program> = {
               break;
             }
 
-            message.inputSchema = Struct.unwrap(Struct.decode(reader, reader.uint32()));
+            message.inputSchemaJson = reader.string();
             continue;
           }
           case 9: {
@@ -3832,7 +5425,7 @@ export const Program: MessageFns<Program> = {
               break;
             }
 
-            message.outputSchema = Struct.unwrap(Struct.decode(reader, reader.uint32()));
+            message.outputSchemaJson = reader.string();
             continue;
           }
           case 10: {
@@ -3841,6 +5434,14 @@ export const Program: MessageFns<Program> = {
             }
 
             message.exampleInputs = Struct.unwrap(Struct.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.interfaceRevision = reader.string();
             continue;
           }
         }
@@ -3867,9 +5468,10 @@ export const Program: MessageFns<Program> = {
     message.outputs = object.outputs?.map((e) => Field.fromPartial(e)) || [];
     message.predictors = object.predictors?.map((e) => Predictor.fromPartial(e)) || [];
     message.tools = object.tools?.map((e) => Tool.fromPartial(e)) || [];
-    message.inputSchema = object.inputSchema ?? undefined;
-    message.outputSchema = object.outputSchema ?? undefined;
+    message.inputSchemaJson = object.inputSchemaJson ?? "";
+    message.outputSchemaJson = object.outputSchemaJson ?? "";
     message.exampleInputs = object.exampleInputs ?? undefined;
+    message.interfaceRevision = object.interfaceRevision ?? "";
     return message;
   },
 };
@@ -4081,7 +5683,7 @@ export const Predictor: MessageFns<Predictor> = {
 };
 
 function createBaseTool(): Tool {
-  return { name: "", description: "", parametersSchema: undefined, idempotent: false };
+  return { name: "", description: "", parametersSchemaJson: "", idempotent: false, approval: false };
 }
 
 export const Tool: MessageFns<Tool> = {
@@ -4092,11 +5694,14 @@ export const Tool: MessageFns<Tool> = {
     if (message.description !== "") {
       writer.uint32(18).string(message.description);
     }
-    if (message.parametersSchema !== undefined) {
-      Struct.encode(Struct.wrap(message.parametersSchema), writer.uint32(26).fork()).join();
+    if (message.parametersSchemaJson !== "") {
+      writer.uint32(26).string(message.parametersSchemaJson);
     }
     if (message.idempotent !== false) {
       writer.uint32(32).bool(message.idempotent);
+    }
+    if (message.approval !== false) {
+      writer.uint32(40).bool(message.approval);
     }
     return writer;
   },
@@ -4135,7 +5740,7 @@ export const Tool: MessageFns<Tool> = {
               break;
             }
 
-            message.parametersSchema = Struct.unwrap(Struct.decode(reader, reader.uint32()));
+            message.parametersSchemaJson = reader.string();
             continue;
           }
           case 4: {
@@ -4144,6 +5749,14 @@ export const Tool: MessageFns<Tool> = {
             }
 
             message.idempotent = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.approval = reader.bool();
             continue;
           }
         }
@@ -4165,8 +5778,9 @@ export const Tool: MessageFns<Tool> = {
     const message = createBaseTool();
     message.name = object.name ?? "";
     message.description = object.description ?? "";
-    message.parametersSchema = object.parametersSchema ?? undefined;
+    message.parametersSchemaJson = object.parametersSchemaJson ?? "";
     message.idempotent = object.idempotent ?? false;
+    message.approval = object.approval ?? false;
     return message;
   },
 };
@@ -4313,6 +5927,8 @@ function createBaseLimits(): Limits {
     maxLabels: 0,
     maxStartsPerSecond: 0,
     maxRunningCountPerPrincipal: 0,
+    maxCustomEventBytes: 0,
+    maxOpenInputCount: 0,
   };
 }
 
@@ -4365,6 +5981,12 @@ export const Limits: MessageFns<Limits> = {
     }
     if (message.maxRunningCountPerPrincipal !== 0) {
       writer.uint32(128).int32(message.maxRunningCountPerPrincipal);
+    }
+    if (message.maxCustomEventBytes !== 0) {
+      writer.uint32(136).int32(message.maxCustomEventBytes);
+    }
+    if (message.maxOpenInputCount !== 0) {
+      writer.uint32(144).int32(message.maxOpenInputCount);
     }
     return writer;
   },
@@ -4510,6 +6132,22 @@ export const Limits: MessageFns<Limits> = {
             message.maxRunningCountPerPrincipal = reader.int32();
             continue;
           }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.maxCustomEventBytes = reader.int32();
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.maxOpenInputCount = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4553,6 +6191,8 @@ export const Limits: MessageFns<Limits> = {
     message.maxLabels = object.maxLabels ?? 0;
     message.maxStartsPerSecond = object.maxStartsPerSecond ?? 0;
     message.maxRunningCountPerPrincipal = object.maxRunningCountPerPrincipal ?? 0;
+    message.maxCustomEventBytes = object.maxCustomEventBytes ?? 0;
+    message.maxOpenInputCount = object.maxOpenInputCount ?? 0;
     return message;
   },
 };
@@ -4563,9 +6203,16 @@ export const Limits: MessageFns<Limits> = {
  * A run is not an RPC: it is a numbered record of events that any number of readers follow, live or
  * late, each from the position it asks for. Every call that fails carries a google.rpc.ErrorInfo whose
  * reason is listed at Failure.reason, and the same facts as plain text trailers: headrace-run-id,
- * headrace-error-reason, headrace-retry-delay-ms, headrace-last-sequence, and headrace-run-state. The
- * last one is present only when the run itself is over; without it, only this stream ended, and the
- * caller may resume.
+ * headrace-error-reason, headrace-retry-delay-ms, headrace-last-sequence, headrace-usage-bin (the Usage
+ * of a run that failed) and headrace-run-state. Without the last one only this stream ended, and the
+ * caller may resume. SUCCEEDED, FAILED and CANCELLED mean that the run is over. The set is open: any
+ * other value means that it is not over and that resuming would not help now; ask GetRun.
+ *
+ * A run may wait for people: it is WAITING while it has open questions. Readers that accept
+ * EVENT_KIND_INPUT are sent each as an InputRequest, GetRun lists them, and SendInput answers.
+ *
+ * Names and numbers kept free, for what is planned: session_id, parent_run_id, budget and notify of
+ * RunRequest (13 to 16); media in inputs and outputs, as a message Blob; an RPC WatchRuns.
  */
 export type HeadraceServiceService = typeof HeadraceServiceService;
 export const HeadraceServiceService = {
@@ -4655,7 +6302,11 @@ export const HeadraceServiceService = {
     responseSerialize: (value: ListRunsResponse): Buffer => Buffer.from(ListRunsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListRunsResponse => ListRunsResponse.decode(value),
   },
-  /** Stops a run at once, however many readers it has. Ended runs are returned unchanged. */
+  /**
+   * Stops a run at once, however many readers it has. Ended runs are returned unchanged. An id that no
+   * run has yet is remembered for a minute: the Run that comes for it is refused with CANCELLED and
+   * RUN_CANCELLED, and spends nothing.
+   */
   cancelRun: {
     path: "/headrace.v1.HeadraceService/CancelRun" as const,
     requestStream: false as const,
@@ -4664,6 +6315,32 @@ export const HeadraceServiceService = {
     requestDeserialize: (value: Buffer): CancelRunRequest => CancelRunRequest.decode(value),
     responseSerialize: (value: CancelRunResponse): Buffer => Buffer.from(CancelRunResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CancelRunResponse => CancelRunResponse.decode(value),
+  },
+  /** Ends a run if need be, and forgets all of it: its events, inputs and outputs. Its id is free again. */
+  deleteRun: {
+    path: "/headrace.v1.HeadraceService/DeleteRun" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteRunRequest): Buffer => Buffer.from(DeleteRunRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteRunRequest => DeleteRunRequest.decode(value),
+    responseSerialize: (value: DeleteRunResponse): Buffer => Buffer.from(DeleteRunResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteRunResponse => DeleteRunResponse.decode(value),
+  },
+  /**
+   * Answers an open question of a run, or declines to. Allowed to the caller that started the run, and
+   * to those whose settings say may_answer.
+   *
+   * The same answer again is OK and counts once; another one is ALREADY_EXISTS with INPUT_RESOLVED, as is
+   * one for a question that expired or was withdrawn. NOT_FOUND with INPUT_NOT_FOUND: never asked.
+   */
+  sendInput: {
+    path: "/headrace.v1.HeadraceService/SendInput" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SendInputRequest): Buffer => Buffer.from(SendInputRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SendInputRequest => SendInputRequest.decode(value),
+    responseSerialize: (value: SendInputResponse): Buffer => Buffer.from(SendInputResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SendInputResponse => SendInputResponse.decode(value),
   },
   /** Returns the server's version, optional features and limits. */
   getServerInfo: {
@@ -4708,8 +6385,22 @@ export interface HeadraceServiceServer extends UntypedServiceImplementation {
   getRun: handleUnaryCall<GetRunRequest, GetRunResponse>;
   /** Lists the caller's runs that Attach can still read, newest first, without their results. */
   listRuns: handleUnaryCall<ListRunsRequest, ListRunsResponse>;
-  /** Stops a run at once, however many readers it has. Ended runs are returned unchanged. */
+  /**
+   * Stops a run at once, however many readers it has. Ended runs are returned unchanged. An id that no
+   * run has yet is remembered for a minute: the Run that comes for it is refused with CANCELLED and
+   * RUN_CANCELLED, and spends nothing.
+   */
   cancelRun: handleUnaryCall<CancelRunRequest, CancelRunResponse>;
+  /** Ends a run if need be, and forgets all of it: its events, inputs and outputs. Its id is free again. */
+  deleteRun: handleUnaryCall<DeleteRunRequest, DeleteRunResponse>;
+  /**
+   * Answers an open question of a run, or declines to. Allowed to the caller that started the run, and
+   * to those whose settings say may_answer.
+   *
+   * The same answer again is OK and counts once; another one is ALREADY_EXISTS with INPUT_RESOLVED, as is
+   * one for a question that expired or was withdrawn. NOT_FOUND with INPUT_NOT_FOUND: never asked.
+   */
+  sendInput: handleUnaryCall<SendInputRequest, SendInputResponse>;
   /** Returns the server's version, optional features and limits. */
   getServerInfo: handleUnaryCall<GetServerInfoRequest, GetServerInfoResponse>;
 }
@@ -4820,7 +6511,11 @@ export interface HeadraceServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListRunsResponse) => void,
   ): ClientUnaryCall;
-  /** Stops a run at once, however many readers it has. Ended runs are returned unchanged. */
+  /**
+   * Stops a run at once, however many readers it has. Ended runs are returned unchanged. An id that no
+   * run has yet is remembered for a minute: the Run that comes for it is refused with CANCELLED and
+   * RUN_CANCELLED, and spends nothing.
+   */
   cancelRun(
     request: CancelRunRequest,
     callback: (error: ServiceError | null, response: CancelRunResponse) => void,
@@ -4835,6 +6530,44 @@ export interface HeadraceServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CancelRunResponse) => void,
+  ): ClientUnaryCall;
+  /** Ends a run if need be, and forgets all of it: its events, inputs and outputs. Its id is free again. */
+  deleteRun(
+    request: DeleteRunRequest,
+    callback: (error: ServiceError | null, response: DeleteRunResponse) => void,
+  ): ClientUnaryCall;
+  deleteRun(
+    request: DeleteRunRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteRunResponse) => void,
+  ): ClientUnaryCall;
+  deleteRun(
+    request: DeleteRunRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteRunResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Answers an open question of a run, or declines to. Allowed to the caller that started the run, and
+   * to those whose settings say may_answer.
+   *
+   * The same answer again is OK and counts once; another one is ALREADY_EXISTS with INPUT_RESOLVED, as is
+   * one for a question that expired or was withdrawn. NOT_FOUND with INPUT_NOT_FOUND: never asked.
+   */
+  sendInput(
+    request: SendInputRequest,
+    callback: (error: ServiceError | null, response: SendInputResponse) => void,
+  ): ClientUnaryCall;
+  sendInput(
+    request: SendInputRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SendInputResponse) => void,
+  ): ClientUnaryCall;
+  sendInput(
+    request: SendInputRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SendInputResponse) => void,
   ): ClientUnaryCall;
   /** Returns the server's version, optional features and limits. */
   getServerInfo(
