@@ -140,10 +140,14 @@ def attach(
 def cancel(target: Target, run_id: str, reason: str) -> None:
     """Stop a run, however many read it."""
     with target.sync_client() as client:
-        record = client.cancel(run_id, reason=reason)
+        answer = client.cancel(run_id, reason=reason)
 
-    state = Run.State.Name(record.state).removeprefix("STATE_").lower()
-    click.echo(f"run {run_id}: {state}")
+    if answer.HasField("run"):
+        state = Run.State.Name(answer.run.state).removeprefix("STATE_").lower()
+        click.echo(f"run {run_id}: {state}")
+    else:
+        until = answer.refused_until.ToJsonString()
+        click.echo(f"run {run_id}: there is none; one of this name is refused until {until}")
 
 
 def view_of(as_json: bool, quiet: bool, data: bool) -> View:
@@ -219,7 +223,7 @@ async def _show(run: RunStream, view: View) -> None:
 async def _stop(run: RunStream) -> str:
     try:
         async with asyncio.timeout(STOP_SECONDS):
-            record = await run.cancel("interrupted")
+            record = (await run.cancel("interrupted")).run
     except (HeadraceError, TimeoutError):
         return f"run {run.run_id} could not be cancelled; without a reader it soon ends by itself"
 
