@@ -41,26 +41,32 @@ def inputs(**named: Any) -> Call:
         (
             inputs(question="why?", count=3),
             HERE,
-            "grpcurl -plaintext -d "
-            """'{"program":"composer","inputs":{"question":"why?","count":3}}' """
-            "127.0.0.1:50051 headrace.v1.HeadraceService/Run",
+            (
+                "grpcurl -plaintext -d "
+                """'{"program":"composer","inputs":{"question":"why?","count":3}}' """
+                "127.0.0.1:50051 headrace.v1.HeadraceService/Run"
+            ),
         ),
         (
             inputs(count=[2**53 + 1]),
             HERE,
-            "grpcurl -plaintext -d "
-            r"""'{"program":"composer","inputsJson":"{\"count\":[9007199254740993]}"}' """
-            "127.0.0.1:50051 headrace.v1.HeadraceService/Run",
+            (
+                "grpcurl -plaintext -d "
+                r"""'{"program":"composer","inputsJson":"{\"count\":[9007199254740993]}"}' """
+                "127.0.0.1:50051 headrace.v1.HeadraceService/Run"
+            ),
         ),
         (
             FULL,
             TLS,
-            "grpcurl -cacert 'my ca.pem' -cert cert.pem -key key.pem "
-            '-H "authorization: Bearer $HEADRACE_TOKEN" -d '
-            """'{"program":"composer","inputs":{"question":"why'"'"'s that?"},"runId":"r-1","""
-            """"timeout":"60s","revision":"abc","labels":{"team":"a&b"},"""
-            """"options":{"fields":["compose.answer","*"],"includeData":true}}' """
-            "headrace.example:443 headrace.v1.HeadraceService/Run",
+            (
+                "grpcurl -cacert 'my ca.pem' -cert cert.pem -key key.pem "
+                '-H "authorization: Bearer $HEADRACE_TOKEN" -d '
+                """'{"program":"composer","inputs":{"question":"why'"'"'s that?"},"runId":"r-1","""
+                """"timeout":"60s","revision":"abc","labels":{"team":"a&b"},"""
+                """"options":{"fields":["compose.answer","*"],"includeData":true}}' """
+                "headrace.example:443 headrace.v1.HeadraceService/Run"
+            ),
         ),
     ],
 )
@@ -76,16 +82,20 @@ def test_the_grpcurl_line_says_all_that_was_asked_for(
         (
             inputs(question="why?"),
             HERE,
-            """curl -sN --json '{"question":"why?"}' """
-            "http://127.0.0.1:8080/v1/programs/composer/stream",
+            (
+                """curl -sN --json '{"question":"why?"}' """
+                "http://127.0.0.1:8080/v1/programs/composer/stream"
+            ),
         ),
         (
             FULL,
             Target("x:1", "secret", token_file=Path("my token")),
-            """curl -sN -H "authorization: Bearer $(cat 'my token')" --json """
-            """'{"question":"why'"'"'s that?"}' """
-            "'http://127.0.0.1:8080/v1/programs/composer/stream?run_id=r-1&timeout=60&revision=abc&"
-            "fields=compose.answer%2C%2A&include_data=true&labels=team%3Da%26b'",
+            (
+                """curl -sN -H "authorization: Bearer $(cat 'my token')" --json """
+                """'{"question":"why'"'"'s that?"}' """
+                "'http://127.0.0.1:8080/v1/programs/composer/stream?run_id=r-1&timeout=60&revision=abc&"
+                "fields=compose.answer%2C%2A&include_data=true&labels=team%3Da%26b'"
+            ),
         ),
     ],
 )

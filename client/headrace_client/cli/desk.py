@@ -7,6 +7,7 @@ answers meanwhile, or that expires, is taken back.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 import threading
@@ -95,10 +96,8 @@ class Lines:
         self._put(None)
 
     def _put(self, line: str | None) -> None:
-        try:
+        with contextlib.suppress(RuntimeError):  # the command has ended
             self._loop.call_soon_threadsafe(self._lines.put_nowait, line)
-        except RuntimeError:
-            pass  # the command has ended
 
 
 class Desk:

@@ -7,12 +7,13 @@ import os
 import shlex
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import click
 from google.protobuf import json_format
 
 from headrace_client import Field, HeadraceError, Program, Run, SyncClient
+from headrace_client._requests import RunState
 from headrace_client.cli.clean import clean, one_line
 from headrace_client.cli.exits import reporting
 from headrace_client.cli.inputs import labels_of
@@ -21,7 +22,7 @@ from headrace_client.cli.wording import message_json, seconds
 
 COMPLETION_SECONDS = 1.0
 
-STATES = ("queued", "running", "waiting", "succeeded", "failed", "cancelled")
+STATES: tuple[RunState, ...] = get_args(RunState)
 
 
 def complete_program(
