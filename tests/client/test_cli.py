@@ -471,7 +471,7 @@ def test_a_failure_is_one_line_and_an_exit_code(
     service: ScriptedService, ending: Ending, code: int, line: str
 ) -> None:
     service.events = service.events[:3]
-    usage = pb.Usage(lm_call_count=2) if ending.state else None
+    usage = pb.Usage(lm_call_count=2) if ending.run_state else None
     service.endings = [replace(ending, usage=usage)]
     result = call(service, "run", "composer")
 
