@@ -16,7 +16,14 @@ from headrace_client import HeadraceError, InputRequest, InputResolved, Run, Run
 from headrace_client.cli import inputs as written
 from headrace_client.cli.desk import ClosedDesk, Desk, Unanswered
 from headrace_client.cli.equivalent import Call, curl_line, grpcurl_line
-from headrace_client.cli.exits import INTERRUPTED, TERMINATED, reporting, usage_errors
+from headrace_client.cli.exits import (
+    FAILED,
+    INTERRUPTED,
+    TERMINATED,
+    leave,
+    reporting,
+    usage_errors,
+)
 from headrace_client.cli.listing import complete_program
 from headrace_client.cli.live import LiveView
 from headrace_client.cli.streams import OutputLost, check_output
@@ -118,7 +125,11 @@ def run(
                     stream = client.run(program, inputs=inputs, **options)
 
                 desk = None if as_json else desk_for(stream, view, asks=not no_input)
-                await watch(stream, view, desk, stops=True)
+
+                try:
+                    await watch(stream, view, desk, stops=True)
+                except Unanswered as unanswered:
+                    leave(str(unanswered), FAILED)
 
     drive(go)
 
