@@ -11,9 +11,10 @@ if find_spec("pydantic") is None:
 from headrace import streaming
 from headrace.adapters import Adapter, ChatAdapter, History, JSONAdapter, XMLAdapter
 from headrace.asyncify import asyncify, syncify
-from headrace.calls import BaseCallback
+from headrace.calls import BaseCallback, emit
 from headrace.chain_of_thought import ChainOfThought
 from headrace.errors import HeadraceError
+from headrace.events import CustomEvent
 from headrace.hosting import Program
 from headrace.lm import LM, BaseLM, configure_cache, inspect_history
 from headrace.module import Module
@@ -49,6 +50,7 @@ __all__ = [
     "ChainOfThought",
     "ChatAdapter",
     "Completions",
+    "CustomEvent",
     "Example",
     "HeadraceError",
     "History",
@@ -74,6 +76,7 @@ __all__ = [
     "configure",
     "configure_cache",
     "context",
+    "emit",
     "ensure_signature",
     "inspect_history",
     "make_signature",

@@ -73,6 +73,7 @@ class LiveRun(Run):
             Outlet(self.log, self._outbox.put, self._conclude),
             tells_content=keeps_content,
             observers=observers,
+            max_custom_event_bytes=limits.max_custom_event_bytes,
             when_over=lambda: when_over(self),
         )
         self._deadline = self._loop.call_later(record.timeout, self._time_out)

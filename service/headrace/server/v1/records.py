@@ -93,6 +93,7 @@ def server_message(limits: Limits, *, shows_data: bool) -> pb.GetServerInfoRespo
             max_labels=limits.max_labels,
             max_starts_per_second=limits.max_starts_per_second,
             max_running_count_per_principal=limits.max_running_count_per_principal,
+            max_custom_event_bytes=limits.max_custom_event_bytes,
         ),
     )
 
