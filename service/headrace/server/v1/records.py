@@ -95,6 +95,7 @@ def server_message(limits: Limits, *, shows_data: bool) -> pb.GetServerInfoRespo
             max_open_input_count=limits.max_open_inputs,
             max_starts_per_second=limits.max_starts_per_second,
             max_running_count_per_principal=limits.max_running_count_per_principal,
+            max_custom_event_bytes=limits.max_custom_event_bytes,
         ),
     )
 
