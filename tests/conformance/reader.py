@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -51,8 +50,9 @@ async def read(
     Where `cut` says so the reader breaks off by itself, by cancelling or by `on_cut`.
     """
     options = request.options
-    accepts = [_short(pb.EventKind, kind) for kind in options.accept]
-    journal = Journal(request.run_id, reader, accepts, _short(pb.TokenDetail, options.token_detail))
+    accepts = [pb.EventKind.Name(kind).removeprefix("EVENT_KIND_") for kind in options.accept]
+    detail = pb.TokenDetail.Name(options.token_detail).removeprefix("TOKEN_DETAIL_")
+    journal = Journal(request.run_id, reader, accepts, detail)
     position = fruitless = 0
 
     while fruitless < PATIENCE:
@@ -128,13 +128,6 @@ async def _answer(stub: rpc.HeadraceServiceAsyncStub, event: pb.StreamEvent) -> 
             except AioRpcError as error:
                 if error.code() is not grpc.StatusCode.ALREADY_EXISTS:  # withdrawn
                     raise
-
-
-def _short(kind: Any, number: int) -> str:
-    """The name of a number of an enum, without the part that all its names share."""
-    names = [kind.Name(one) for one in kind.values()]
-
-    return str(kind.Name(number)).removeprefix(os.path.commonprefix(names)) or "ALL"
 
 
 def _usage(trailers: Iterable[tuple[str, str | bytes]] | None) -> dict[str, Any] | None:
