@@ -235,9 +235,8 @@ def questions_close(journal: Journal) -> Iterator[str]:
 
             resolved.add(name)
 
-        if message.kind in ("input_request", "input_resolved"):
-            if message.body["call"] not in open_calls:
-                yield f"{message.kind} of call {message.body['call']}, which is not open"
+        if message.kind.startswith("input") and message.body["call"] not in open_calls:
+            yield f"{message.kind} of call {message.body['call']}, which is not open"
 
     if left := asked.keys() - resolved:
         yield f"questions {sorted(left)} are never resolved"
