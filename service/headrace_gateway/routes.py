@@ -146,9 +146,15 @@ class Calls:
         if not isinstance(reason, str):
             raise requests.invalid("reason", "must be text")
 
-        run = await self.upstream.client().cancel(request.path_params["run_id"], reason=reason)
+        run_id: str = request.path_params["run_id"]
+        answer = await self.upstream.client().cancel(run_id, reason=reason)
 
-        return JSONResponse(run_object(run))
+        if answer.HasField("run"):
+            return JSONResponse(run_object(answer.run))
+
+        return JSONResponse(
+            {"run_id": run_id, "refused_until": answer.refused_until.ToJsonString()}
+        )
 
     def _streamed(
         self, run: RunStream, program: str, detail: requests.Detail, *, is_accepted: bool = False
