@@ -5,12 +5,15 @@ Lines are for a POSIX shell. A token is never in them: they name where it comes 
 
 from __future__ import annotations
 
+import functools
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 from urllib.parse import quote, urlencode
+
+import click
 
 from headrace_client.cli.target import TOKEN, Target
 
@@ -29,8 +32,43 @@ class Call:
     include_data: bool = False
     timeout: float | None = None
     revision: str | None = None
+    interface_revision: str | None = None
     run_id: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+Line: TypeAlias = Callable[[Call, Target], str]
+"""Writes a call for another tool."""
+
+
+def with_lines(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that ask for a line, and gives the command what writes it as `line`, or None."""
+
+    @functools.wraps(command)
+    def chosen(*args: Any, grpcurl: bool, curl: bool, gateway: str, **arguments: Any) -> Any:
+        if grpcurl and curl:
+            raise click.UsageError("--grpcurl and --curl exclude each other")
+
+        over_http = functools.partial(curl_line, gateway=gateway)
+        line: Line | None = grpcurl_line if grpcurl else over_http if curl else None
+
+        return command(*args, line=line, **arguments)
+
+    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(OPTIONS), chosen)
+
+
+OPTIONS = (
+    click.option("--grpcurl", is_flag=True, help="Print the grpcurl line for it, and run nothing."),
+    click.option("--curl", is_flag=True, help="Print the curl line for it over a gateway."),
+    click.option(
+        "--gateway",
+        envvar="HEADRACE_GATEWAY",
+        show_envvar=True,
+        default="http://127.0.0.1:8080",
+        metavar="URL",
+        help="The gateway, for --curl.",
+    ),
+)
 
 
 def grpcurl_line(call: Call, target: Target) -> str:
@@ -77,6 +115,7 @@ def _request(call: Call) -> dict[str, Any]:
         "runId": call.run_id,
         "timeout": None if call.timeout is None else f"{call.timeout:.9g}s",
         "revision": call.revision,
+        "interfaceRevision": call.interface_revision,
         "labels": call.labels,
         "options": _given({"fields": call.fields, "includeData": call.include_data}),
     }
@@ -91,6 +130,7 @@ def _query(call: Call) -> list[tuple[str, str]]:
             "run_id": call.run_id,
             "timeout": None if call.timeout is None else f"{call.timeout:g}",
             "revision": call.revision,
+            "interface_revision": call.interface_revision,
             "fields": ",".join(call.fields),
             "include_data": "true" if call.include_data else "",
         }

@@ -15,8 +15,15 @@ from rich.console import Console
 from headrace_client import HeadraceError, InputRequest, InputResolved, Run, RunStream
 from headrace_client.cli import inputs as written
 from headrace_client.cli.desk import ClosedDesk, Desk, Unanswered
-from headrace_client.cli.equivalent import Call, curl_line, grpcurl_line
-from headrace_client.cli.exits import INTERRUPTED, TERMINATED, reporting, usage_errors
+from headrace_client.cli.equivalent import Call, Line, with_lines
+from headrace_client.cli.exits import (
+    FAILED,
+    INTERRUPTED,
+    TERMINATED,
+    leave,
+    reporting,
+    usage_errors,
+)
 from headrace_client.cli.listing import complete_program
 from headrace_client.cli.live import LiveView
 from headrace_client.cli.streams import OutputLost, check_output
@@ -58,19 +65,11 @@ def with_view(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--inputs-json", metavar="JSON", help="Inputs as a JSON object; @file, - for stdin.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="Longest time for the run.")
 @click.option("--revision", help="Refuse to run any other revision of the program.")
+@click.option("--interface-revision", help="Refuse to run any other interface of the program.")
 @click.option("--run-id", help="A name of your own; a run that has it already is joined.")
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Kept on the record.")
 @click.option("--no-input", is_flag=True, help="Fail where the run asks something.")
-@click.option("--grpcurl", is_flag=True, help="Print the grpcurl line for it, and run nothing.")
-@click.option("--curl", is_flag=True, help="Print the curl line for it over a gateway.")
-@click.option(
-    "--gateway",
-    envvar="HEADRACE_GATEWAY",
-    show_envvar=True,
-    default="http://127.0.0.1:8080",
-    metavar="URL",
-    help="The gateway, for --curl.",
-)
+@with_lines
 @with_view
 @with_target
 @reporting
@@ -81,9 +80,7 @@ def run(
     inputs_json: str | None,
     labels: Sequence[str],
     no_input: bool,
-    grpcurl: bool,
-    curl: bool,
-    gateway: str,
+    line: Line | None,
     as_json: bool,
     quiet: bool,
     **options: Any,
@@ -100,25 +97,20 @@ def run(
     texts = written.texts_of(pairs)
     options["labels"] = written.labels_of(labels)
 
-    if grpcurl and curl:
-        raise click.UsageError("--grpcurl and --curl exclude each other")
-
     async def go() -> None:
         async with target.client() as client:
             typed = written.typed(texts, await client.describe(program)) if texts else {}
             inputs = {**from_json, **typed}
-            call = Call(program, inputs, **options)
 
-            if grpcurl:
-                click.echo(grpcurl_line(call, target))
-            elif curl:
-                click.echo(curl_line(call, target, gateway))
-            else:
-                with usage_errors():
-                    stream = client.run(program, inputs=inputs, **options)
+            if line is not None:
+                click.echo(line(Call(program, inputs, **options), target))
+                return
 
-                desk = None if as_json else desk_for(stream, view, asks=not no_input)
-                await watch(stream, view, desk, stops=True)
+            with usage_errors():
+                stream = client.run(program, inputs=inputs, **options)
+
+            desk = None if as_json else desk_for(stream, view, asks=not no_input)
+            await watch(stream, view, desk, stops=True)
 
     drive(go)
 
@@ -219,6 +211,8 @@ def drive(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
     try:
         asyncio.run(work_until_told())
+    except Unanswered as unanswered:
+        leave(str(unanswered), FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except asyncio.CancelledError:
