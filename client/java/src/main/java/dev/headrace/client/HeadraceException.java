@@ -1,5 +1,6 @@
 package dev.headrace.client;
 
+import dev.headrace.v1.Usage;
 import io.grpc.Status;
 import java.time.Duration;
 import java.util.List;
@@ -50,5 +51,10 @@ public class HeadraceException extends RuntimeException {
   /** Further facts, such as the model, or by whom a run was cancelled. */
   public Map<String, String> metadata() {
     return status.metadata();
+  }
+
+  /** LM work that the run had done before it failed, where the server told. */
+  public Optional<Usage> usage() {
+    return Optional.ofNullable(status.usage());
   }
 }
