@@ -38,6 +38,14 @@ public class HeadraceException extends RuntimeException {
     return status.runId();
   }
 
+  /**
+   * What the server says of the run: SUCCEEDED, FAILED or CANCELLED where it is over, another word
+   * where it is suspended. Empty where only the call ended.
+   */
+  public String runState() {
+    return status.runState();
+  }
+
   /** Time to wait before trying again, where the server said so. */
   public Optional<Duration> retryDelay() {
     return Optional.ofNullable(status.retryDelay());

@@ -32,7 +32,7 @@ class FailureTest {
       RunSuspendedException predicted =
           assertThrows(RunSuspendedException.class, () -> client.predict("composer", INPUTS));
 
-      assertEquals(List.of(state, state), List.of(read.state(), predicted.state()));
+      assertEquals(List.of(state, state), List.of(read.runState(), predicted.runState()));
       assertEquals(run.id(), read.runId());
       assertEquals(2, run.cursor());
       assertEquals(
@@ -50,7 +50,9 @@ class FailureTest {
       try (Scripted service = new Scripted(Ending.cut(Code.UNAVAILABLE, 0).over(state, 1));
           HeadraceClient client = service.client();
           RunStream run = client.run("composer", INPUTS)) {
-        assertThrows(RunFailedException.class, run::prediction);
+        HeadraceException error = assertThrows(RunFailedException.class, run::prediction);
+
+        assertEquals(state, error.runState());
         assertEquals(List.of(0), service.cursors);
       }
     }
