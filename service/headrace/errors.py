@@ -185,11 +185,20 @@ class RunTooLarge(RunError):
 
 
 class InputExpired(RunError):
-    """Nobody answered a question of the program in time. The program may catch it."""
+    """Nobody answered a question of the program in time, or approved a tool. The program may catch it."""
+
+    def __init__(self, what: str = "the question", seconds: float | None = None) -> None:
+        within = "in time" if seconds is None else f"within {seconds:g} s"
+        super().__init__(f"{what} was not answered {within}")
 
 
 class InputDeclined(RunError):
     """Somebody declined to answer a question of the program, or to approve a tool. It may catch it."""
+
+    def __init__(self, explanation: str = "", what: str = "the question") -> None:
+        super().__init__(f"{what} was declined" + (f": {explanation}" if explanation else ""))
+        self.explanation = explanation
+        """Why, in the words of whoever declined; may be empty."""
 
 
 class ProgramError(RunError):

@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, NoReturn
@@ -470,8 +471,8 @@ def test_a_failure_is_one_line_and_an_exit_code(
     service: ScriptedService, ending: Ending, code: int, line: str
 ) -> None:
     service.events = service.events[:3]
-    service.endings = [ending]
-    service.run = pb.Run(usage=pb.Usage(lm_call_count=2))
+    usage = pb.Usage(lm_call_count=2) if ending.run_state else None
+    service.endings = [replace(ending, usage=usage)]
     result = call(service, "run", "composer")
 
     assert result.stderr == line.replace("ADDRESS", service.address) + "\n"

@@ -84,8 +84,6 @@ FAILURES: list[HeadraceError] = [
             errors.PermissionDenied,
             errors.RunError,
             errors.RunTooLarge,
-            errors.InputExpired,
-            errors.InputDeclined,
             errors.ProgramError,
             errors.ProgramResultInvalid,
             errors.OutputUnserialisable,
@@ -118,6 +116,8 @@ FAILURES: list[HeadraceError] = [
     errors.ServerDraining("leaving"),
     errors.RunCancelled("linger", "the last reader went"),
     errors.RunTimeout(30.0),
+    errors.InputExpired("the question", 5.0),
+    errors.InputDeclined("too dear"),
     errors.AdapterParseError("ChatAdapter", "no answer", lm_response="secret", parsed_result={}),
     errors.LMTimeoutError("first_token", 5.0, model="m"),
 ]
