@@ -126,6 +126,7 @@ func (c *Client) predicted(ctx context.Context, request *headracev1.PredictReque
 
 	for {
 		var header, trailer metadata.MD
+		resumption.asking()
 		response, err := c.service.Predict(ctx, request, grpc.Header(&header), grpc.Trailer(&trailer))
 
 		if err == nil {

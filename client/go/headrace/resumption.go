@@ -10,20 +10,33 @@ import (
 	"google.golang.org/grpc/connectivity"
 )
 
+// lasting is how long a stream is alive until it is worth opening again, however often: a run that waits for
+// people brings nothing new for hours.
+var lasting = heartbeatInterval // shorter in tests
+
 // resumption is what reading one run needs beyond a single call: how far it got, and how patient to be.
 type resumption struct {
 	client  *Client
 	ctx     context.Context // of the reader: when it is done, so is the reading
 	runID   string
-	cursor  int32 // the last position seen: what is recorded after it is still to come
+	cursor  int32     // the last position seen: what is recorded after it is still to come
+	asked   time.Time // when the latest call was made
 	backoff retryBackoff
 }
 
+// asking notes that the call is made, or made again.
+func (r *resumption) asking() { r.asked = time.Now() }
+
+// answered notes that the server did, at a position if it named one. Only a new one is progress, and a call
+// that has lasted.
 func (r *resumption) answered(sequence int32) {
-	if sequence > r.cursor {
+	switch {
+	case sequence > r.cursor:
 		r.cursor = sequence
 		r.backoff.progressed()
-	} else {
+	case time.Since(r.asked) >= lasting:
+		r.backoff.progressed()
+	default:
 		r.backoff.answered()
 	}
 }

@@ -199,6 +199,27 @@ func TestWithoutProgressTheReaderGivesUpAndSaysWhere(t *testing.T) {
 	equal(t, len(service.cancelled), 0) // it may be attached to again
 }
 
+func TestAStreamThatLastsIsOpenedAgainHoweverOften(t *testing.T) {
+	usual := lasting
+	lasting = 0
+	defer func() { lasting = usual }()
+
+	events := slices.Insert(composed(), 2, heartbeat()) // of a run that waits for people
+	service := &scripted{events: events}
+
+	for range 9 {
+		service.endings = append(service.endings, ending{code: codes.Unavailable, reason: "STREAM_AGED", after: 3})
+	}
+
+	for i := range service.endings[1:] {
+		service.endings[i+1].after = 1 // behind event 2: the heartbeat
+	}
+
+	run := start(t, serve(t, service, WithRetries(1)))
+	equal(t, sequences(t, run), []int32{1, 2, 3, 4, 5})
+	equal(t, len(service.cursors), 10)
+}
+
 func TestAServerThatNeverAnsweredIsGivenUpSooner(t *testing.T) {
 	service := &scripted{events: composed()}
 

@@ -100,6 +100,7 @@ func (s *eventStream) receive() (*headracev1.StreamEvent, error) {
 }
 
 func (s *eventStream) start() error {
+	s.asking()
 	ctx, hangUp := context.WithCancel(s.ctx)
 	call, err := s.open(ctx, s.cursor)
 
