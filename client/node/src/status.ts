@@ -57,8 +57,13 @@ export function isCut(read: CallStatus): boolean {
 /** The error that a status stands for; `isAccepted`: the server had taken the request before. */
 export function errorOf(read: CallStatus, isAccepted = false): HeadraceError {
   const ended = isAccepted && isLimitOfThisEnd(read) ? tooLarge(read) : read;
+  const kind = errorClass(ended);
 
-  return new (errorClass(ended))(ended.message, ended);
+  return new kind(kind === RunSuspended ? suspended(ended) : ended.message, ended);
+}
+
+function suspended({ runId, runState, message }: CallStatus): string {
+  return `run ${runId} is ${runState} (${message}): it is not over, and reading on would not help now; ask getRun`;
 }
 
 /** gRPC's own limit: a server refuses before it has accepted, and gives its reasons. */
@@ -93,14 +98,15 @@ export function statusOf(error: ServiceError, address: string, runId: string): C
   const trailers = error.metadata;
   const details = readDetails(trailers);
   const reason = details.reason || text(trailers, "headrace-error-reason");
-  const isRoad = error.code === status.UNAVAILABLE && !reason;
+  const runState = text(trailers, "headrace-run-state");
+  const isRoad = error.code === status.UNAVAILABLE && !reason && !runState;
 
   return {
     code: error.code,
     message: isRoad ? `no server answers at ${address}: ${error.details}` : error.details,
     reason,
     runId,
-    runState: text(trailers, "headrace-run-state"),
+    runState,
     retryDelayMs: details.retryDelayMs ?? milliseconds(trailers),
     violations: details.violations,
     metadata: details.metadata,

@@ -30,6 +30,7 @@ for (const code of [status.UNAVAILABLE, status.ABORTED, status.FAILED_PRECONDITI
 
       assert(error instanceof RunSuspended);
       assert.deepEqual([error.code, error.runState, error.runId], [code, "SUSPENDED", run.id]);
+      assert.match(error.message, /^run \S+ is SUSPENDED \(scripted\): it is not over, .*; ask getRun$/);
       assert.equal(await errorIn(run.prediction()), error);
       assert.deepEqual([service.cursors, service.cancelled], [[0], []]);
     }
