@@ -27,7 +27,7 @@ import {
 import { type Ending, errorOf } from "./endings.js";
 import { batch, composed } from "./events.js";
 
-/** `endings` holds one entry per call that may fail; once they are used up calls end OK. */
+/** `endings` holds one entry per call; undefined is OK, as are calls behind the last one. */
 export class Scripted {
   runs: RunRequest[] = [];
   predicts: PredictRequest[] = [];
@@ -48,7 +48,7 @@ export class Scripted {
 
   constructor(
     public events: StreamEvent[] = composed(),
-    public endings: Ending[] = [],
+    public endings: (Ending | undefined)[] = [],
     /** Calls stay open behind the last event. */
     public holds = false,
   ) {}
