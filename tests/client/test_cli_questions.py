@@ -267,6 +267,6 @@ async def test_a_run_that_is_yet_to_come_is_cancelled(address: str) -> None:
     cancelled = await called(address, "cancel", "r1")
     refused = await called(address, "run", "choosing", "--run-id", "r1")
 
-    assert cancelled[1].startswith("run r1: there is none; refused if it comes before ")
+    assert cancelled[1].startswith("run r1: there is none; one of this name is refused until ")
     assert refused[0] == 1
     assert "RUN_CANCELLED" in refused[2][-1]

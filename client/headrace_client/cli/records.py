@@ -78,8 +78,8 @@ def cancel(target: Target, run_id: str, reason: str) -> None:
         state = Run.State.Name(answered.run.state).removeprefix("STATE_").lower()
         click.echo(f"run {run_id}: {state}")
     else:
-        until = answered.refused_until.ToDatetime().strftime("%H:%M:%S")
-        click.echo(f"run {run_id}: there is none; refused if it comes before {until} UTC")
+        until = answered.refused_until.ToJsonString()
+        click.echo(f"run {run_id}: there is none; one of this name is refused until {until}")
 
 
 @click.command()
