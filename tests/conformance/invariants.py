@@ -226,9 +226,9 @@ def questions_close(journal: Journal) -> Iterator[str]:
         _note_call(message, open_calls)
 
         if message.kind == "input_request":
-            asked[message.body["input"]] = message.body["call"]
+            asked[message.body["input_id"]] = message.body["call"]
         elif message.kind == "input_resolved":
-            name = message.body["input"]
+            name = message.body["input_id"]
 
             if name in resolved or asked.get(name) != message.body["call"]:
                 yield f"question {name} is resolved out of turn"

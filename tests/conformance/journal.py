@@ -30,10 +30,10 @@ class End:
     code: str
     state: str = ""
     """headrace-run-state: SUCCEEDED, FAILED, CANCELLED; empty where only the stream ended."""
-    usage: dict[str, Any] | None = None
-    """headrace-usage-bin, of a run that failed."""
     reason: str = ""
     details: str = ""
+    usage: dict[str, Any] | None = None
+    """headrace-usage-bin, of a run that failed."""
 
 
 @dataclass
