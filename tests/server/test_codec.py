@@ -74,6 +74,7 @@ FAILURES: list[HeadraceError] = [
             HeadraceError,
             errors.SignatureError,
             errors.UsageError,
+            errors.CannotAsk,
             errors.RequestRefused,
             errors.ProgramNotFound,
             errors.RunNotFound,

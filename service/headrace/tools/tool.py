@@ -105,7 +105,8 @@ class Tool:
         """Calls the tool from sync code; a sync function runs right here.
 
         Raises what `acall` raises, and UsageError for an async function unless the setting
-        `allow_tool_async_sync_conversion` is on, and where waiting for leave would block an event loop.
+        `allow_tool_async_sync_conversion` is on, and CannotAsk where waiting for leave would block an
+        event loop.
         """
         with open_call(Kind.TOOL, self.name, self, kwargs) as call:
             arguments = self._checked(kwargs)
