@@ -84,6 +84,10 @@ async def failure_of(run: Run) -> HeadraceError:
     return run.failure
 
 
+def succeeded(run: Run) -> bool:
+    return run.state is RunState.SUCCEEDED
+
+
 async def stored(registry: Registry, run: Run) -> Run:
     """The run as its store has it."""
     found = await registry.store.get(run.key)
@@ -146,7 +150,7 @@ async def test_a_question_from_a_thread_makes_the_run_wait_too(registry: Registr
     await soon(run.reply(run.input_requests[0].input_id, Reply("a")))
     await soon(run.ended())
 
-    assert run.state is RunState.SUCCEEDED
+    assert succeeded(run)
 
 
 def test_a_record_that_waits_is_read_back_and_one_of_an_older_release_waits_not() -> None:
@@ -170,7 +174,7 @@ async def test_a_run_that_waits_needs_no_reader(registry: Registry) -> None:
     await soon(run.ended())
     run.leave(reader)
 
-    assert run.state is RunState.SUCCEEDED
+    assert succeeded(run)
 
 
 async def test_its_linger_begins_when_the_waiting_ends(registry: Registry) -> None:
@@ -221,7 +225,7 @@ async def test_a_linger_under_way_stops_when_the_run_begins_to_wait(registry: Re
     assert run.state is RunState.WAITING
     await soon(run.reply(run.input_requests[0].input_id, Reply("a")))
     await soon(run.ended())
-    assert run.state is RunState.SUCCEEDED
+    assert succeeded(run)
 
 
 async def test_a_program_that_ends_with_a_question_left_behind_succeeds_without_readers(
@@ -239,7 +243,7 @@ async def test_a_program_that_ends_with_a_question_left_behind_succeeds_without_
     gate.opened.set()
     await soon(run.ended())
 
-    assert run.state is RunState.SUCCEEDED
+    assert succeeded(run)
     assert [one for one in outline(run) if one != "Token"] == [
         "InputRequest",
         "WITHDRAWN",
