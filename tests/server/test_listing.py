@@ -133,8 +133,8 @@ async def change(model: Model, step: Sequence[Any]) -> None:
     if what in ("start", "expire"):
         await getattr(model, what)(*how)
     elif model.there:
-        name = [*model.there][how[0] % len(model.there)]
-        await getattr(model, what)(name, *how[1:])
+        names = list(model.there)
+        await getattr(model, what)(names[how[0] % len(names)], *how[1:])
 
 
 @pytest.mark.parametrize("kind", STORES)
@@ -237,7 +237,7 @@ async def test_runs_are_listed_by_their_state() -> None:
         for question in ("good", "fail"):
             await soon(heard(service.stub.Run(asking(question, run_id=question))))
 
-        calls = []
+        calls: list[Any] = []
 
         for question in gates:
             call = service.stub.Run(asking(question, run_id=question))
