@@ -152,7 +152,7 @@ class StartRequest:
         """The inputs as JSON, their names in order: as the program takes them."""
         inputs = {name: _jsonable(value) for name, value in self.inputs.items()}
 
-        return json.dumps(inputs, ensure_ascii=False, sort_keys=True)
+        return json.dumps(inputs, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
     @cached_property
     def digest(self) -> str:
