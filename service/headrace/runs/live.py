@@ -260,7 +260,6 @@ class LiveRun(Run):
 
         return replace(
             self._record,
-            inputs_json=None,
             waiting=False,
             ending=ending,
             end_time=now,

@@ -21,10 +21,15 @@ DATA = "include-data"
 """The feature of a server that shows the caller the content of calls."""
 
 
-def full_run_message(run: Run, form: OutputForm, max_prediction_bytes: int) -> pb.Run:
+def full_run_message(
+    run: Run, form: OutputForm, max_prediction_bytes: int, *, with_inputs: bool = False
+) -> pb.Run:
     """The record of a run as it is now, with how it ended. Raises PredictionTooLarge."""
     message = run_message(run)
     message.input_requests.extend(input_request_message(one) for one in run.input_requests)
+
+    if with_inputs:
+        message.inputs_json = sound(run.record.inputs_json or "")
 
     if run.failure is not None:
         message.failure.CopyFrom(failure_of(run.failure))
@@ -65,6 +70,14 @@ def run_message(run: Run) -> pb.Run:
         message.expire_time.CopyFrom(timestamp(run.expire_time))
 
     return message
+
+
+def cancelled_message(run: Run, max_prediction_bytes: int) -> pb.CancelRunResponse:
+    """A run that was cancelled, or until when one that has not come yet will be refused."""
+    if run.record.refused:
+        return pb.CancelRunResponse(refused_until=timestamp(run.expire_time or 0.0))
+
+    return pb.CancelRunResponse(run=fitting_run_message(run, max_prediction_bytes))
 
 
 def program_message(program: ProgramInfo) -> pb.Program:
