@@ -80,12 +80,12 @@ func statusOf(err error, header, trailer metadata.MD, address, runID string) *ca
 	return read
 }
 
-// usageIn reads the trailer of a run that failed.
+// usageIn reads the trailer of a run that failed; nil where there is none.
 func usageIn(trailer metadata.MD) *headracev1.Usage {
 	usage := &headracev1.Usage{}
-	text := first(trailer, "headrace-usage-bin")
+	packed := trailer.Get("headrace-usage-bin")
 
-	if text == "" || proto.Unmarshal([]byte(text), usage) != nil {
+	if len(packed) == 0 || proto.Unmarshal([]byte(packed[0]), usage) != nil {
 		return nil
 	}
 
