@@ -37,6 +37,7 @@ func TestAnErrorOfNoRunHasNoUsage(t *testing.T) {
 	service := &scripted{endings: []ending{{code: codes.NotFound, reason: "PROGRAM_NOT_FOUND"}}}
 	_, err := serve(t, service).Predict(context.Background(), "compozer", map[string]any{})
 	equal(t, failure(t, err).Usage, (*headracev1.Usage)(nil))
+	equal(t, failure(t, err).Metadata, map[string]string{})
 }
 
 func TestARunStateThatIsNotOverEndsTheReadingOnce(t *testing.T) {
