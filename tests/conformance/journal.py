@@ -18,7 +18,8 @@ class Message:
     sequence: int
     count: int
     kind: str
-    """token, status, prediction or heartbeat."""
+    """token, status, prediction, custom, input_request, input_resolved or heartbeat; batch stands
+    before the events of one."""
     body: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
@@ -31,6 +32,8 @@ class End:
     """headrace-run-state: SUCCEEDED, FAILED, CANCELLED; empty where only the stream ended."""
     reason: str = ""
     details: str = ""
+    usage: dict[str, Any] | None = None
+    """headrace-usage-bin, of a run that failed."""
 
 
 @dataclass
@@ -49,6 +52,10 @@ class Journal:
 
     run_id: str
     reader: str = ""
+    accepts: list[str] = field(default_factory=list[str])
+    """Kinds of event that it accepted beyond those that everybody gets: CUSTOM, INPUT, BATCH."""
+    detail: str = "ALL"
+    """The tokens that it asked for."""
     streams: list[Stream] = field(default_factory=list[Stream])
     provider_requests: int | None = None
     """Requests that the model's provider got for this run, where somebody counted."""
@@ -88,11 +95,14 @@ def load(path: Path) -> list[Journal]:
     return [Journal.from_json(line) for line in path.read_text().splitlines()]
 
 
-def message_of(event: pb.StreamEvent) -> Message:
-    """A StreamEvent as the journal keeps it."""
+def messages_of(event: pb.StreamEvent) -> Iterator[Message]:
+    """A StreamEvent as the journal keeps it; of a batch its events after it."""
     kind = str(event.WhichOneof("event"))
 
-    return Message(event.sequence, event.event_count, kind, _BODIES[kind](event))
+    yield Message(event.sequence, event.event_count, kind, _BODIES[kind](event))
+
+    for one in event.batch.events:
+        yield from messages_of(one)
 
 
 def _token(event: pb.StreamEvent) -> dict[str, Any]:
@@ -128,6 +138,41 @@ def _prediction(event: pb.StreamEvent) -> dict[str, Any]:
     return {"outputs": json.loads(event.prediction.outputs_json or "{}")}
 
 
+def _custom(event: pb.StreamEvent) -> dict[str, Any]:
+    custom = event.custom
+
+    return {"call": custom.call_id, "name": custom.name, "data": json.loads(custom.data_json)}
+
+
+def _input_request(event: pb.StreamEvent) -> dict[str, Any]:
+    request = event.input_request
+
+    return {
+        "call": request.call_id,
+        "input": request.input_id,
+        "kind": pb.InputRequest.Kind.Name(request.kind).removeprefix("KIND_"),
+        "message": request.message,
+        "schema": json.loads(request.answer_schema_json),
+        "proposal": json.loads(request.proposal_json or "null"),
+        "tool": request.tool,
+    }
+
+
+def _input_resolved(event: pb.StreamEvent) -> dict[str, Any]:
+    resolved = event.input_resolved
+
+    return {
+        "call": resolved.call_id,
+        "input": resolved.input_id,
+        "outcome": pb.InputResolved.Outcome.Name(resolved.outcome).removeprefix("OUTCOME_"),
+        "reason": resolved.reason,
+    }
+
+
+def _batch(event: pb.StreamEvent) -> dict[str, Any]:
+    return {"size": len(event.batch.events)}
+
+
 def _nothing(event: pb.StreamEvent) -> dict[str, Any]:
     return {}
 
@@ -136,6 +181,10 @@ _BODIES = {
     "token": _token,
     "status": _status,
     "prediction": _prediction,
+    "custom": _custom,
+    "input_request": _input_request,
+    "input_resolved": _input_resolved,
+    "batch": _batch,
     "heartbeat": _nothing,
     "None": _nothing,
 }

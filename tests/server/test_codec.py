@@ -74,6 +74,7 @@ FAILURES: list[HeadraceError] = [
             HeadraceError,
             errors.SignatureError,
             errors.UsageError,
+            errors.CannotAsk,
             errors.RequestRefused,
             errors.ProgramNotFound,
             errors.RunNotFound,
@@ -84,8 +85,6 @@ FAILURES: list[HeadraceError] = [
             errors.PermissionDenied,
             errors.RunError,
             errors.RunTooLarge,
-            errors.InputExpired,
-            errors.InputDeclined,
             errors.ProgramError,
             errors.ProgramResultInvalid,
             errors.OutputUnserialisable,
@@ -118,6 +117,8 @@ FAILURES: list[HeadraceError] = [
     errors.ServerDraining("leaving"),
     errors.RunCancelled("linger", "the last reader went"),
     errors.RunTimeout(30.0),
+    errors.InputExpired("the question", 5.0),
+    errors.InputDeclined("too dear"),
     errors.AdapterParseError("ChatAdapter", "no answer", lm_response="secret", parsed_result={}),
     errors.LMTimeoutError("first_token", 5.0, model="m"),
 ]
@@ -145,7 +146,7 @@ def told(event: Event) -> Any:
         case Status():
             return status_message(event, include_data=True)
         case PredictionEvent():
-            return prediction_message(event, "revision", OutputForm.BOTH)
+            return prediction_message(event, "revision", OutputForm.BOTH, 2**21)
         case CustomEvent():
             return custom_message(event)
         case InputRequest():

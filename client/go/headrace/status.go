@@ -9,17 +9,17 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	headracev1 "headrace.dev/go/headrace/v1"
 )
 
 // callStatus is what a call that failed says: its status, and the trailers beside it.
-type callStatus struct {
-	Error
-	runState string // SUCCEEDED, FAILED or CANCELLED once the run is over; else empty
-}
+type callStatus struct{ Error }
 
 // cut tells whether only this stream ended, so that the same request may be made again.
 func (s *callStatus) cut() bool {
-	if s.runState != "" {
+	if s.RunState != "" {
 		return false
 	}
 
@@ -31,20 +31,22 @@ func (s *callStatus) cut() bool {
 	}
 }
 
+// suspended tells whether the run is in a state that is not over, and in which reading on does not help.
+func (s *callStatus) suspended() bool { return s.kind == ErrSuspended }
+
 // statusOf reads the details of an error, else the plain trailers beside them.
-func statusOf(err error, trailer metadata.MD, address, runID string) *callStatus {
+func statusOf(err error, header, trailer metadata.MD, address, runID string) *callStatus {
 	st, _ := status.FromError(err)
-	read := &callStatus{
-		Error: Error{
-			Code:       st.Code(),
-			Message:    st.Message(),
-			Reason:     first(trailer, "headrace-error-reason"),
-			RunID:      runID,
-			RetryDelay: milliseconds(first(trailer, "headrace-retry-delay-ms")),
-			Metadata:   map[string]string{},
-		},
-		runState: first(trailer, "headrace-run-state"),
-	}
+	read := &callStatus{Error{
+		Code:       st.Code(),
+		Message:    st.Message(),
+		Reason:     first(trailer, "headrace-error-reason"),
+		RunID:      runID,
+		RunState:   first(trailer, "headrace-run-state"),
+		Usage:      usageIn(trailer),
+		RetryDelay: milliseconds(first(trailer, "headrace-retry-delay-ms")),
+		Metadata:   map[string]string{},
+	}}
 
 	for _, detail := range st.Details() {
 		switch detail := detail.(type) {
@@ -59,13 +61,35 @@ func statusOf(err error, trailer metadata.MD, address, runID string) *callStatus
 		}
 	}
 
-	read.kind = kindOf(read.Code, read.Reason, read.runState)
+	if accepted := len(header) > 0; runID != "" && accepted && read.Code == codes.ResourceExhausted && read.Reason == "" {
+		// A server refuses before it has accepted, and gives its reasons: this is the channel's own limit.
+		read.Reason = "PREDICTION_TOO_LARGE"
+		read.Message = "the answer is larger than this client takes: ask for the outputs as JSON alone, " +
+			"or raise grpc.MaxCallRecvMsgSize with WithDialOptions: " + read.Message
+	}
 
-	if read.Code == codes.Unavailable && read.Reason == "" {
+	read.kind = kindOf(read.Code, read.Reason, read.RunState)
+
+	switch {
+	case read.suspended():
+		read.Message = fmt.Sprintf("run %s is %s: it is not over, and cannot be read on now; ask GetRun", runID, read.RunState)
+	case read.Code == codes.Unavailable && read.Reason == "":
 		read.Message = fmt.Sprintf("no server answers at %s: %s", address, read.Message)
 	}
 
 	return read
+}
+
+// usageIn reads the trailer of a run that failed.
+func usageIn(trailer metadata.MD) *headracev1.Usage {
+	usage := &headracev1.Usage{}
+	text := first(trailer, "headrace-usage-bin")
+
+	if text == "" || proto.Unmarshal([]byte(text), usage) != nil {
+		return nil
+	}
+
+	return usage
 }
 
 func first(trailer metadata.MD, name string) string {

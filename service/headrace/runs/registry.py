@@ -135,6 +135,10 @@ class Registry:
 
         return run
 
+    async def named(self, run_id: str) -> Sequence[Run]:
+        """The runs of that name, whoever started them: for those who may answer others' questions."""
+        return [self._live.get(run.key, run) for run in await self.store.named(run_id)]
+
     async def page(
         self, principal: str, program: str = "", *, size: int, token: str = ""
     ) -> tuple[Sequence[Run], str]:

@@ -121,6 +121,10 @@ class RunStore(Protocol):
         """The run of a key; None where there is none, or no more."""
         ...
 
+    async def named(self, run_id: str) -> Sequence[Run]:
+        """The runs of that name, each of another principal."""
+        ...
+
     async def page(
         self, principal: str, *, program: str = "", after: PagePlace | None = None, size: int
     ) -> Page:

@@ -6,7 +6,7 @@ It takes an event the moment it comes: the outbox of a run is its log.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from headrace.events import Event
 from headrace.log import RunLog
@@ -89,6 +89,10 @@ class MemoryStore:
     async def get(self, key: RunKey) -> Run | None:
         """See RunStore."""
         return self._runs.get(key)
+
+    async def named(self, run_id: str) -> Sequence[Run]:
+        """See RunStore."""
+        return [run for key, run in self._runs.items() if key.run_id == run_id]
 
     async def page(
         self, principal: str, *, program: str = "", after: PagePlace | None = None, size: int

@@ -9,28 +9,40 @@ from headrace_proto.v1 import headrace_pb2 as pb
 from headrace.hosting.port import FieldInfo, PredictorInfo, ProgramInfo, ToolInfo
 from headrace.runs.limits import Limits
 from headrace.runs.run import Run
+from headrace.server.errors import PredictionTooLarge
 from headrace.server.selection import OutputForm, wire_name
-from headrace.server.v1.events import prediction_message, usage_message
+from headrace.server.v1.events import input_request_message, prediction_message, usage_message
 from headrace.server.v1.status import failure_of
 from headrace.server.v1.text import sound
 from headrace.server.v1.values import duration, json_text, timestamp, to_struct, to_value
 
-FEATURES = ("attach", "inputs-json", "linger", "merge-interval")
+FEATURES = ("attach", "inputs-json", "linger", "merge-interval", "send-input")
 DATA = "include-data"
 """The feature of a server that shows the caller the content of calls."""
 
 
-def full_run_message(run: Run, form: OutputForm = OutputForm.STRUCT) -> pb.Run:
-    """The record of a run as it is now, with how it ended."""
+def full_run_message(run: Run, form: OutputForm, max_prediction_bytes: int) -> pb.Run:
+    """The record of a run as it is now, with how it ended. Raises PredictionTooLarge."""
     message = run_message(run)
+    message.input_requests.extend(input_request_message(one) for one in run.input_requests)
 
     if run.failure is not None:
         message.failure.CopyFrom(failure_of(run.failure))
 
     if run.result is not None:
-        message.prediction.CopyFrom(prediction_message(run.result, run.revision, form))
+        message.prediction.CopyFrom(
+            prediction_message(run.result, run.revision, form, max_prediction_bytes)
+        )
 
     return message
+
+
+def fitting_run_message(run: Run, max_prediction_bytes: int) -> pb.Run:
+    """The same for a caller that asked for no form: without outputs where they are too large."""
+    try:
+        return full_run_message(run, OutputForm.STRUCT, max_prediction_bytes)
+    except PredictionTooLarge:
+        return full_run_message(run, OutputForm.NONE, max_prediction_bytes)
 
 
 def run_message(run: Run) -> pb.Run:
@@ -91,8 +103,10 @@ def server_message(limits: Limits, *, shows_data: bool) -> pb.GetServerInfoRespo
             max_token_bytes=limits.max_token_bytes,
             max_prediction_bytes=limits.max_prediction_bytes,
             max_labels=limits.max_labels,
+            max_open_input_count=limits.max_open_inputs,
             max_starts_per_second=limits.max_starts_per_second,
             max_running_count_per_principal=limits.max_running_count_per_principal,
+            max_custom_event_bytes=limits.max_custom_event_bytes,
         ),
     )
 
@@ -135,4 +149,5 @@ def _tool(tool: ToolInfo) -> pb.Tool:
         description=sound(tool.description),
         parameters_schema_json=json_text(tool.parameters_schema),
         idempotent=tool.idempotent,
+        approval=tool.approval,
     )

@@ -178,7 +178,7 @@ def reading_of(run: RunStream, messages: list[Json], **end: Any) -> Json:
     return {
         "run_id": run.run_id,
         "messages": messages,
-        "texts": [[name, field, run.text(name, field)] for name, field in names],
+        "texts": [[name, field, run.text(f"{name}.{field}")] for name, field in names],
         "cursor": run.cursor,
         "outputs": None,
         "error": None,
