@@ -75,6 +75,9 @@ class LmCall:
     finish_reason: str = ""
     cached: bool = False
     attempt: int = 1
+    time_to_first_token: float | None = None
+    """Seconds from the request of this attempt to the first of its answer; None where none came, and for
+    an answer that nobody was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,7 +185,7 @@ statuses = st.builds(
     st.none() | usages,
     st.none() | failures,
     st.none() | contents,
-    st.none() | st.builds(LmCall, texts, texts, texts, st.booleans(), numbers),
+    st.none() | st.builds(LmCall, texts, texts, texts, st.booleans(), numbers, st.none() | times),
 )
 predictions = st.builds(
     PredictionEvent, st.none(), st.dictionaries(texts, values, max_size=3), usages, times

@@ -155,8 +155,8 @@ def event_of(members: Members) -> Event:
     raise ValueError(f"an event of kind {kind} is not known here")
 
 
-def _values(event: CustomEvent | InputRequest | InputResolved) -> Members:
-    return [getattr(event, field.name) for field in fields(event)]
+def _values(flat: CustomEvent | InputRequest | InputResolved | LmCall) -> Members:
+    return [getattr(flat, field.name) for field in fields(flat)]
 
 
 def _status_members(status: Status) -> Members:
@@ -175,7 +175,7 @@ def _status_members(status: Status) -> Members:
         None if usage is None else _usage_members(usage),
         None if failure is None else failure_members(failure),
         None if status.data is None else dict(status.data),
-        None if lm is None else [lm.model, lm.engine, lm.finish_reason, lm.cached, lm.attempt],
+        None if lm is None else _values(lm),
     ]
 
 
@@ -195,7 +195,7 @@ def _status(members: Members) -> Status:
         None if usage is None else _usage(usage),
         None if failure is None else failure_of(failure),
         data,
-        None if lm is None else LmCall(*lm[:5]),
+        None if lm is None else LmCall(*lm[:6]),
     )
 
 

@@ -220,13 +220,18 @@ def _count(usage: Usage, message: pb.Usage | pb.ModelUsage) -> None:
 
 
 def _lm_message(lm: LmCall) -> pb.LmCall:
-    return pb.LmCall(
+    message = pb.LmCall(
         model=_name(lm.model),
         engine=_name(lm.engine),
         finish_reason=_name(lm.finish_reason),
         cached=lm.cached,
         attempt=lm.attempt,
     )
+
+    if lm.time_to_first_token is not None:
+        message.time_to_first_token.CopyFrom(duration(lm.time_to_first_token))
+
+    return message
 
 
 def _name(name: object) -> str:
