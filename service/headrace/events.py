@@ -81,6 +81,18 @@ class LmCall:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """Content of a tool call, shown only where allowed. What has no JSON form stands as a preview."""
+
+    provider_call_id: str = ""
+    """The provider's id of the call, where the model asked for it by the provider's own tool calls."""
+    arguments_json: str = ""
+    """As a JSON object, on START."""
+    result_json: str = ""
+    """On END with OK."""
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """LM work done. Adds up with `+`, per model too.
 
@@ -201,16 +213,18 @@ class Status:
     failure: HeadraceError | None = None
     """On END with ERROR; on UPDATE for an attempt that will be retried."""
     data: Mapping[str, object] | None = None
-    """The call's inputs on START, its outputs on END: content, shown only where allowed."""
+    """Of a module or LM call: its inputs on START, its outputs on END: content, shown only where allowed."""
     lm: LmCall | None = None
     """On LM calls."""
+    tool: ToolCall | None = None
+    """On tool calls, where content is told."""
 
     def without_content(self) -> Status:
         """The same without inputs, outputs and model text."""
-        if self.data is None and self.failure is None:
+        if self.data is None and self.failure is None and self.tool is None:
             return self
 
-        return replace(self, data=None, failure=bare(self.failure))
+        return replace(self, data=None, failure=bare(self.failure), tool=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from headrace.events import (
     PredictionEvent,
     Status,
     Token,
+    ToolCall,
     Usage,
 )
 from headrace.log import Entry
@@ -169,8 +170,9 @@ failures = st.sampled_from(FAILURES) | st.builds(
 plain_usages = st.builds(Usage, *[numbers] * len(COUNTS), st.none() | times)
 by_model = st.dictionaries(texts, plain_usages, max_size=2)
 usages = st.builds(Usage, *[numbers] * len(COUNTS), st.none() | times, by_model)
+names = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 tokens = st.builds(
-    Token, texts, texts, texts, st.booleans(), numbers, numbers, st.booleans(), st.booleans()
+    Token, names, names, texts, st.booleans(), numbers, numbers, st.booleans(), st.booleans()
 )
 statuses = st.builds(
     Status,
@@ -186,6 +188,7 @@ statuses = st.builds(
     st.none() | failures,
     st.none() | contents,
     st.none() | st.builds(LmCall, texts, texts, texts, st.booleans(), numbers, st.none() | times),
+    st.none() | st.builds(ToolCall, texts, texts, texts),
 )
 predictions = st.builds(
     PredictionEvent, st.none(), st.dictionaries(texts, values, max_size=3), usages, times

@@ -25,7 +25,7 @@ from headrace.calls.call import (
 )
 from headrace.calls.field_writer import FieldWriter
 from headrace.calls.observers import Observers, UsageTotal, observers_here
-from headrace.calls.statuses import Statuses, StatusMessages
+from headrace.calls.statuses import Statuses, StatusMessages, tool_content
 from headrace.errors import HeadraceError
 from headrace.events import Event, Kind, LmCall, Phase, Usage
 
@@ -56,6 +56,7 @@ class RunScope:
         self.joins_text = joins_text
         self.call_ids = itertools.count(last_call_id + 1)
         self._messages = messages
+        self._tells_content = tells_content
         self._total = UsageTotal(usage)
         self._observers = Observers([Statuses(emit, tells_content), self._total, *observers])
         self._open: dict[Call, None] = {}  # in the order of their beginning
@@ -92,7 +93,7 @@ class RunScope:
         if call not in self._open:
             return
 
-        self._say(call, Phase.END)
+        self._say(call, Phase.END, end)
 
         with self._lock:
             if call in self._open:
@@ -143,10 +144,13 @@ class RunScope:
         for call in [*self._open]:
             self.end(call, CallEnd.of(call, error))
 
-    def _say(self, call: Call, phase: Phase) -> None:
-        """Asks for the text of a status, which users' code gives and no lock is held for."""
+    def _say(self, call: Call, phase: Phase, end: CallEnd | None = None) -> None:
+        """Settles what a status says of a call where users' code has a part in it: no lock is held for that."""
         if self._messages is not None:
             call.message = self._messages.message(call, phase)
+
+        if self._tells_content and call.kind is Kind.TOOL:
+            call.tool = tool_content(call, end)
 
 
 _run: ContextVar[RunScope | None] = ContextVar("headrace_run", default=None)
@@ -186,6 +190,7 @@ class open_call:
         inputs: Mapping[str, Any],
         lm: LmCall | None = None,
         caller_context: Mapping[str, str] | None = None,
+        provider_call_id: str = "",
     ) -> None:
         run, parent = current_run(), current_call()
         observers = observers_here(kind, instance, run)
@@ -198,6 +203,7 @@ class open_call:
         self._call = Call(
             call_id, parent, kind, name, instance, inputs, lm, caller_context or {}, observers
         )
+        self._call.provider_call_id = provider_call_id
         self._leaves: list[Leave] = []
 
     def __enter__(self) -> Call:

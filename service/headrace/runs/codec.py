@@ -28,6 +28,7 @@ from headrace.events import (
     PredictionEvent,
     Status,
     Token,
+    ToolCall,
     Usage,
 )
 from headrace.log import Entry
@@ -155,7 +156,7 @@ def event_of(members: Members) -> Event:
     raise ValueError(f"an event of kind {kind} is not known here")
 
 
-def _values(flat: CustomEvent | InputRequest | InputResolved | LmCall) -> Members:
+def _values(flat: CustomEvent | InputRequest | InputResolved | LmCall | ToolCall) -> Members:
     return [getattr(flat, field.name) for field in fields(flat)]
 
 
@@ -176,12 +177,13 @@ def _status_members(status: Status) -> Members:
         None if failure is None else failure_members(failure),
         None if status.data is None else dict(status.data),
         None if lm is None else _values(lm),
+        None if status.tool is None else _values(status.tool),
     ]
 
 
 def _status(members: Members) -> Status:
     _, kind, phase, call_id, parent, name, message, outcome, elapsed, *rest = members
-    usage, failure, data, lm, *_ = rest
+    usage, failure, data, lm, tool, *_ = [*rest, None]
 
     return Status(
         Kind(kind),
@@ -196,6 +198,7 @@ def _status(members: Members) -> Status:
         None if failure is None else failure_of(failure),
         data,
         None if lm is None else LmCall(*lm[:6]),
+        None if tool is None else ToolCall(*tool[:3]),
     )
 
 

@@ -73,8 +73,23 @@ class Tool:
 
         Raises ToolError for arguments that do not fit, and what the function raises.
         """
-        with open_call(Kind.TOOL, self.name, self, kwargs) as call:
-            call.outputs = await portal.call(self.func, **self._checked(kwargs))
+        return await self._call(kwargs)
+
+    async def acall_from(self, tool_call: Mapping[str, Any]) -> Any:
+        """Calls the tool as a model asked for it by its provider's own tool calls, in OpenAI's words.
+
+        Such are the `tool_calls` of an LM's answers. The `id` is told in the call's statuses. Raises
+        ToolError for arguments that are no JSON object, and what `acall` raises.
+        """
+        return await self._call(
+            self._arguments_of(tool_call), provider_call_id=str(tool_call.get("id") or "")
+        )
+
+    async def _call(self, arguments: Mapping[str, Any], provider_call_id: str = "") -> Any:
+        opened = open_call(Kind.TOOL, self.name, self, arguments, provider_call_id=provider_call_id)
+
+        with opened as call:
+            call.outputs = await portal.call(self.func, **self._checked(arguments))
 
             return call.outputs
 
@@ -90,6 +105,24 @@ class Tool:
             call.outputs = portal.result_of(result)
 
             return call.outputs
+
+    def _arguments_of(self, tool_call: Mapping[str, Any]) -> Mapping[str, Any]:
+        written = (
+            cast("Mapping[str, Any]", tool_call.get("function") or {}).get("arguments") or "{}"
+        )
+
+        try:
+            arguments: object = json.loads(written) if isinstance(written, str) else written
+        except (ValueError, RecursionError):
+            arguments = None
+
+        if not isinstance(arguments, Mapping):
+            raise ToolError(
+                f"tool {self.name}: its arguments are no JSON object",
+                metadata={"tool": self.name},
+            )
+
+        return cast("Mapping[str, Any]", arguments)
 
     def _checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
         values, faults, cause = check_arguments(

@@ -16,6 +16,7 @@ from headrace.events import (
     PredictionEvent,
     Status,
     Token,
+    ToolCall,
     Usage,
 )
 from headrace.server.reader import Delivery, Write
@@ -86,7 +87,7 @@ class EventEncoder:
         return message
 
     def _name(self, address: str) -> str:
-        name = self._names[address] = wire_name(address)
+        name = self._names[address] = sound(wire_name(address))
 
         return name
 
@@ -134,6 +135,9 @@ def status_message(status: Status, *, include_data: bool) -> pb.StatusUpdate:
 
     if include_data and status.data is not None:
         message.data.CopyFrom(to_struct(status.data))
+
+    if include_data and status.tool is not None:
+        message.tool.CopyFrom(_tool_message(status.tool))
 
     return message
 
@@ -217,6 +221,14 @@ def _count(usage: Usage, message: pb.Usage | pb.ModelUsage) -> None:
 
     if usage.cost_usd is not None:
         message.cost_usd = usage.cost_usd
+
+
+def _tool_message(tool: ToolCall) -> pb.ToolCall:
+    return pb.ToolCall(
+        provider_call_id=_name(tool.provider_call_id),
+        arguments_json=sound(tool.arguments_json),
+        result_json=sound(tool.result_json),
+    )
 
 
 def _lm_message(lm: LmCall) -> pb.LmCall:
