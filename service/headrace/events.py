@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias, cast
 
@@ -238,6 +238,10 @@ class PredictionEvent:
     usage: Usage = field(default_factory=Usage)
     elapsed: float = 0.0
     """Seconds since the run began."""
+    cut_fields: Sequence[str] = ()
+    """Fields whose text was cut as an answer reached its token limit, as "predictor.field"."""
+    reask_count: int = 0
+    """How often an answer that could not be read was asked for again."""
 
     def without_content(self) -> PredictionEvent:
         """The same without the program's own objects."""

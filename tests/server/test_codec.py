@@ -191,9 +191,17 @@ statuses = st.builds(
     st.none() | st.builds(ToolCall, texts, texts, texts),
 )
 predictions = st.builds(
-    PredictionEvent, st.none(), st.dictionaries(texts, values, max_size=3), usages, times
+    PredictionEvent,
+    st.none(),
+    st.dictionaries(texts, values, max_size=3),
+    usages,
+    times,
+    st.lists(texts, max_size=2).map(tuple),
+    numbers,
 )
-endings = st.builds(Ending, st.none() | failures, st.none() | predictions, usages, texts, numbers)
+endings = st.builds(
+    Ending, st.none() | failures, st.none() | predictions, usages, texts, numbers, numbers
+)
 records = st.builds(
     RunRecord,
     st.builds(RunKey, texts, texts),

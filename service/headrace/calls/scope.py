@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Any
 
+from headrace.calls.answers import Answers
 from headrace.calls.call import (
     Call,
     CallEnd,
@@ -36,7 +37,7 @@ class RunScope:
     emit: appends to the run's log; safe from any thread. addresses: module path by id(module).
     joins_text: text that comes at the same moment may be recorded as one event. tells_content:
     statuses carry the inputs and outputs of calls. observers: told of its calls, besides statuses and
-    usage. last_call_id, usage: of an earlier attempt, which this one goes on from.
+    usage. last_call_id, usage, reask_count: of an earlier attempt, which this one goes on from.
     """
 
     def __init__(
@@ -50,11 +51,14 @@ class RunScope:
         observers: Sequence[Observer] = (),
         last_call_id: int = 0,
         usage: Usage | None = None,
+        reask_count: int = 0,
     ) -> None:
         self.emit = emit
         self.addresses = addresses or {}
         self.joins_text = joins_text
         self.call_ids = itertools.count(last_call_id + 1)
+        self.answers = Answers(reask_count)
+        """What became of the answers of its LM calls."""
         self._messages = messages
         self._tells_content = tells_content
         self._total = UsageTotal(usage)

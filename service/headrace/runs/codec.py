@@ -117,8 +117,7 @@ def event_members(event: Event) -> Members:
         case Status():
             return _status_members(event)
         case PredictionEvent():
-            usage = _usage_members(event.usage)
-            return [PREDICTION, dict(event.outputs), usage, event.elapsed]
+            return _prediction_members(event)
         case CustomEvent():
             return [CUSTOM, *_values(event)]
         case InputRequest():
@@ -156,6 +155,17 @@ def event_of(members: Members) -> Event:
     raise ValueError(f"an event of kind {kind} is not known here")
 
 
+def _prediction_members(result: PredictionEvent) -> Members:
+    return [
+        PREDICTION,
+        dict(result.outputs),
+        _usage_members(result.usage),
+        result.elapsed,
+        dict.fromkeys(result.cut_fields),  # an object: what is in a list is told by its place
+        result.reask_count,
+    ]
+
+
 def _values(flat: CustomEvent | InputRequest | InputResolved | LmCall | ToolCall) -> Members:
     return [getattr(flat, field.name) for field in fields(flat)]
 
@@ -183,7 +193,7 @@ def _status_members(status: Status) -> Members:
 
 def _status(members: Members) -> Status:
     _, kind, phase, call_id, parent, name, message, outcome, elapsed, *rest = members
-    usage, failure, data, lm, tool, *_ = [*rest, None]
+    usage, failure, data, lm, tool, *_ = rest
 
     return Status(
         Kind(kind),
@@ -225,6 +235,7 @@ def _ending_members(ending: Ending) -> Members:
         _usage_members(ending.usage),
         ending.cause,
         ending.output_bytes,
+        ending.reask_count,
     ]
 
 
@@ -235,14 +246,14 @@ def _ending(members: Members) -> Ending:
         None if failure is None else failure_of(failure),
         None if result is None else _prediction(result),
         _usage(usage),
-        *plain[:2],
+        *plain[:3],
     )
 
 
 def _prediction(members: Members) -> PredictionEvent:
-    _, outputs, usage, elapsed, *_ = members
+    _, outputs, usage, elapsed, cut_fields, reask_count, *_ = members
 
-    return PredictionEvent(None, outputs, _usage(usage), elapsed)
+    return PredictionEvent(None, outputs, _usage(usage), elapsed, tuple(cut_fields), reask_count)
 
 
 def _written(members: Members) -> bytes:

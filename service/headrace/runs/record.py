@@ -45,6 +45,8 @@ class Ending:
     """The cause that readers may be told beside the message; mostly nothing."""
     output_bytes: int = 0
     """Of the result's outputs, as JSON text."""
+    reask_count: int = 0
+    """How often an answer that could not be read was asked for again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,11 @@ class Run:
         return self._ending.usage
 
     @property
+    def reask_count(self) -> int:
+        """How often an answer that could not be read was asked for again, as far as it is known here."""
+        return self._ending.reask_count
+
+    @property
     def reader_count(self) -> int:
         """Readers it has here."""
         return self.log.cursor_count

@@ -20,7 +20,7 @@ from headrace.events import (
     Usage,
 )
 from headrace.server.reader import Delivery, Write
-from headrace.server.selection import OutputForm, ReaderOptions, wire_name
+from headrace.server.selection import OutputForm, ReaderOptions, selector, wire_name
 from headrace.server.v1.status import failure_of
 from headrace.server.v1.text import line, sound
 from headrace.server.v1.values import BILLION, duration, json_text, timestamp, to_struct
@@ -181,7 +181,11 @@ def resolved_message(resolved: InputResolved, *, include_data: bool) -> pb.Input
 def prediction_message(result: PredictionEvent, revision: str, form: OutputForm) -> pb.Prediction:
     """The result; its outputs were checked when the run ended."""
     message = pb.Prediction(
-        usage=usage_message(result.usage), elapsed=duration(result.elapsed), revision=revision
+        usage=usage_message(result.usage),
+        elapsed=duration(result.elapsed),
+        revision=revision,
+        cut_fields=[sound(selector(name)) for name in result.cut_fields],
+        reask_count=_int32(result.reask_count),
     )
 
     if form in (OutputForm.STRUCT, OutputForm.BOTH):

@@ -46,6 +46,7 @@ def run_message(run: Run) -> pb.Run:
         create_time=timestamp(run.create_time),
         usage=usage_message(run.usage),
         labels=run.labels,
+        reask_count=run.reask_count,
     )
 
     if run.end_time is not None and run.expire_time is not None:
