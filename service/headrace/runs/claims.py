@@ -71,8 +71,8 @@ class Claims:
         try:
             return build()
         except BaseException:
-            with contained("withdrawing a run"):
-                await self._store.withdraw(record.key)
+            with contained("dropping a run"):
+                await self._store.drop(record.key)
 
             raise
 

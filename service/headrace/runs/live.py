@@ -233,7 +233,6 @@ class LiveRun(Run):
 
         return replace(
             self._record,
-            inputs_json=None,
             ending=ending,
             end_time=now,
             expire_time=now + self._limits.retention,

@@ -70,7 +70,7 @@ class RunRecord:
     begun: bool = False
     """True once the program has been called."""
     inputs_json: str | None = None
-    """The inputs as canonical JSON, for another attempt; None where they may not be kept."""
+    """The inputs after coercion and defaults, as JSON; None where nobody may see them."""
     ending: Ending | None = None
     """None while the run lives."""
     end_time: float | None = None
@@ -84,6 +84,11 @@ class RunRecord:
             return RunState.RUNNING if self.begun else RunState.QUEUED
 
         return state_of(self.ending)
+
+    @property
+    def refused(self) -> bool:
+        """True for a run that was cancelled before it came, and will not come: it has no program."""
+        return not self.program
 
     @property
     def facts(self) -> Mapping[str, str]:

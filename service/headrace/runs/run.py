@@ -15,6 +15,10 @@ from headrace.runs.record import Ending, RunKey, RunRecord, RunState
 RECORD_BYTES = 4096
 """Memory a record takes besides its log, about."""
 
+NO_EVENTS = RunLog()
+"""The log of a run that never came."""
+NO_EVENTS.close()
+
 
 class Run:
     """A run. Its readers join and leave."""
@@ -118,7 +122,9 @@ class Run:
     @property
     def held_bytes(self) -> int:
         """Memory it takes up, about."""
-        return self.log.held_bytes + self._ending.output_bytes + RECORD_BYTES
+        inputs = len(self.record.inputs_json or "")
+
+        return self.log.held_bytes + inputs + self._ending.output_bytes + RECORD_BYTES
 
     def join(self, after: int = 0) -> Cursor:
         """A reader comes: a place in the log, to be given to `leave`."""

@@ -20,9 +20,14 @@ DATA = "include-data"
 """The feature of a server that shows the caller the content of calls."""
 
 
-def full_run_message(run: Run, form: OutputForm = OutputForm.STRUCT) -> pb.Run:
+def full_run_message(
+    run: Run, form: OutputForm = OutputForm.STRUCT, *, with_inputs: bool = False
+) -> pb.Run:
     """The record of a run as it is now, with how it ended."""
     message = run_message(run)
+
+    if with_inputs:
+        message.inputs_json = sound(run.record.inputs_json or "")
 
     if run.failure is not None:
         message.failure.CopyFrom(failure_of(run.failure))
@@ -54,6 +59,14 @@ def run_message(run: Run) -> pb.Run:
         message.expire_time.CopyFrom(timestamp(run.expire_time))
 
     return message
+
+
+def cancelled_message(run: Run) -> pb.CancelRunResponse:
+    """A run that was cancelled, or until when one that has not come yet will be refused."""
+    if run.record.refused:
+        return pb.CancelRunResponse(refused_until=timestamp(run.expire_time or 0.0))
+
+    return pb.CancelRunResponse(run=full_run_message(run))
 
 
 def program_message(program: ProgramInfo) -> pb.Program:
