@@ -26,10 +26,10 @@ class Limited(BaseLM):
 
     def __init__(self, *answers: Answer) -> None:
         super().__init__("limited")
-        self._answers = list(answers)
+        self.answers = list(answers)
 
     async def generate(self, request: Request, receive: Receive) -> Completion:
-        answer = self._answers.pop(0)
+        answer = self.answers.pop(0)
         answer = Choice(answer) if isinstance(answer, str) else answer
         choices = [answer] if isinstance(answer, Choice) else list(answer)
 

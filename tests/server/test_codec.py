@@ -196,7 +196,7 @@ predictions = st.builds(
     st.dictionaries(texts, values, max_size=3),
     usages,
     times,
-    st.lists(texts, max_size=2).map(tuple),
+    st.lists(texts, max_size=2, unique=True).map(tuple),
     numbers,
 )
 endings = st.builds(
@@ -219,6 +219,7 @@ records = st.builds(
     st.none() | endings,
     st.none() | times,
     st.none() | times,
+    texts,
 )
 
 

@@ -76,6 +76,7 @@ class RunRecord:
     end_time: float | None = None
     expire_time: float | None = None
     """When the record is dropped, at the latest."""
+    interface_revision: str = ""
 
     @property
     def state(self) -> RunState:

@@ -55,6 +55,11 @@ class Run:
         return self.record.revision
 
     @property
+    def interface_revision(self) -> str:
+        """The interface revision of its program."""
+        return self.record.interface_revision
+
+    @property
     def labels(self) -> Mapping[str, str]:
         """Labels of its caller's."""
         return self.record.labels

@@ -34,11 +34,18 @@ MAX_INT32 = 2**31 - 1
 class EventEncoder:
     """Makes messages for one reader of one run."""
 
-    __slots__ = ("_names", "_options", "_revision", "_run_id")
+    __slots__ = ("_interface_revision", "_names", "_options", "_revision", "_run_id")
 
-    def __init__(self, run_id: str, revision: str, options: ReaderOptions) -> None:
+    def __init__(
+        self,
+        run_id: str,
+        revision: str,
+        options: ReaderOptions,
+        interface_revision: str = "",
+    ) -> None:
         self._run_id = run_id
         self._revision = revision
+        self._interface_revision = interface_revision
         self._options = options
         self._names: dict[str, str] = {}  # of predictors, as clients know them
 
@@ -71,7 +78,10 @@ class EventEncoder:
                 message.status.CopyFrom(status_message(event, include_data=data))
             case PredictionEvent():
                 form = self._options.output_form
-                message.prediction.CopyFrom(prediction_message(event, self._revision, form))
+                interface = self._interface_revision
+                message.prediction.CopyFrom(
+                    prediction_message(event, self._revision, form, interface)
+                )
             case CustomEvent():
                 message.custom.CopyFrom(custom_message(event))
             case InputRequest():
@@ -178,12 +188,15 @@ def resolved_message(resolved: InputResolved, *, include_data: bool) -> pb.Input
     )
 
 
-def prediction_message(result: PredictionEvent, revision: str, form: OutputForm) -> pb.Prediction:
+def prediction_message(
+    result: PredictionEvent, revision: str, form: OutputForm, interface_revision: str = ""
+) -> pb.Prediction:
     """The result; its outputs were checked when the run ended."""
     message = pb.Prediction(
         usage=usage_message(result.usage),
         elapsed=duration(result.elapsed),
         revision=revision,
+        interface_revision=interface_revision,
         cut_fields=[sound(selector(name)) for name in result.cut_fields],
         reask_count=_int32(result.reask_count),
     )

@@ -33,7 +33,8 @@ def full_run_message(
         message.failure.CopyFrom(failure_of(run.failure))
 
     if run.result is not None:
-        message.prediction.CopyFrom(prediction_message(run.result, run.revision, form))
+        interface = run.interface_revision
+        message.prediction.CopyFrom(prediction_message(run.result, run.revision, form, interface))
 
     return message
 
@@ -44,6 +45,7 @@ def run_message(run: Run) -> pb.Run:
         run_id=run.run_id,
         program=run.program,
         revision=run.revision,
+        interface_revision=run.interface_revision,
         state=pb.Run.State.ValueType(run.state),
         attempt=run.attempt,
         last_sequence=run.log.last_sequence,
@@ -75,6 +77,7 @@ def program_message(program: ProgramInfo) -> pb.Program:
         name=program.name,
         description=sound(program.description),
         revision=program.revision,
+        interface_revision=program.interface_revision,
         inputs=[_input(field) for field in program.inputs],
         outputs=[_output(field) for field in program.outputs],
         predictors=[_predictor(predictor) for predictor in program.predictors],

@@ -78,9 +78,10 @@ class Servicer:
         assert run.result is not None  # or _conclude had raised
         form = requests.output_form(call.request.output_form)
 
-        return pb.PredictResponse(
-            run_id=run.run_id, prediction=prediction_message(run.result, run.revision, form)
-        )
+        interface = run.interface_revision
+        prediction = prediction_message(run.result, run.revision, form, interface)
+
+        return pb.PredictResponse(run_id=run.run_id, prediction=prediction)
 
     async def get_run(self, call: RpcCall[pb.GetRunRequest]) -> pb.GetRunResponse:
         """The record of a run."""
@@ -161,7 +162,7 @@ class Servicer:
         run: Run,
         options: ReaderOptions,
     ) -> None:
-        encoder = EventEncoder(run.run_id, run.revision, options)
+        encoder = EventEncoder(run.run_id, run.revision, options, run.interface_revision)
         context = call.context
 
         with self._core.follow(run, options) as reader:
