@@ -30,6 +30,7 @@ from headrace.runs.limits import Limits
 from headrace.runs.record import RunKey, RunRecord, RunState
 from headrace.runs.registry import Registry
 from headrace.runs.run import Run
+from headrace.runs.stores.listing import ALL
 from headrace.threads import portal
 from server.scripted import Gate, Scripted, soon, until
 from server.stores import new_store
@@ -128,7 +129,7 @@ async def test_a_run_waits_while_it_has_open_questions(registry: Registry) -> No
 async def test_the_store_knows_which_runs_wait(registry: Registry) -> None:
     run = await waiting(registry)
     found = await stored(registry, run)
-    page = await registry.store.page("", size=10)
+    page = await registry.store.page("", ALL, size=10)
 
     assert (found.state, [one.state for one in page.runs]) == (
         RunState.WAITING,

@@ -89,19 +89,29 @@ class ProgramInfo:
     """JSON Schema of the outputs as they are sent."""
     example_inputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Inputs to paste, as JSON."""
+    interface_revision: str = ""
 
 
-class HostedProgram(Protocol):
+class Revised(Protocol):
+    """A program, a run of one, or what is wanted of them, where an empty revision is any."""
+
+    @property
+    def revision(self) -> str:
+        """Changes when the program's behaviour may."""
+        ...
+
+    @property
+    def interface_revision(self) -> str:
+        """Changes when its callers may have to; see `interface_revision_of`."""
+        ...
+
+
+class HostedProgram(Revised, Protocol):
     """A program that can be described, asked and run."""
 
     @property
     def name(self) -> str:
         """Its name on this server."""
-        ...
-
-    @property
-    def revision(self) -> str:
-        """Changes when its behaviour may."""
         ...
 
     def describe(self) -> ProgramInfo:
@@ -142,6 +152,8 @@ class StartRequest:
     """Only join: never start a run."""
     revision: str = ""
     """The only revision of the program that will do; empty = any."""
+    interface_revision: str = ""
+    """The only one that will do; empty = any."""
     caller_context: Mapping[str, str] = field(default_factory=dict[str, str])
     """Trace context that the caller sent along; observers find it on the run's own call."""
 
@@ -174,12 +186,27 @@ def check_run_id(run_id: str) -> None:
         raise RequestInvalid([FieldViolation("run_id", RUN_ID_RULE)])
 
 
-def check_revision(program: HostedProgram, wanted: str) -> None:
+def unmet_revision(wanted: Revised, there: Revised) -> str:
+    """The kind of revision that is wanted and is another one there; empty where there is none."""
+    if wanted.revision not in ("", there.revision):
+        return "revision"
+
+    if wanted.interface_revision not in ("", there.interface_revision):
+        return "interface_revision"
+
+    return ""
+
+
+def check_revision(program: HostedProgram, wanted: Revised) -> None:
     """Raises RevisionMismatch where the program is at another revision than the only one that will do."""
-    if wanted not in ("", program.revision):
+    if kind := unmet_revision(wanted, program):
+        present: str = getattr(program, kind)
+        asked: str = getattr(wanted, kind)
+
         raise RevisionMismatch(
-            f"program {program.name!r} is at revision {program.revision}",
-            metadata={"revision": program.revision},
+            f"program {program.name!r} is at {kind} {present}, not {asked}; ask GetProgram for what it "
+            "takes now, or leave the field out",
+            metadata={kind: present},
         )
 
 

@@ -92,4 +92,5 @@ def new_record(
         labels=request.labels,
         peer=request.peer,
         inputs_json=request.inputs_json if keeps_content else None,
+        interface_revision=request.program.interface_revision,
     )

@@ -45,6 +45,8 @@ class Ending:
     """The cause that readers may be told beside the message; mostly nothing."""
     output_bytes: int = 0
     """Of the result's outputs, as JSON text."""
+    reask_count: int = 0
+    """How often an answer that could not be read was asked for again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class RunRecord:
     """When the record is dropped, at the latest."""
     waiting: bool = False
     """True while it has open questions."""
+    interface_revision: str = ""
 
     @property
     def state(self) -> RunState:

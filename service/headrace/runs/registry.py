@@ -22,7 +22,7 @@ import anyio
 
 from headrace.calls import Observer
 from headrace.errors import HeadraceError, RunCancelled, RunIdReused, RunNotFound, ServerFault
-from headrace.hosting.port import StartRequest, check_revision
+from headrace.hosting.port import StartRequest, check_revision, unmet_revision
 from headrace.lm import set_cache_scope
 from headrace.log_context import contained, log_context
 from headrace.runs.admission import Admission
@@ -221,7 +221,7 @@ class Registry:
         return run
 
     async def _start(self, key: RunKey, request: StartRequest) -> Run:
-        check_revision(request.program, request.revision)
+        check_revision(request.program, request)
         keeps_content = self._keeps_content()
         record = new_record(key, request, self.limits, keeps_content=keeps_content)
         build = partial(self._build, record, request, keeps_content=keeps_content)
@@ -321,8 +321,8 @@ def _joined(run: Run, request: StartRequest) -> Run:
     if run.record.digest != request.digest:
         raise RunIdReused(f"run {run.run_id!r} was started with another program or other inputs")
 
-    if request.revision not in ("", run.revision):
-        raise RunIdReused(f"run {run.run_id!r} has revision {run.revision} of the program")
+    if kind := unmet_revision(request, run):
+        raise RunIdReused(f"run {run.run_id!r} has {kind} {getattr(run, kind)} of the program")
 
     if request.linger is not None and request.linger != run.record.linger:
         run.keep_for(request.linger)

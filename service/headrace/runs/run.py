@@ -6,6 +6,7 @@ As it stands here a run has ended, or lives in another process. Where it lives i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from headrace.errors import HeadraceError, ServerBusy
 from headrace.events import InputRequest, InputResolved, PredictionEvent, Usage
@@ -20,6 +21,13 @@ RECORD_BYTES = 4096
 NO_EVENTS = RunLog()
 """The log of a run that never came."""
 NO_EVENTS.close()
+
+
+class Revisions(NamedTuple):
+    """The revisions of a run's program."""
+
+    revision: str
+    interface_revision: str = ""
 
 
 class Run:
@@ -55,6 +63,16 @@ class Run:
     def revision(self) -> str:
         """The revision of its program."""
         return self.record.revision
+
+    @property
+    def interface_revision(self) -> str:
+        """The interface revision of its program."""
+        return self.record.interface_revision
+
+    @property
+    def revisions(self) -> Revisions:
+        """The revisions of its program."""
+        return Revisions(self.record.revision, self.record.interface_revision)
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -118,6 +136,11 @@ class Run:
             return []
 
         return [one.request for one in questions_in(self.log) if one.resolved is None]
+
+    @property
+    def reask_count(self) -> int:
+        """How often an answer that could not be read was asked for again, as far as it is known here."""
+        return self._ending.reask_count
 
     @property
     def reader_count(self) -> int:

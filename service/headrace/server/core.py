@@ -61,6 +61,8 @@ class Start:
     inputs: Mapping[str, object]
     revision: str = ""
     """The only one that will do; empty = any."""
+    interface_revision: str = ""
+    """The only one that will do; empty = any."""
     run_id: str = ""
     """Empty = the registry picks one."""
     timeout: float | None = None
@@ -123,6 +125,7 @@ class Core:
                 labels=start.labels,
                 resumes=start.resumes,
                 revision=start.revision,
+                interface_revision=start.interface_revision,
                 caller_context=caller.context,
             )
         )
@@ -226,7 +229,7 @@ def _checked(program: HostedProgram, start: Start) -> Mapping[str, object]:
     try:
         return program.check(start.inputs)
     except InputInvalid as error:
-        check_revision(program, start.revision)  # another may take other inputs, which says more
+        check_revision(program, start)  # another may take other inputs, which says more
 
         if not start.input_hint:
             raise

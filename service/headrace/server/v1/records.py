@@ -36,7 +36,7 @@ def full_run_message(
 
     if run.result is not None:
         message.prediction.CopyFrom(
-            prediction_message(run.result, run.revision, form, max_prediction_bytes)
+            prediction_message(run.result, run.revisions, form, max_prediction_bytes)
         )
 
     return message
@@ -56,6 +56,7 @@ def run_message(run: Run) -> pb.Run:
         run_id=run.run_id,
         program=run.program,
         revision=run.revision,
+        interface_revision=run.interface_revision,
         state=pb.Run.State.ValueType(run.state),
         attempt=run.attempt,
         last_sequence=run.log.last_sequence,
@@ -63,6 +64,7 @@ def run_message(run: Run) -> pb.Run:
         create_time=timestamp(run.create_time),
         usage=usage_message(run.usage),
         labels=run.labels,
+        reask_count=run.reask_count,
     )
 
     if run.end_time is not None and run.expire_time is not None:
@@ -86,6 +88,7 @@ def program_message(program: ProgramInfo) -> pb.Program:
         name=program.name,
         description=sound(program.description),
         revision=program.revision,
+        interface_revision=program.interface_revision,
         inputs=[_input(field) for field in program.inputs],
         outputs=[_output(field) for field in program.outputs],
         predictors=[_predictor(predictor) for predictor in program.predictors],

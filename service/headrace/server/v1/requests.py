@@ -52,6 +52,7 @@ def decode_start(request: StartMessage, limits: Limits) -> tuple[Start, ReaderOp
         request.program,
         decode_inputs(request, limits),
         revision=request.revision,
+        interface_revision=request.interface_revision,
         run_id=request.run_id,
         timeout=_timeout(request, limits),
         linger=_linger(request, limits),

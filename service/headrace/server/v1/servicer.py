@@ -85,7 +85,7 @@ class Servicer:
         most = self._core.limits.max_prediction_bytes
 
         with _giving(call, run):
-            prediction = prediction_message(run.result, run.revision, form, most)
+            prediction = prediction_message(run.result, run.revisions, form, most)
 
         return pb.PredictResponse(run_id=run.run_id, prediction=prediction)
 
@@ -182,7 +182,7 @@ class Servicer:
         options: ReaderOptions,
     ) -> None:
         most = self._core.limits.max_prediction_bytes
-        encoder = EventEncoder(run.run_id, run.revision, options, max_prediction_bytes=most)
+        encoder = EventEncoder(run.run_id, run.revisions, options, max_prediction_bytes=most)
         context = call.context
 
         with self._core.follow(run, options) as reader:
