@@ -121,7 +121,8 @@ class Asked:
 
     def send(self, metadata: Any = None, **reply: Any) -> Any:
         """Sends a reply; ann does, unless the test says who else."""
-        request = pb.SendInputRequest(**{"run_id": self.run_id, "input_id": self.input_id, **reply})
+        given: dict[str, Any] = {"run_id": self.run_id, "input_id": self.input_id, **reply}
+        request = pb.SendInputRequest(**given)
 
         return self.service.stub.SendInput(request, metadata=metadata or self.metadata)
 
