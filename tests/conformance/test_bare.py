@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ import pytest
 from client.events import Arm, answered, custom, envelope, log, prediction, question, token
 from client.scripted_service import Ending, ScriptedService, serving
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto, FileDescriptorSet
-from headrace import Module, Program
+from headrace import Module, Program, ask
 from headrace.calls import current_call, current_run
 from headrace.events import CustomEvent
 from headrace.parsing import FieldDelta
@@ -75,21 +75,36 @@ def stub(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-async def read_bare(stub: Path, address: str, program: str, run_id: str = "r") -> Said:
+async def read_bare(
+    stub: Path,
+    address: str,
+    program: str,
+    *,
+    at_live_edge: Callable[[], Awaitable[None]] | None = None,
+) -> Said:
+    """Has the bare client read run "r"; `at_live_edge` is done once it has all there is."""
     client = await asyncio.create_subprocess_exec(
-        *(sys.executable, str(BARE / "client.py"), address, program, run_id),
+        *(sys.executable, str(BARE / "client.py"), address, program, "r"),
         env={**os.environ, "PYTHONPATH": str(stub)},
         stdout=asyncio.subprocess.PIPE,
     )
+    assert client.stdout is not None
+    lines: list[Any] = []
 
     try:
         async with asyncio.timeout(BOUND):
-            output, _ = await client.communicate()
+            async for line in client.stdout:
+                lines.append(json.loads(line))
+
+                if at_live_edge is not None and "heartbeat" in lines[-1]:
+                    await at_live_edge()
+                    at_live_edge = None
+
+            await client.wait()
     finally:
         if client.returncode is None:
             client.kill()
 
-    lines: list[Any] = [json.loads(line) for line in output.splitlines()]
     first, *told, (end,) = lines
 
     return Said(
@@ -185,6 +200,13 @@ class Telling(Module):
         return {"text": "".join(f"word{done} " for done in range(words))}
 
 
+class Asking(Module):
+    """Answers what it is told."""
+
+    async def aforward(self) -> Mapping[str, str]:
+        return {"text": await ask("What about?")}
+
+
 async def test_it_is_sent_four_arms_alone_and_its_counts_add_up(stub: Path) -> None:
     async with serve_programs(Program(Telling(), name="telling")) as address:
         told = await read_bare(stub, address, "telling")
@@ -200,6 +222,31 @@ async def test_it_is_sent_four_arms_alone_and_its_counts_add_up(stub: Path) -> N
     assert sum(event.event_count for event in told.events) == last
     assert "".join(event.chunk for event in told.events) == "word0 word1 word2 word3 word4 "
     assert kinds.count("CustomEvent") == 10
+
+
+async def test_it_stays_on_one_stream_while_a_run_waits(stub: Path) -> None:
+    states: list[pb.Run.State.ValueType] = []
+
+    async with (
+        serve_programs(Program(Asking(), name="asking")) as address,
+        Client(address) as other,
+    ):
+
+        async def answer() -> None:
+            async with other.attach("r") as run:
+                async for event in run:
+                    if isinstance(event, pb.InputRequest):
+                        states.append((await other.get_run("r")).state)
+                        await run.answer(event.input_id, "mills")
+
+        told = await read_bare(stub, address, "asking", at_live_edge=answer)
+        last = (await other.get_run("r")).last_sequence
+
+    assert states == [pb.Run.STATE_WAITING]
+    assert (told.streams, told.end) == ([0], "OK")
+    assert {event.arm for event in told.events} == {*ARMS} - {"token"}
+    assert unaccounted(told.events) == []
+    assert sum(event.event_count for event in told.events) == last
 
 
 # Against servers that do what ours never did
@@ -219,7 +266,7 @@ async def test_what_it_does_not_know_does_not_hurt_it(stub: Path) -> None:
     ]
 
 
-async def test_it_stays_on_one_stream_while_a_run_waits(stub: Path) -> None:
+async def test_a_question_that_it_is_sent_all_the_same_does_not_stop_it(stub: Path) -> None:
     waiting: list[Arm] = [question("q", "Which?"), answered("q"), prediction(x="a")]
     service = ScriptedService([*log(waiting[0]), envelope(pb.Heartbeat(), 1), *log(*waiting)[1:]])
 
