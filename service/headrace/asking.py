@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from headrace.calls import current_call, current_run
 from headrace.errors import (
+    CannotAsk,
     FieldViolation,
     InputAlreadyResolved,
     InputDeclined,
@@ -69,7 +70,7 @@ async def ask(message: str, *, type: Any = str, timeout: float | None = None) ->
     """Asks people, and waits for the answer; gives it as `type`, any type that a signature takes.
 
     timeout: seconds to wait; None = until the run's own timeout is spent. Several questions may be open
-    at once. Raises InputExpired, InputDeclined, UsageError where nobody can answer, RunTooLarge for more
+    at once. Raises InputExpired, InputDeclined, CannotAsk where nobody can answer, RunTooLarge for more
     than the server's limits of questions, and SignatureError for what is no type.
     """
     field: Field = InputField().named("answer", type)
@@ -100,7 +101,7 @@ def ask_sync(message: str, *, type: Any, timeout: float | None = None) -> Any: .
 def ask_sync(message: str, *, type: Any = str, timeout: float | None = None) -> Any:
     """`ask` for sync code, which waits in its worker thread.
 
-    Raises what `ask` raises, and UsageError on an event loop's thread, which would be blocked.
+    Raises what `ask` raises, and CannotAsk on an event loop's thread, which would be blocked.
     """
     refuse_on_loop("ask_sync", "await headrace.ask(...)")
 
@@ -148,9 +149,9 @@ async def ask_for_leave(
 
 
 def refuse_on_loop(what: str, instead: str) -> None:
-    """Raises UsageError on an event loop's thread, where waiting for people would block all others."""
+    """Raises CannotAsk on an event loop's thread, where waiting for people would block all others."""
     if running_loop() is not None:
-        raise UsageError(f"{what} would block the event loop until somebody answers: {instead}")
+        raise CannotAsk(f"{what} would block the event loop until somebody answers: {instead}")
 
 
 async def _answered(question: Question, timeout: float | None) -> Any:
@@ -177,13 +178,13 @@ def _questions_here(what: str, substitute: StandIn | None) -> Questions:
         return Questions(lambda event: None)
 
     if run is None or not (run.questions.has_desk or substitute):
-        raise UsageError(NOBODY.format(what=what))
+        raise CannotAsk(NOBODY.format(what=what))
 
     return run.questions
 
 
 async def _let_answer(substitute: StandIn, question: Question, questions: Questions) -> None:
-    """Has a stand-in answer, unless somebody was faster. Raises UsageError where its answer does not fit."""
+    """Has a stand-in answer, unless somebody was faster. Raises CannotAsk where its answer does not fit."""
     try:
         answer = substitute(question.request)
         answer = await answer if inspect.isawaitable(answer) else answer
@@ -198,7 +199,7 @@ async def _let_answer(substitute: StandIn, question: Question, questions: Questi
         with suppress(InputAlreadyResolved):
             questions.reply(question.request.input_id, reply)
     except InputInvalid as error:
-        raise UsageError(f"{question.request.message!r}: {error.message}") from error
+        raise CannotAsk(f"{question.request.message!r}: {error.message}") from error
 
 
 def _question(read: Read, what: str, timeout: float | None, **asked: Any) -> Question:

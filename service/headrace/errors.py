@@ -3,6 +3,7 @@
     HeadraceError
     +-- SignatureError (ValueError)     a signature is written wrongly
     +-- UsageError (ValueError)         the library is used wrongly: settings, listeners, module arguments
+    |   +-- CannotAsk                   nobody can answer the code that asks
     +-- RequestRefused                  nothing was started
     |   +-- InputInvalid                inputs do not fit the program's signature
     |   +-- RequestInvalid              another part of the request is malformed
@@ -61,6 +62,10 @@ class SignatureError(HeadraceError, ValueError):
 
 class UsageError(HeadraceError, ValueError):
     """headrace is called in a way that cannot work; the message says what to change."""
+
+
+class CannotAsk(UsageError):
+    """Nobody can answer what code asks here: outside of a server, or where a test has no fitting answer."""
 
 
 class ServerFault(HeadraceError):

@@ -19,6 +19,7 @@ from headrace.calls import BaseCallback
 from headrace.chain_of_thought import ChainOfThought
 from headrace.errors import (
     AdapterParseError,
+    CannotAsk,
     ContextWindowExceededError,
     InputDeclined,
     InputExpired,
@@ -128,6 +129,8 @@ class ReAct(PredictingModule):
 
         try:
             return shown_value(await self.tools[name].acall(**arguments))
+        except CannotAsk:
+            raise
         except (InputDeclined, InputExpired) as error:
             return f"Error in {name}: {error.message}"
         except Exception as error:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-from headrace.errors import UsageError
+from headrace.errors import CannotAsk
 from headrace.events import InputRequest
 from headrace.hosting import HostedProgram, Program
 from headrace.module import Module
@@ -45,7 +45,7 @@ def answering(
     answers: by question, or by name of the tool that asks for leave; or a function of the InputRequest,
     sync or async. An answer is checked as one that comes from a caller. `InputDeclined("why")` as an answer
     declines, `InputExpired()` lets the time pass; a function raises them. What is asked and has no answer
-    here raises UsageError where it is asked.
+    here raises CannotAsk where it is asked.
     """
     asked: list[InputRequest] = []
 
@@ -78,4 +78,4 @@ def _given(answers: Mapping[str, Any], request: InputRequest) -> Any:
     known = ", ".join(map(repr, answers)) or "none"
     named = f"{request.message!r} or {request.tool!r}" if request.tool else repr(request.message)
 
-    raise UsageError(f"the test has no answer to {named}; there are {known}")
+    raise CannotAsk(f"the test has no answer to {named}; there are {known}")

@@ -76,6 +76,7 @@ class LiveRun(Run):
             tells_content=keeps_content,
             observers=observers,
             desk=Desk(limits.max_open_inputs, limits.max_input_bytes, self._note_questions),
+            max_custom_event_bytes=limits.max_custom_event_bytes,
             when_over=lambda: when_over(self),
         )
         self._deadline = self._loop.call_later(record.timeout, self._time_out)
@@ -106,6 +107,11 @@ class LiveRun(Run):
     def usage(self) -> Usage:
         """LM work so far."""
         return self._execution.usage if self._execution is not None else super().usage
+
+    @property
+    def reask_count(self) -> int:
+        """How often an answer that could not be read was asked for again so far."""
+        return self._execution.reask_count if self._execution is not None else super().reask_count
 
     @property
     def full_failure(self) -> HeadraceError | None:
@@ -151,7 +157,7 @@ class LiveRun(Run):
         if self._final is None:
             self.stop(error)
         else:
-            self._final = self._ended(Ending(bare(error), usage=self.usage))
+            self._final = self._ended(self._failed(bare(error)))
             self.log.close()
 
     def keep_for(self, linger: float) -> None:
@@ -234,16 +240,21 @@ class LiveRun(Run):
             return self._told()
         except Exception:
             logger.exception("telling how a run ended failed")
-            return Ending(ServerFault(), usage=self.usage)
+            return self._failed(ServerFault())
 
     def _told(self) -> Ending:
         failure, execution = self.full_failure, self._execution
         result = execution.result if failure is None and execution is not None else None
 
         if result is not None:
-            return Ending(None, replace(result, value=None), self.usage, "", self._output_bytes)
+            result = replace(result, value=None)
 
-        return Ending(bare(failure), None, self.usage, self._cause_of(failure))
+            return Ending(None, result, self.usage, "", self._output_bytes, self.reask_count)
+
+        return self._failed(bare(failure), self._cause_of(failure))
+
+    def _failed(self, failure: HeadraceError | None, cause: str = "") -> Ending:
+        return Ending(failure, None, self.usage, cause, reask_count=self.reask_count)
 
     def _cause_of(self, failure: HeadraceError | None) -> str:
         cause = ""
@@ -259,7 +270,6 @@ class LiveRun(Run):
 
         return replace(
             self._record,
-            inputs_json=None,
             waiting=False,
             ending=ending,
             end_time=now,
