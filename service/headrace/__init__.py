@@ -10,6 +10,7 @@ if find_spec("pydantic") is None:
 
 from headrace import streaming
 from headrace.adapters import Adapter, ChatAdapter, History, JSONAdapter, XMLAdapter
+from headrace.asking import ask, ask_sync
 from headrace.asyncify import asyncify, syncify
 from headrace.calls import BaseCallback
 from headrace.chain_of_thought import ChainOfThought
@@ -70,6 +71,8 @@ __all__ = [
     "Tool",
     "XMLAdapter",
     "apply_sync_streaming",
+    "ask",
+    "ask_sync",
     "asyncify",
     "configure",
     "configure_cache",

@@ -28,6 +28,7 @@ from headrace.errors import HeadraceError, ProgramError, RunCancelled, RunTimeou
 from headrace.events import Event, Kind, PredictionEvent, Usage
 from headrace.log import RunLog
 from headrace.log_context import contained
+from headrace.questions import Desk, Questions
 from headrace.threads import portal
 
 logger = logging.getLogger("headrace.runs")
@@ -88,6 +89,7 @@ class Execution:
     tells_content: whether its statuses carry the inputs and outputs of calls.
     observers: told of its calls, besides statuses and usage.
     last_call_id, usage: where an earlier attempt at the same run stopped; both go on from there.
+    desk: where people answer its questions; None = nobody does, but a stand-in in tests.
     when_over: called once, after the outlet's `end`.
     """
 
@@ -101,6 +103,7 @@ class Execution:
         observers: Sequence[Observer] = (),
         last_call_id: int = 0,
         usage: Usage | None = None,
+        desk: Desk | None = None,
         when_over: Callable[[], object] = lambda: None,
     ) -> None:
         self._outlet = outlet or own_log()
@@ -122,6 +125,7 @@ class Execution:
             observers=observers,
             last_call_id=last_call_id,
             usage=usage,
+            desk=desk,
         )
         self._task: asyncio.Task[None] | None = None
         self._timers: list[asyncio.TimerHandle] = []
@@ -137,6 +141,11 @@ class Execution:
     def usage(self) -> Usage:
         """Of the LM calls that have ended so far, earlier attempts included."""
         return self._scope.usage
+
+    @property
+    def questions(self) -> Questions:
+        """The questions that it asks people."""
+        return self._scope.questions
 
     def start(self, context: contextvars.Context | None = None) -> None:
         """Begins the run in a task of the running loop, in `context` or a copy of the current one."""

@@ -28,6 +28,7 @@ from headrace.calls.observers import Observers, UsageTotal, observers_here
 from headrace.calls.statuses import Statuses, StatusMessages
 from headrace.errors import HeadraceError
 from headrace.events import Event, Kind, LmCall, Phase, Usage
+from headrace.questions import Desk, Questions
 
 
 class RunScope:
@@ -36,7 +37,8 @@ class RunScope:
     emit: appends to the run's log; safe from any thread. addresses: module path by id(module).
     joins_text: text that comes at the same moment may be recorded as one event. tells_content:
     statuses carry the inputs and outputs of calls. observers: told of its calls, besides statuses and
-    usage. last_call_id, usage: of an earlier attempt, which this one goes on from.
+    usage. last_call_id, usage: of an earlier attempt, which this one goes on from. desk: where people
+    answer its questions.
     """
 
     def __init__(
@@ -50,8 +52,10 @@ class RunScope:
         observers: Sequence[Observer] = (),
         last_call_id: int = 0,
         usage: Usage | None = None,
+        desk: Desk | None = None,
     ) -> None:
         self.emit = emit
+        self.questions = Questions(emit, desk)
         self.addresses = addresses or {}
         self.joins_text = joins_text
         self.call_ids = itertools.count(last_call_id + 1)
@@ -122,8 +126,10 @@ class RunScope:
         """Ends what tasks and threads the program left behind still have open, newest first.
 
         Their tasks are cancelled, so that nobody goes on asking providers for a run that is over, and
-        they can begin nothing more.
+        they can begin nothing more. Their questions are withdrawn before the calls end that wait for them.
         """
+        self.questions.close()
+
         with self._lock:
             self._over = True
             calls, writers = [*self._open], [*self._writers.values()]

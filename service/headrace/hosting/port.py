@@ -67,6 +67,8 @@ class ToolInfo:
     parameters_schema: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """JSON Schema of its arguments."""
     idempotent: bool = False
+    approval: bool = False
+    """Calls of it may wait until somebody allows them."""
 
 
 @dataclass(frozen=True, slots=True)

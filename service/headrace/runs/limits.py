@@ -37,6 +37,8 @@ class Limits:
     max_run_bytes: Size = 8 * MIB
     """Of the text one run records."""
     max_output_depth: Depth = SENT_DEPTH
+    max_open_inputs: Size = 100
+    """Questions of one run that may be open at once."""
     max_labels: Count = 16
     max_label_length: Count = 64
     """Characters of a label's key, and of its value."""

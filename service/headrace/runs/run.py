@@ -5,11 +5,13 @@ As it stands here a run has ended, or lives in another process. Where it lives i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from headrace.errors import HeadraceError
-from headrace.events import PredictionEvent, Usage
+from headrace.errors import HeadraceError, ServerBusy
+from headrace.events import InputRequest, InputResolved, PredictionEvent, Usage
 from headrace.log import Cursor, RunLog
+from headrace.questions import Reply, demand_repeat, not_asked
+from headrace.runs.inputs import end_recorded, question_in, questions_in
 from headrace.runs.record import Ending, RunKey, RunRecord, RunState
 
 RECORD_BYTES = 4096
@@ -110,6 +112,14 @@ class Run:
         return self._ending.usage
 
     @property
+    def input_requests(self) -> Sequence[InputRequest]:
+        """Its open questions, oldest first."""
+        if self.state is not RunState.WAITING:
+            return []
+
+        return [one.request for one in questions_in(self.log) if one.resolved is None]
+
+    @property
     def reader_count(self) -> int:
         """Readers it has here."""
         return self.log.cursor_count
@@ -134,6 +144,29 @@ class Run:
 
     def keep_for(self, linger: float) -> None:
         """Lets it outlive its last reader by so many seconds, where it lives here."""
+
+    async def reply(self, input_id: str, reply: Reply) -> tuple[InputResolved, bool]:
+        """Somebody replies to a question; gives its end, and True unless the same had been said before.
+
+        Returns once readers can have that end. Raises InputInvalid for an answer that does not fit, and then
+        the question stays open; InputNotFound, InputAlreadyResolved, and ServerBusy for an open question of
+        a run that lives elsewhere.
+        """
+        ended = self._end_question(input_id, reply)
+        await end_recorded(self.log, input_id)
+
+        return ended
+
+    def _end_question(self, input_id: str, reply: Reply) -> tuple[InputResolved, bool]:
+        asked = question_in(self.log, input_id)
+
+        if asked is None:
+            raise not_asked(input_id)
+
+        if asked.resolved is None:
+            raise ServerBusy(f"run {self.run_id!r} lives on another server; try again")
+
+        return demand_repeat(asked.request, asked.resolved, reply), False
 
     async def ended(self) -> None:
         """Waits until it is over."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from headrace.errors import bare
-from headrace.events import Event, Status, Token
+from headrace.events import Event, InputResolved, Status, Token
 from headrace.values.previews import shown
 
 
@@ -22,5 +22,8 @@ def with_content(event: Event) -> Event:
     """An event as it is recorded where someone may see the content of calls."""
     if isinstance(event, Status) and event.data is not None:
         return replace(event, data=shown(event.data), failure=bare(event.failure))
+
+    if isinstance(event, InputResolved):
+        return event  # its answer is JSON text, and no larger than a request may be
 
     return without_content(event)

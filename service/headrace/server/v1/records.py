@@ -10,12 +10,12 @@ from headrace.hosting.port import FieldInfo, PredictorInfo, ProgramInfo, ToolInf
 from headrace.runs.limits import Limits
 from headrace.runs.run import Run
 from headrace.server.selection import OutputForm, wire_name
-from headrace.server.v1.events import prediction_message, usage_message
+from headrace.server.v1.events import input_request_message, prediction_message, usage_message
 from headrace.server.v1.status import failure_of
 from headrace.server.v1.text import sound
 from headrace.server.v1.values import duration, json_text, timestamp, to_struct, to_value
 
-FEATURES = ("attach", "inputs-json", "linger", "merge-interval")
+FEATURES = ("attach", "inputs-json", "linger", "merge-interval", "send-input")
 DATA = "include-data"
 """The feature of a server that shows the caller the content of calls."""
 
@@ -25,6 +25,7 @@ def full_run_message(
 ) -> pb.Run:
     """The record of a run as it is now, with how it ended."""
     message = run_message(run)
+    message.input_requests.extend(input_request_message(one) for one in run.input_requests)
 
     if with_inputs:
         message.inputs_json = sound(run.record.inputs_json or "")
@@ -104,6 +105,7 @@ def server_message(limits: Limits, *, shows_data: bool) -> pb.GetServerInfoRespo
             max_token_bytes=limits.max_token_bytes,
             max_prediction_bytes=limits.max_prediction_bytes,
             max_labels=limits.max_labels,
+            max_open_input_count=limits.max_open_inputs,
             max_starts_per_second=limits.max_starts_per_second,
             max_running_count_per_principal=limits.max_running_count_per_principal,
         ),
@@ -148,4 +150,5 @@ def _tool(tool: ToolInfo) -> pb.Tool:
         description=sound(tool.description),
         parameters_schema_json=json_text(tool.parameters_schema),
         idempotent=tool.idempotent,
+        approval=tool.approval,
     )

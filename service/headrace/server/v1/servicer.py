@@ -17,7 +17,8 @@ from headrace.server.core import Core, Start
 from headrace.server.errors import RunOver
 from headrace.server.selection import ReaderOptions
 from headrace.server.v1 import records, requests
-from headrace.server.v1.events import EventEncoder, prediction_message
+from headrace.server.v1.events import EventEncoder, prediction_message, resolved_message
+from headrace.server.v1.replies import decode_reply
 from headrace.server.v1.rpc import RpcBoundary, RpcCall
 
 SERVICE = pb.DESCRIPTOR.services_by_name["HeadraceService"].full_name
@@ -40,6 +41,7 @@ class Servicer:
                 "GetRun": boundary.unary(pb.GetRunRequest, self.get_run),
                 "CancelRun": boundary.unary(pb.CancelRunRequest, self.cancel_run),
                 "DeleteRun": boundary.unary(pb.DeleteRunRequest, self.delete_run),
+                "SendInput": boundary.unary(pb.SendInputRequest, self.send_input),
                 "ListRuns": boundary.unary(pb.ListRunsRequest, self.list_runs),
                 "ListPrograms": boundary.unary(pb.ListProgramsRequest, self.list_programs),
                 "GetProgram": boundary.unary(pb.GetProgramRequest, self.get_program),
@@ -117,6 +119,15 @@ class Servicer:
         await self._core.delete(call.caller, call.request.run_id)
 
         return pb.DeleteRunResponse()
+
+    async def send_input(self, call: RpcCall[pb.SendInputRequest]) -> pb.SendInputResponse:
+        """Answers a question of a run, or declines to."""
+        request = call.request
+        call.facts["run_id"] = request.run_id
+        reply = decode_reply(request, self._core.limits)
+        resolved = await self._core.reply(call.caller, request.run_id, request.input_id, reply)
+
+        return pb.SendInputResponse(resolved=resolved_message(resolved, include_data=False))
 
     async def list_programs(self, call: RpcCall[pb.ListProgramsRequest]) -> pb.ListProgramsResponse:
         """A page of the programs."""
