@@ -12,9 +12,10 @@ from headrace import streaming
 from headrace.adapters import Adapter, ChatAdapter, History, JSONAdapter, XMLAdapter
 from headrace.asking import ask, ask_sync
 from headrace.asyncify import asyncify, syncify
-from headrace.calls import BaseCallback
+from headrace.calls import BaseCallback, emit
 from headrace.chain_of_thought import ChainOfThought
 from headrace.errors import HeadraceError
+from headrace.events import CustomEvent
 from headrace.hosting import Program
 from headrace.lm import LM, BaseLM, configure_cache, inspect_history
 from headrace.module import Module
@@ -50,6 +51,7 @@ __all__ = [
     "ChainOfThought",
     "ChatAdapter",
     "Completions",
+    "CustomEvent",
     "Example",
     "HeadraceError",
     "History",
@@ -77,6 +79,7 @@ __all__ = [
     "configure",
     "configure_cache",
     "context",
+    "emit",
     "ensure_signature",
     "inspect_history",
     "make_signature",

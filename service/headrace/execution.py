@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from headrace.calls import (
+    MAX_CUSTOM_EVENT_BYTES,
     Observer,
     RunScope,
     StatusMessages,
@@ -90,6 +91,7 @@ class Execution:
     observers: told of its calls, besides statuses and usage.
     last_call_id, usage: where an earlier attempt at the same run stopped; both go on from there.
     desk: where people answer its questions; None = nobody does, but a stand-in in tests.
+    max_custom_event_bytes: of what the program tells in one event, as JSON.
     when_over: called once, after the outlet's `end`.
     """
 
@@ -104,6 +106,7 @@ class Execution:
         last_call_id: int = 0,
         usage: Usage | None = None,
         desk: Desk | None = None,
+        max_custom_event_bytes: int = MAX_CUSTOM_EVENT_BYTES,
         when_over: Callable[[], object] = lambda: None,
     ) -> None:
         self._outlet = outlet or own_log()
@@ -126,6 +129,7 @@ class Execution:
             last_call_id=last_call_id,
             usage=usage,
             desk=desk,
+            max_custom_event_bytes=max_custom_event_bytes,
         )
         self._task: asyncio.Task[None] | None = None
         self._timers: list[asyncio.TimerHandle] = []

@@ -146,7 +146,7 @@ def told(event: Event) -> Any:
         case Status():
             return status_message(event, include_data=True)
         case PredictionEvent():
-            return prediction_message(event, "revision", OutputForm.BOTH)
+            return prediction_message(event, "revision", OutputForm.BOTH, 2**21)
         case CustomEvent():
             return custom_message(event)
         case InputRequest():

@@ -27,8 +27,11 @@ from headrace.calls.field_writer import FieldWriter
 from headrace.calls.observers import Observers, UsageTotal, observers_here
 from headrace.calls.statuses import Statuses, StatusMessages
 from headrace.errors import HeadraceError
-from headrace.events import Event, Kind, LmCall, Phase, Usage
+from headrace.events import CustomEvent, Event, Kind, LmCall, Phase, Usage
 from headrace.questions import Desk, Questions
+
+MAX_CUSTOM_EVENT_BYTES = 65_536
+"""Of what is told in one event, as JSON, unless a server says otherwise."""
 
 
 class RunScope:
@@ -38,7 +41,7 @@ class RunScope:
     joins_text: text that comes at the same moment may be recorded as one event. tells_content:
     statuses carry the inputs and outputs of calls. observers: told of its calls, besides statuses and
     usage. last_call_id, usage: of an earlier attempt, which this one goes on from. desk: where people
-    answer its questions.
+    answer its questions. max_custom_event_bytes: of what the code inside tells in one event, as JSON.
     """
 
     def __init__(
@@ -53,9 +56,11 @@ class RunScope:
         last_call_id: int = 0,
         usage: Usage | None = None,
         desk: Desk | None = None,
+        max_custom_event_bytes: int = MAX_CUSTOM_EVENT_BYTES,
     ) -> None:
         self.emit = emit
         self.questions = Questions(emit, desk)
+        self.max_custom_event_bytes = max_custom_event_bytes
         self.addresses = addresses or {}
         self.joins_text = joins_text
         self.call_ids = itertools.count(last_call_id + 1)
@@ -102,6 +107,19 @@ class RunScope:
             if call in self._open:
                 del self._open[call]
                 self._observers.end(call, end)
+
+    def tell(self, name: str, data_json: str) -> None:
+        """Records what the code here tells, of its innermost call that is open; dropped once over."""
+        call = current_call()
+
+        with self._lock:
+            if self._over:
+                return
+
+            while call is not None and call not in self._open:  # a task that its call left behind
+                call = call.parent
+
+            self.emit(CustomEvent(name, call.call_id if call else 0, data_json))
 
     @contextmanager
     def fields(

@@ -76,6 +76,7 @@ class LiveRun(Run):
             tells_content=keeps_content,
             observers=observers,
             desk=Desk(limits.max_open_inputs, limits.max_input_bytes, self._note_questions),
+            max_custom_event_bytes=limits.max_custom_event_bytes,
             when_over=lambda: when_over(self),
         )
         self._deadline = self._loop.call_later(record.timeout, self._time_out)

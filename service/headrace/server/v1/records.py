@@ -9,6 +9,7 @@ from headrace_proto.v1 import headrace_pb2 as pb
 from headrace.hosting.port import FieldInfo, PredictorInfo, ProgramInfo, ToolInfo
 from headrace.runs.limits import Limits
 from headrace.runs.run import Run
+from headrace.server.errors import PredictionTooLarge
 from headrace.server.selection import OutputForm, wire_name
 from headrace.server.v1.events import input_request_message, prediction_message, usage_message
 from headrace.server.v1.status import failure_of
@@ -21,9 +22,9 @@ DATA = "include-data"
 
 
 def full_run_message(
-    run: Run, form: OutputForm = OutputForm.STRUCT, *, with_inputs: bool = False
+    run: Run, form: OutputForm, max_prediction_bytes: int, *, with_inputs: bool = False
 ) -> pb.Run:
-    """The record of a run as it is now, with how it ended."""
+    """The record of a run as it is now, with how it ended. Raises PredictionTooLarge."""
     message = run_message(run)
     message.input_requests.extend(input_request_message(one) for one in run.input_requests)
 
@@ -34,9 +35,19 @@ def full_run_message(
         message.failure.CopyFrom(failure_of(run.failure))
 
     if run.result is not None:
-        message.prediction.CopyFrom(prediction_message(run.result, run.revision, form))
+        message.prediction.CopyFrom(
+            prediction_message(run.result, run.revision, form, max_prediction_bytes)
+        )
 
     return message
+
+
+def fitting_run_message(run: Run, max_prediction_bytes: int) -> pb.Run:
+    """The same for a caller that asked for no form: without outputs where they are too large."""
+    try:
+        return full_run_message(run, OutputForm.STRUCT, max_prediction_bytes)
+    except PredictionTooLarge:
+        return full_run_message(run, OutputForm.NONE, max_prediction_bytes)
 
 
 def run_message(run: Run) -> pb.Run:
@@ -61,12 +72,12 @@ def run_message(run: Run) -> pb.Run:
     return message
 
 
-def cancelled_message(run: Run) -> pb.CancelRunResponse:
+def cancelled_message(run: Run, max_prediction_bytes: int) -> pb.CancelRunResponse:
     """A run that was cancelled, or until when one that has not come yet will be refused."""
     if run.record.refused:
         return pb.CancelRunResponse(refused_until=timestamp(run.expire_time or 0.0))
 
-    return pb.CancelRunResponse(run=full_run_message(run))
+    return pb.CancelRunResponse(run=fitting_run_message(run, max_prediction_bytes))
 
 
 def program_message(program: ProgramInfo) -> pb.Program:
@@ -108,6 +119,7 @@ def server_message(limits: Limits, *, shows_data: bool) -> pb.GetServerInfoRespo
             max_open_input_count=limits.max_open_inputs,
             max_starts_per_second=limits.max_starts_per_second,
             max_running_count_per_principal=limits.max_running_count_per_principal,
+            max_custom_event_bytes=limits.max_custom_event_bytes,
         ),
     )
 

@@ -7,6 +7,8 @@ run is never touched by how its readers end, but for its linger.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -14,9 +16,10 @@ from headrace_proto.v1 import headrace_pb2 as pb
 
 from headrace.runs.run import Run
 from headrace.server.core import Core, Start
-from headrace.server.errors import RunOver
+from headrace.server.errors import PredictionTooLarge, RunOver
 from headrace.server.selection import ReaderOptions
 from headrace.server.v1 import records, requests
+from headrace.server.v1.batching import ways_to_write
 from headrace.server.v1.events import EventEncoder, prediction_message, resolved_message
 from headrace.server.v1.replies import decode_reply
 from headrace.server.v1.rpc import RpcBoundary, RpcCall
@@ -79,10 +82,12 @@ class Servicer:
         _conclude(call, run)
         assert run.result is not None  # or _conclude had raised
         form = requests.output_form(call.request.output_form)
+        most = self._core.limits.max_prediction_bytes
 
-        return pb.PredictResponse(
-            run_id=run.run_id, prediction=prediction_message(run.result, run.revision, form)
-        )
+        with _giving(call, run):
+            prediction = prediction_message(run.result, run.revision, form, most)
+
+        return pb.PredictResponse(run_id=run.run_id, prediction=prediction)
 
     async def get_run(self, call: RpcCall[pb.GetRunRequest]) -> pb.GetRunResponse:
         """The record of a run."""
@@ -90,8 +95,12 @@ class Servicer:
         full = request.view == pb.RUN_VIEW_FULL
         run = await self._core.find(call.caller, request.run_id, with_inputs=full)
         form = requests.output_form(request.output_form)
+        most = self._core.limits.max_prediction_bytes
 
-        return pb.GetRunResponse(run=records.full_run_message(run, form, with_inputs=full))
+        with _giving(call, run):
+            message = records.full_run_message(run, form, most, with_inputs=full)
+
+        return pb.GetRunResponse(run=message)
 
     async def list_runs(self, call: RpcCall[pb.ListRunsRequest]) -> pb.ListRunsResponse:
         """A page of the caller's runs."""
@@ -112,7 +121,7 @@ class Servicer:
         """Stops a run, or refuses the one that has not come yet."""
         run = await self._core.cancel(call.caller, call.request.run_id, call.request.reason)
 
-        return records.cancelled_message(run)
+        return records.cancelled_message(run, self._core.limits.max_prediction_bytes)
 
     async def delete_run(self, call: RpcCall[pb.DeleteRunRequest]) -> pb.DeleteRunResponse:
         """Forgets a run."""
@@ -172,7 +181,8 @@ class Servicer:
         run: Run,
         options: ReaderOptions,
     ) -> None:
-        encoder = EventEncoder(run.run_id, run.revision, options)
+        most = self._core.limits.max_prediction_bytes
+        encoder = EventEncoder(run.run_id, run.revision, options, max_prediction_bytes=most)
         context = call.context
 
         with self._core.follow(run, options) as reader:
@@ -181,7 +191,11 @@ class Servicer:
             try:
                 await asyncio.sleep(0)  # a run that just started asks its LM before this is sent
                 await context.send_initial_metadata((("headrace-run-id", run.run_id),))
-                await reader.stream(encoder.writer(context.write))
+                await reader.stream(*ways_to_write(encoder, options, context.write))
+            except PredictionTooLarge as error:
+                await run.ended()
+                _conclude(call, run)
+                raise RunOver(error, usage=run.usage) from None
             finally:
                 call.trailers["headrace-last-sequence"] = str(reader.position)
 
@@ -192,6 +206,17 @@ def _name(call: RpcCall[Any], run: Run) -> None:
     """From here on everything the caller gets names the run."""
     call.facts.update(run_id=run.run_id, program=run.program or call.facts.get("program", ""))
     call.trailers["headrace-run-id"] = run.run_id
+
+
+@contextmanager
+def _giving(call: RpcCall[Any], run: Run) -> Generator[None, None, None]:
+    """Tells that the run is over where its prediction is too large to be given here."""
+    try:
+        yield
+    except PredictionTooLarge as error:
+        _name(call, run)
+        _conclude(call, run)
+        raise RunOver(error, usage=run.usage) from None
 
 
 def _conclude(call: RpcCall[Any], run: Run) -> None:
