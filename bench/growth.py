@@ -75,7 +75,7 @@ def log_growth(events: int) -> dict[str, float]:
 def _deliver(log: RunLog) -> int:
     options = ReaderOptions()
     deliveries = Deliveries(options, max_token_bytes=65_536)
-    encoder = EventEncoder("run", "revision", options)
+    encoder = EventEncoder("run", "revision", options, max_prediction_bytes=2**21)
     cursor = log.cursor()
     sent = 0
 
