@@ -34,8 +34,8 @@ async def test_programs_runs_and_predictions_carry_both(service: Served) -> None
     predicted = await service.stub.Predict(predicting())
     listed = (await service.stub.ListRuns(pb.ListRunsRequest())).runs
 
-    told = [described, record, record.prediction, run.events[-1].prediction, predicted.prediction]
-    assert {revisions(one) for one in (*told, *listed)} == {
+    predictions = [record.prediction, run.events[-1].prediction, predicted.prediction]
+    assert {revisions(one) for one in (described, record, *predictions, *listed)} == {
         (hosted.revision, hosted.interface_revision)
     }
 
