@@ -93,7 +93,7 @@ async def test_what_is_described_is_enough_to_run_a_program(service: Served, ver
     request, event = (GetMessageClass(one) for one in (method.input_type, method.output_type))
     run = cast("Any", service.channel).unary_stream(
         "/headrace.v1.HeadraceService/Run",
-        request_serializer=lambda message: message.SerializeToString(),
+        request_serializer=request.SerializeToString,
         response_deserializer=event.FromString,
     )(request.FromString(asking(run_id="r1").SerializeToString()))
     last = [message async for message in run][-1]
