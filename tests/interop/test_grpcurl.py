@@ -94,6 +94,7 @@ async def test_it_lists_the_services(address: str) -> None:
 
     assert listed.printed.split() == [
         "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",
         SERVICE,
     ]
@@ -105,6 +106,7 @@ async def test_it_lists_the_methods(address: str) -> None:
     assert [name.removeprefix(f"{SERVICE}.") for name in listed.printed.split()] == [
         "Attach",
         "CancelRun",
+        "DeleteRun",
         "GetProgram",
         "GetRun",
         "GetServerInfo",
@@ -112,6 +114,19 @@ async def test_it_lists_the_methods(address: str) -> None:
         "ListRuns",
         "Predict",
         "Run",
+        "SendInput",
+    ]
+
+
+async def test_it_describes_every_service(address: str) -> None:
+    described = await grpcurl(address, "describe")
+    services = [line for line in described.printed.splitlines() if line.endswith("is a service:")]
+
+    assert [line.split()[0] for line in services] == [
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
+        "grpc.reflection.v1alpha.ServerReflection",
+        SERVICE,
     ]
 
 
