@@ -52,13 +52,13 @@ class Journal:
 
     run_id: str
     reader: str = ""
+    streams: list[Stream] = field(default_factory=list[Stream])
+    provider_requests: int | None = None
+    """Requests that the model's provider got for this run, where somebody counted."""
     accepts: list[str] = field(default_factory=list[str])
     """Kinds of event that it accepted beyond those that everybody gets: CUSTOM, INPUT, BATCH."""
     detail: str = "ALL"
     """The tokens that it asked for."""
-    streams: list[Stream] = field(default_factory=list[Stream])
-    provider_requests: int | None = None
-    """Requests that the model's provider got for this run, where somebody counted."""
 
     @property
     def messages(self) -> Iterator[Message]:
@@ -97,12 +97,17 @@ def load(path: Path) -> list[Journal]:
 
 def messages_of(event: pb.StreamEvent) -> Iterator[Message]:
     """A StreamEvent as the journal keeps it; of a batch its events after it."""
-    kind = str(event.WhichOneof("event"))
-
-    yield Message(event.sequence, event.event_count, kind, _BODIES[kind](event))
+    yield message_of(event)
 
     for one in event.batch.events:
         yield from messages_of(one)
+
+
+def message_of(event: pb.StreamEvent) -> Message:
+    """One StreamEvent."""
+    kind = str(event.WhichOneof("event"))
+
+    return Message(event.sequence, event.event_count, kind, _BODIES[kind](event))
 
 
 def _token(event: pb.StreamEvent) -> dict[str, Any]:
@@ -131,6 +136,15 @@ def _status(event: pb.StreamEvent) -> dict[str, Any]:
         "message": status.message,
         "attempt": status.lm.attempt,
         "cached": status.lm.cached,
+        **({"tool": _tool(status.tool)} if status.HasField("tool") else {}),
+    }
+
+
+def _tool(tool: pb.ToolCall) -> dict[str, Any]:
+    return {
+        "provider_call_id": tool.provider_call_id,
+        "arguments": _value(tool.arguments_json),
+        "result": _value(tool.result_json),
     }
 
 
@@ -141,7 +155,7 @@ def _prediction(event: pb.StreamEvent) -> dict[str, Any]:
 def _custom(event: pb.StreamEvent) -> dict[str, Any]:
     custom = event.custom
 
-    return {"call": custom.call_id, "name": custom.name, "data": json.loads(custom.data_json)}
+    return {"call": custom.call_id, "name": custom.name, "data": _value(custom.data_json)}
 
 
 def _input_request(event: pb.StreamEvent) -> dict[str, Any]:
@@ -149,11 +163,11 @@ def _input_request(event: pb.StreamEvent) -> dict[str, Any]:
 
     return {
         "call": request.call_id,
-        "input": request.input_id,
+        "input_id": request.input_id,
         "kind": pb.InputRequest.Kind.Name(request.kind).removeprefix("KIND_"),
         "message": request.message,
-        "schema": json.loads(request.answer_schema_json),
-        "proposal": json.loads(request.proposal_json or "null"),
+        "answer_schema": _value(request.answer_schema_json),
+        "proposal": _value(request.proposal_json),
         "tool": request.tool,
     }
 
@@ -163,14 +177,20 @@ def _input_resolved(event: pb.StreamEvent) -> dict[str, Any]:
 
     return {
         "call": resolved.call_id,
-        "input": resolved.input_id,
+        "input_id": resolved.input_id,
         "outcome": pb.InputResolved.Outcome.Name(resolved.outcome).removeprefix("OUTCOME_"),
+        "answer": _value(resolved.answer_json),
         "reason": resolved.reason,
     }
 
 
 def _batch(event: pb.StreamEvent) -> dict[str, Any]:
     return {"size": len(event.batch.events)}
+
+
+def _value(text: str) -> Any:
+    """JSON text, decoded; None where nothing was sent."""
+    return json.loads(text or "null")
 
 
 def _nothing(event: pb.StreamEvent) -> dict[str, Any]:
