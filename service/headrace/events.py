@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeAlias, cast
 
@@ -75,6 +75,21 @@ class LmCall:
     finish_reason: str = ""
     cached: bool = False
     attempt: int = 1
+    time_to_first_token: float | None = None
+    """Seconds from the request of this attempt to the first of its answer; None where none came, and for
+    an answer that nobody was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """Content of a tool call, shown only where allowed. What has no JSON form stands as a preview."""
+
+    provider_call_id: str = ""
+    """The provider's id of the call, where the model asked for it by the provider's own tool calls."""
+    arguments_json: str = ""
+    """As a JSON object, on START."""
+    result_json: str = ""
+    """On END with OK."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,16 +213,18 @@ class Status:
     failure: HeadraceError | None = None
     """On END with ERROR; on UPDATE for an attempt that will be retried."""
     data: Mapping[str, object] | None = None
-    """The call's inputs on START, its outputs on END: content, shown only where allowed."""
+    """Of a module or LM call: its inputs on START, its outputs on END: content, shown only where allowed."""
     lm: LmCall | None = None
     """On LM calls."""
+    tool: ToolCall | None = None
+    """On tool calls, where content is told."""
 
     def without_content(self) -> Status:
         """The same without inputs, outputs and model text."""
-        if self.data is None and self.failure is None:
+        if self.data is None and self.failure is None and self.tool is None:
             return self
 
-        return replace(self, data=None, failure=bare(self.failure))
+        return replace(self, data=None, failure=bare(self.failure), tool=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +238,10 @@ class PredictionEvent:
     usage: Usage = field(default_factory=Usage)
     elapsed: float = 0.0
     """Seconds since the run began."""
+    cut_fields: Sequence[str] = ()
+    """Fields whose text was cut as an answer reached its token limit, as "predictor.field"."""
+    reask_count: int = 0
+    """How often an answer that could not be read was asked for again."""
 
     def without_content(self) -> PredictionEvent:
         """The same without the program's own objects."""

@@ -89,7 +89,8 @@ class Execution:
 
     tells_content: whether its statuses carry the inputs and outputs of calls.
     observers: told of its calls, besides statuses and usage.
-    last_call_id, usage: where an earlier attempt at the same run stopped; both go on from there.
+    last_call_id, usage, reask_count: where an earlier attempt at the same run stopped; they go on from
+    there.
     desk: where people answer its questions; None = nobody does, but a stand-in in tests.
     max_custom_event_bytes: of what the program tells in one event, as JSON.
     when_over: called once, after the outlet's `end`.
@@ -105,6 +106,7 @@ class Execution:
         observers: Sequence[Observer] = (),
         last_call_id: int = 0,
         usage: Usage | None = None,
+        reask_count: int = 0,
         desk: Desk | None = None,
         max_custom_event_bytes: int = MAX_CUSTOM_EVENT_BYTES,
         when_over: Callable[[], object] = lambda: None,
@@ -128,6 +130,7 @@ class Execution:
             observers=observers,
             last_call_id=last_call_id,
             usage=usage,
+            reask_count=reask_count,
             desk=desk,
             max_custom_event_bytes=max_custom_event_bytes,
         )
@@ -150,6 +153,11 @@ class Execution:
     def questions(self) -> Questions:
         """The questions that it asks people."""
         return self._scope.questions
+
+    @property
+    def reask_count(self) -> int:
+        """How often an answer that could not be read was asked for again so far."""
+        return self._scope.answers.reask_count
 
     def start(self, context: contextvars.Context | None = None) -> None:
         """Begins the run in a task of the running loop, in `context` or a copy of the current one."""
@@ -219,7 +227,10 @@ class Execution:
             finally:
                 self._scope.end_left_behind()
 
-        return PredictionEvent(value, outputs, self.usage, time.monotonic() - self._started)
+        elapsed = time.monotonic() - self._started
+        cut_fields = self._scope.answers.cut_fields
+
+        return PredictionEvent(value, outputs, self.usage, elapsed, cut_fields, self.reask_count)
 
     async def _value(self) -> object:
         """The program's return value. Raises the reason it was stopped for, even if it swallowed that."""

@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Literal, TypedDict, cast
+from typing import Any, Literal, TypedDict, cast, get_args
 
 from headrace_client import FieldViolation, RequestInvalid
 from starlette.datastructures import QueryParams
@@ -19,7 +19,8 @@ from starlette.requests import Request
 
 from headrace_gateway.errors import refusal
 
-STATES = ("queued", "running", "waiting", "succeeded", "failed", "cancelled")
+RunState = Literal["queued", "running", "waiting", "succeeded", "failed", "cancelled"]
+STATES: tuple[RunState, ...] = get_args(RunState)
 MOST_RUNS = 1000
 """Of one list."""
 
@@ -52,7 +53,7 @@ class RunFilters(TypedDict, total=False):
     """The runs that are wanted of a list."""
 
     program: str
-    states: list[str]
+    states: list[RunState]
     labels: dict[str, str]
     created_after: datetime
     created_before: datetime

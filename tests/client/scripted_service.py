@@ -135,6 +135,8 @@ class ScriptedService(HeadraceServiceServicer):
         """What CancelRun tells where there is no run."""
         self.resolved: dict[str, pb.InputResolved] = {}
         """Questions that were answered, by id."""
+        self.waits = asyncio.Event()
+        """Set when a stream has come to a question that nobody has answered."""
         self._answers: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self.cancelled = asyncio.Event()
         """Set by CancelRun."""
@@ -279,7 +281,7 @@ class ScriptedService(HeadraceServiceServicer):
 
             if event.HasField("input_resolved"):
                 await self._write(pending, context)
-                await self._answers[event.input_resolved.input_id].wait()
+                await self._answer_to(event.input_resolved.input_id)
 
             pending.append(event)
 
@@ -297,6 +299,11 @@ class ScriptedService(HeadraceServiceServicer):
             context.set_trailing_metadata(ending.trailers())
         elif ending is not None:
             await ending.abort(context)
+
+    async def _answer_to(self, input_id: str) -> None:
+        if input_id not in self.resolved:
+            self.waits.set()
+            await self._answers[input_id].wait()
 
     async def _write(self, pending: list[pb.StreamEvent], context: Context) -> None:
         if len(pending) > 1:

@@ -453,6 +453,9 @@ async def test_attaching_behind_the_last_event_finds_the_prediction_in_the_recor
         assert [event async for event in run] == []
         assert await run.result() == {"answer": "yes"}
 
+    (request,) = service.requests_of(pb.GetRunRequest)
+    assert request.output_form == pb.OUTPUT_FORM_JSON
+
 
 async def test_a_run_that_ends_well_without_a_prediction_is_the_servers_fault(
     client: Client, service: ScriptedService

@@ -15,6 +15,7 @@ from headrace_client import (
     DeadlineExceeded,
     Event,
     LMError,
+    PredictionTooLarge,
     RunFailed,
     RunLost,
     RunSuspended,
@@ -218,6 +219,28 @@ async def test_a_run_that_failed_is_not_asked_for_again(
     assert error.usage == pb.Usage(lm_call_count=2)
     assert [type(request) for request in service.requests] == [pb.RunRequest]
     assert not service.cancelled.is_set()
+
+
+async def test_a_prediction_too_large_for_its_form_is_not_asked_for_again(
+    client: Client, service: ScriptedService
+) -> None:
+    service.events.pop()
+    service.endings = [
+        Ending(
+            StatusCode.RESOURCE_EXHAUSTED,
+            "it fits as JSON",
+            "PREDICTION_TOO_LARGE",
+            "SUCCEEDED",
+            metadata={"form": "STRUCT", "fits": "JSON"},
+        )
+    ]
+
+    async with client.run("composer", output_form="struct", question="why?") as run:
+        with pytest.raises(PredictionTooLarge, match="fits as JSON") as caught:
+            await run.prediction()
+
+    assert (caught.value.run_state, caught.value.metadata["fits"]) == ("SUCCEEDED", "JSON")
+    assert [type(request) for request in service.requests] == [pb.RunRequest]
 
 
 async def test_every_reader_of_a_failed_run_gets_the_failure(

@@ -283,22 +283,20 @@ def batches_are_plain(journal: Journal) -> Iterator[str]:
 
 
 def whole_fields_once(journal: Journal) -> Iterator[str]:
-    """Who asked for whole fields gets each of them once: from its beginning, to its end, on end."""
-    if journal.detail != "WHOLE":
-        return
+    """Who asked for whole fields gets each of them once in a stream: from its beginning to its end."""
+    for stream in journal.streams if journal.detail == "WHOLE" else ():
+        held: dict[Field, int] = {}
+        ended: set[Field] = set()
 
-    held: dict[Field, int] = {}
-    ended: set[Field] = set()
+        for message in stream.messages:
+            if message.kind == "token":
+                key = (message.body["call"], message.body["field"])
 
-    for message in journal.messages:
-        if message.kind == "token":
-            key = (message.body["call"], message.body["field"])
+                if key in ended or message.body["offset"] != held.get(key, 0):
+                    yield f"{key} comes in pieces"
 
-            if key in ended or message.body["offset"] != held.get(key, 0):
-                yield f"{key} comes in pieces"
-
-            held[key] = message.body["offset"] + len(message.body["chunk"])
-            ended |= {key} if message.body["is_last"] else set()
+                held[key] = message.body["offset"] + len(message.body["chunk"])
+                ended |= {key} if message.body["is_last"] else set()
 
 
 def usage_is_told(journal: Journal) -> Iterator[str]:

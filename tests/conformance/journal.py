@@ -52,13 +52,13 @@ class Journal:
 
     run_id: str
     reader: str = ""
+    streams: list[Stream] = field(default_factory=list[Stream])
+    provider_requests: int | None = None
+    """Requests that the model's provider got for this run, where somebody counted."""
     accepts: list[str] = field(default_factory=list[str])
     """Kinds of event that it accepted beyond those that everybody gets: CUSTOM, INPUT, BATCH."""
     detail: str = "ALL"
     """The tokens that it asked for."""
-    streams: list[Stream] = field(default_factory=list[Stream])
-    provider_requests: int | None = None
-    """Requests that the model's provider got for this run, where somebody counted."""
 
     @property
     def messages(self) -> Iterator[Message]:

@@ -52,7 +52,7 @@ async def read(
     options = request.options
     accepts = [pb.EventKind.Name(kind).removeprefix("EVENT_KIND_") for kind in options.accept]
     detail = pb.TokenDetail.Name(options.token_detail).removeprefix("TOKEN_DETAIL_")
-    journal = Journal(request.run_id, reader, accepts, detail)
+    journal = Journal(request.run_id, reader, accepts=accepts, detail=detail)
     position = fruitless = 0
 
     while fruitless < PATIENCE:

@@ -25,6 +25,9 @@ INPUTS: tuple[Mapping[str, Any], ...] = (
 
 AT_ONCE = 8
 
+BUDGETS = (6_000, 6_000, 200_000)
+"""Bytes that a connection may carry before it is reset, at most: now and then a whole batch passes."""
+
 
 def cut_after(first: int) -> Cut:
     """Breaks off after `first` messages, and then again and again."""
@@ -81,7 +84,7 @@ async def reset_anywhere(address: str, runs: int, *, seed: int = 7) -> tuple[lis
     chance = random.Random(seed)
 
     async with (
-        proxied(address, lambda: chance.randint(0, 6000)) as proxy,
+        proxied(address, lambda: chance.randint(0, chance.choice(BUDGETS))) as proxy,
         connected(address) as direct,
     ):
 

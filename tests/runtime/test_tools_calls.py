@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from headrace.calls import BaseCallback, RunScope, current_call, enter_run, open_call
 from headrace.errors import ToolError, UsageError
-from headrace.events import Event, Kind, Outcome, Phase, Status
+from headrace.events import Event, Kind, Outcome, Phase, Status, ToolCall
 from headrace.settings import context
 from headrace.threads import portal
 from headrace.tools import Tool
@@ -235,8 +235,10 @@ async def call_in_a_run(tool: Tool, **arguments: Any) -> list[Status]:
 
 
 async def test_a_call_is_recorded_with_its_arguments_and_outputs() -> None:
+    asked = ToolCall(arguments_json='{"query":"q","limit":"4"}')
+
     assert await call_in_a_run(Tool(search), query="q", limit="4") == [
-        Status(Kind.TOOL, Phase.START, 2, 1, "search", data={"query": "q", "limit": "4"}),
+        Status(Kind.TOOL, Phase.START, 2, 1, "search", tool=asked),
         Status(
             Kind.TOOL,
             Phase.END,
@@ -244,7 +246,7 @@ async def test_a_call_is_recorded_with_its_arguments_and_outputs() -> None:
             1,
             "search",
             outcome=Outcome.OK,
-            data={"outputs": ("q", 4, None)},
+            tool=ToolCall(result_json='["q",4,null]'),
         ),
     ]
 

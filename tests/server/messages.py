@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from headrace.log import Entry, RunLog
+from headrace.runs.run import Revisions
 from headrace.server.reader import Deliveries, Delivery, deliveries_of
 from headrace.server.selection import ReaderOptions
 from headrace.server.v1.events import EventEncoder
@@ -22,7 +23,9 @@ def deliveries(
 
 
 def message(delivery: Delivery, options: ReaderOptions | None = None) -> pb.StreamEvent:
-    encoder = EventEncoder("r1", "rev", options or ReaderOptions(), max_prediction_bytes=2**21)
+    encoder = EventEncoder(
+        "r1", Revisions("rev"), options or ReaderOptions(), max_prediction_bytes=2**21
+    )
 
     return encoder.message(delivery)
 

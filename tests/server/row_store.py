@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 
 from headrace.events import Event, Token
@@ -16,7 +15,8 @@ from headrace.runs.codec import entry_of, record_of, record_row, row_of
 from headrace.runs.limits import Limits
 from headrace.runs.record import RunKey, RunRecord
 from headrace.runs.run import Run
-from headrace.runs.stores.base import Intake, Page, PagePlace, page_of
+from headrace.runs.stores.base import Intake
+from headrace.runs.stores.listing import Page, PagePlace, RunFilter, page_of
 
 
 class RowOutbox:
@@ -80,8 +80,13 @@ class RowStore:
         self._max_bytes = limits.max_retained_bytes
         self._records: dict[RunKey, bytes] = {}
         self._rows: dict[RunKey, list[bytes]] = {}
-        self._ended: deque[tuple[RunKey, float, int]] = deque()
-        self._held = 0
+        self._ended: dict[RunKey, tuple[float, int]] = {}
+        """Of what expires: when, and the bytes that it takes of the budget."""
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that ended runs take of the budget."""
+        return sum(size for _, size in self._ended.values())
 
     async def claim(self, record: RunRecord) -> Run | None:
         await asyncio.sleep(0)
@@ -92,6 +97,9 @@ class RowStore:
         self._records[record.key] = record_row(record)
         self._rows[record.key] = []
 
+        if record.expire_time is not None:
+            self._ended[record.key] = record.expire_time, 0
+
         try:
             await asyncio.sleep(0)  # the answer takes its time, too
         except asyncio.CancelledError:
@@ -100,7 +108,7 @@ class RowStore:
 
         return None
 
-    async def withdraw(self, key: RunKey) -> None:
+    async def drop(self, key: RunKey) -> None:
         await asyncio.sleep(0)
         self._forget(key)
 
@@ -121,20 +129,21 @@ class RowStore:
         return [self._run(key) for key in self._records if key.run_id == run_id]
 
     async def page(
-        self, principal: str, *, program: str = "", after: PagePlace | None = None, size: int
+        self, principal: str, wanted: RunFilter, *, after: PagePlace | None = None, size: int
     ) -> Page:
         await asyncio.sleep(0)
         own = [self._run(key) for key in self._records if key.principal == principal]
 
-        return page_of(own, program=program, after=after, size=size)
+        return page_of(own, wanted, after=after, size=size)
 
     async def expire(self, now: float) -> float | None:
         await asyncio.sleep(0)
 
-        while self._ended and self._ended[0][1] <= now:
-            self._drop_oldest()
+        for key, (due, _) in [*self._ended.items()]:
+            if due <= now:
+                self._forget(key)
 
-        return self._ended[0][1] if self._ended else None
+        return min((due for due, _ in self._ended.values()), default=None)
 
     async def close(self) -> None:
         await asyncio.sleep(0)
@@ -152,11 +161,10 @@ class RowStore:
         self._records[key] = final
         run = self._run(key)
         self._rows[key] = [row_of(entry) for entry in run.log.read()]
-        self._ended.append((key, run.expire_time or 0.0, run.held_bytes))
-        self._held += run.held_bytes
+        self._ended[key] = run.expire_time or 0.0, run.held_bytes
 
-        while self._held > self._max_bytes:
-            self._drop_oldest()
+        while self.held_bytes > self._max_bytes:
+            self._forget(next(iter(self._ended)))
 
     def _run(self, key: RunKey) -> Run:
         """A run made anew from its rows."""
@@ -169,11 +177,7 @@ class RowStore:
 
         return Run(record, log)
 
-    def _drop_oldest(self) -> None:
-        key, _, size = self._ended.popleft()
-        self._held -= size
-        self._forget(key)
-
     def _forget(self, key: RunKey) -> None:
         self._records.pop(key, None)
         self._rows.pop(key, None)
+        self._ended.pop(key, None)

@@ -28,10 +28,11 @@ class Scripted:
     ) -> None:
         self.name = name
         self.revision = revision
+        self.interface_revision = f"i{revision}"
         self._play = play
 
     def describe(self) -> ProgramInfo:
-        return ProgramInfo(self.name, self.revision)
+        return ProgramInfo(self.name, self.revision, interface_revision=self.interface_revision)
 
     def check(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
         return inputs

@@ -114,16 +114,22 @@ async def test_a_run_belongs_to_who_started_it() -> None:
         await soon(heard(service.stub.Run(asking(run_id="r1"), metadata=bearer("a1"))))
         attach = service.stub.Attach(pb.AttachRequest(run_id="r1"), metadata=bearer("b1"))
         get = service.stub.GetRun(pb.GetRunRequest(run_id="r1"), metadata=bearer("b1"))
-        cancel = service.stub.CancelRun(pb.CancelRunRequest(run_id="r1"), metadata=bearer("b1"))
+        delete = service.stub.DeleteRun(pb.DeleteRunRequest(run_id="r1"), metadata=bearer("b1"))
 
         assert (await soon(heard(attach))).code is StatusCode.NOT_FOUND
         assert (await soon(refusal(get))).code is StatusCode.NOT_FOUND
-        assert (await soon(refusal(cancel))).code is StatusCode.NOT_FOUND
+        assert (await soon(refusal(delete))).code is StatusCode.NOT_FOUND
 
         own = await soon(
             heard(service.stub.Run(asking("other", run_id="r1"), metadata=bearer("b1")))
         )
         assert own.text == "other"
+
+        other = pb.CancelRunRequest(run_id="r2")
+        refused = await soon(service.stub.CancelRun(other, metadata=bearer("b1")))
+        assert not refused.HasField("run")
+        free = await soon(heard(service.stub.Run(asking(run_id="r2"), metadata=bearer("a1"))))
+        assert free.code is StatusCode.OK
 
 
 async def test_programs_that_are_not_open_to_a_caller_do_not_exist_for_it(

@@ -11,6 +11,7 @@ import grpc.aio
 import pytest
 from google.protobuf.json_format import MessageToDict
 from headrace import LM, Program, ReAct, StatusMessageProvider
+from headrace.server.config import Config
 from headrace.testing import serve_programs
 from headrace_mock import MockLM
 from headrace_proto.v1 import headrace_pb2 as pb
@@ -57,9 +58,10 @@ async def service() -> AsyncGenerator[rpc.HeadraceServiceAsyncStub, None]:
 
     async with MockLM({"agent": answer}) as mock:
         lm = LM("openai/agent", api_base=mock.base_url, api_key="any", cache=False)
+        program = Program(agent, name="agent", status=Words(), lm=lm)
 
         async with (
-            serve_programs(Program(agent, name="agent", status=Words(), lm=lm)) as address,
+            serve_programs(program, config=Config(include_data=True)) as address,
             grpc.aio.insecure_channel(address) as channel,
         ):
             yield rpc.HeadraceServiceStub(channel)
@@ -99,6 +101,33 @@ async def test_tool_calls_start_and_end_in_the_words_of_the_program(
         ("finish", pb.StatusUpdate.PHASE_START, ""),
         ("finish", pb.StatusUpdate.PHASE_END, ""),
     ]
+
+
+async def test_tool_calls_tell_their_content_to_whoever_asks_for_it(
+    service: rpc.HeadraceServiceAsyncStub, events: list[pb.StreamEvent]
+) -> None:
+    wanting = pb.StreamOptions(include_data=True)
+    request = pb.RunRequest(
+        program="agent", inputs_json='{"question": "how high?"}', options=wanting
+    )
+    told = [event.status async for event in service.Run(request, timeout=20)]
+    kinds = pb.StatusUpdate.Kind
+    tools = [one for one in told if one.kind == kinds.KIND_TOOL]
+
+    assert [(one.name, one.tool) for one in tools] == [
+        ("measure", pb.ToolCall(arguments_json='{"place":"mill"}')),
+        ("measure", pb.ToolCall(result_json='{"metres":1.5}')),
+        ("measure", pb.ToolCall(arguments_json='{"place":"weir"}')),
+        ("measure", pb.ToolCall(result_json='{"metres":1.5}')),
+        ("finish", pb.ToolCall(arguments_json="{}")),
+        ("finish", pb.ToolCall(result_json='"Completed."')),
+    ]
+    assert {one.kind for one in told if one.HasField("data")} == {
+        kinds.KIND_RUN,
+        kinds.KIND_MODULE,
+        kinds.KIND_LM,
+    }
+    assert [event for event in events if event.status.HasField("tool")] == []
 
 
 async def test_the_prediction_carries_typed_outputs(events: list[pb.StreamEvent]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 from headrace.events import Event, PredictionEvent
 from headrace.log import RunLog
+from headrace.runs.run import Revisions
 from headrace.server.errors import PredictionTooLarge
 from headrace.server.reader import Delivery, Heartbeat
 from headrace.server.selection import EventKind, ReaderOptions
@@ -27,7 +28,9 @@ class Line:
     """Takes what is sent, as bytes."""
 
     def __init__(self, max_prediction_bytes: int = 2**21) -> None:
-        encoder = EventEncoder("r1", "rev", OPTIONS, max_prediction_bytes=max_prediction_bytes)
+        encoder = EventEncoder(
+            "r1", Revisions("rev"), OPTIONS, max_prediction_bytes=max_prediction_bytes
+        )
         self.sent: list[bytes] = []
         self.batches = Batches(encoder.message, self._send)
 

@@ -23,12 +23,14 @@ from headrace.events import (
     PredictionEvent,
     Status,
     Token,
+    ToolCall,
     Usage,
 )
 from headrace.log import Entry
 from headrace.runs.codec import entry_of, record_of, record_row, row_of
 from headrace.runs.error_codec import failure_members, failure_of
 from headrace.runs.record import Ending, RunKey, RunRecord
+from headrace.runs.run import Revisions
 from headrace.server.selection import OutputForm
 from headrace.server.v1.events import (
     custom_message,
@@ -146,7 +148,7 @@ def told(event: Event) -> Any:
         case Status():
             return status_message(event, include_data=True)
         case PredictionEvent():
-            return prediction_message(event, "revision", OutputForm.BOTH, 2**21)
+            return prediction_message(event, Revisions("revision"), OutputForm.BOTH, 2**21)
         case CustomEvent():
             return custom_message(event)
         case InputRequest():
@@ -170,8 +172,9 @@ failures = st.sampled_from(FAILURES) | st.builds(
 plain_usages = st.builds(Usage, *[numbers] * len(COUNTS), st.none() | times)
 by_model = st.dictionaries(texts, plain_usages, max_size=2)
 usages = st.builds(Usage, *[numbers] * len(COUNTS), st.none() | times, by_model)
+names = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 tokens = st.builds(
-    Token, texts, texts, texts, st.booleans(), numbers, numbers, st.booleans(), st.booleans()
+    Token, names, names, texts, st.booleans(), numbers, numbers, st.booleans(), st.booleans()
 )
 statuses = st.builds(
     Status,
@@ -186,12 +189,21 @@ statuses = st.builds(
     st.none() | usages,
     st.none() | failures,
     st.none() | contents,
-    st.none() | st.builds(LmCall, texts, texts, texts, st.booleans(), numbers),
+    st.none() | st.builds(LmCall, texts, texts, texts, st.booleans(), numbers, st.none() | times),
+    st.none() | st.builds(ToolCall, texts, texts, texts),
 )
 predictions = st.builds(
-    PredictionEvent, st.none(), st.dictionaries(texts, values, max_size=3), usages, times
+    PredictionEvent,
+    st.none(),
+    st.dictionaries(texts, values, max_size=3),
+    usages,
+    times,
+    st.lists(texts, max_size=2, unique=True).map(tuple),
+    numbers,
 )
-endings = st.builds(Ending, st.none() | failures, st.none() | predictions, usages, texts, numbers)
+endings = st.builds(
+    Ending, st.none() | failures, st.none() | predictions, usages, texts, numbers, numbers
+)
 records = st.builds(
     RunRecord,
     st.builds(RunKey, texts, texts),
@@ -209,6 +221,7 @@ records = st.builds(
     st.none() | endings,
     st.none() | times,
     st.none() | times,
+    texts,
 )
 
 

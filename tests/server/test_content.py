@@ -70,7 +70,7 @@ def test_content_is_json_of_bounded_size(value: object) -> None:
 
 def test_a_log_keeps_content_as_it_was_or_not_at_all() -> None:
     inputs: dict[str, object] = {"question": "why?"}
-    status = Status(Kind.TOOL, Phase.START, 1, 0, "search", data=inputs)
+    status = Status(Kind.MODULE, Phase.START, 1, 0, "self", data=inputs)
     keeping, blind = RunLog(prepare=with_content), RunLog(prepare=without_content)
     keeping.append(status)
     blind.append(status)

@@ -16,12 +16,14 @@ from headrace.errors import HeadraceError, ProgramError, RunNotFound, ServerFaul
 from headrace.events import Event, Kind, PredictionEvent, Token
 from headrace.execution import Execution, Work
 from headrace.hosting.port import StartRequest
+from headrace.runs import expiry
 from headrace.runs import registry as registries
 from headrace.runs.limits import Limits
 from headrace.runs.record import Ending, RunKey, RunRecord, RunState
 from headrace.runs.registry import Registry
 from headrace.runs.run import Run
-from headrace.runs.stores.base import Intake, Outbox, Page, PagePlace
+from headrace.runs.stores.base import Intake, Outbox
+from headrace.runs.stores.listing import ALL, Page, PagePlace, RunFilter
 from headrace.runs.stores.memory import MemoryStore
 from headrace_proto.v1 import headrace_pb2 as pb
 from server.scripted import Gate, Scripted, echo, found_for_ever, soon, until
@@ -69,14 +71,17 @@ class Broken:
         self.intakes: list[Intake] = []
         self.store = new_store(ONE)
 
+    async def named(self, run_id: str) -> Sequence[Run]:
+        return await self.store.named(run_id)
+
     async def claim(self, record: RunRecord) -> Run | None:
         self._fail("claim")
 
         return await self.store.claim(record)
 
-    async def withdraw(self, key: RunKey) -> None:
-        self._fail("withdraw")
-        await self.store.withdraw(key)
+    async def drop(self, key: RunKey) -> None:
+        self._fail("drop")
+        await self.store.drop(key)
 
     def outbox(self, record: RunRecord, intake: Intake) -> Outbox:
         self._fail("outbox")
@@ -94,11 +99,11 @@ class Broken:
         return await self.store.get(key)
 
     async def page(
-        self, principal: str, *, program: str = "", after: PagePlace | None = None, size: int
+        self, principal: str, wanted: RunFilter, *, after: PagePlace | None = None, size: int
     ) -> Page:
         self._fail("page")
 
-        return await self.store.page(principal, program=program, after=after, size=size)
+        return await self.store.page(principal, wanted, after=after, size=size)
 
     async def expire(self, now: float) -> float | None:
         if "expire" in self.calls:
@@ -137,7 +142,7 @@ async def how_it_ended(registry: Registry, run: Run) -> tuple[RunState, str]:
     return run.state, run.failure.reason if run.failure is not None else ""
 
 
-@pytest.mark.parametrize("calls", [("claim",), ("outbox",), ("outbox", "withdraw")])
+@pytest.mark.parametrize("calls", [("claim",), ("outbox",), ("outbox", "drop")])
 async def test_a_run_that_the_store_does_not_take_costs_no_place(calls: Sequence[str]) -> None:
     store = Broken(*calls)
 
@@ -237,7 +242,7 @@ async def test_a_store_that_cannot_find_runs_fails_the_call_and_nothing_else() -
 async def test_expiry_that_fails_is_tried_again(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registries, "EXPIRY_RETRY", 0.01)
+    monkeypatch.setattr(expiry, "EXPIRY_RETRY", 0.01)
     store = Broken("expire")
 
     async with Registry(ONE, store):
@@ -445,7 +450,7 @@ async def test_a_run_whose_end_is_told_twice_does_not_keep_others() -> None:
     for outbox, record in ((one, records[0]), (one, records[0]), (other, records[1])):
         outbox.end(replace(record, ending=Ending(), end_time=1.0, expire_time=2.0))
 
-    assert (await store.page("", size=9)).runs == []
+    assert (await store.page("", ALL, size=9)).runs == []
     assert store.held_bytes == 0
 
 

@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 from google.protobuf.struct_pb2 import Struct
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import (  # type: ignore[import-untyped]  # has no py.typed
+    error_details_pb2,
+    status_pb2,
+)
 from grpc import StatusCode
 from headrace.events import PredictionEvent, Usage
 from headrace.runs.limits import Limits
+from headrace.runs.run import Revisions
 from headrace.server.errors import PredictionTooLarge
 from headrace.server.selection import OutputForm
 from headrace.server.v1.events import prediction_message, usage_message
@@ -47,7 +51,7 @@ outputs = st.dictionaries(st.text(), values, max_size=4)
 def prediction(
     outputs: Mapping[str, object], form: OutputForm = OutputForm.STRUCT, most: int = 2**21
 ) -> pb.Prediction:
-    return prediction_message(PredictionEvent(None, outputs), "rev", form, most)
+    return prediction_message(PredictionEvent(None, outputs), Revisions("rev"), form, most)
 
 
 @given(outputs)
@@ -119,7 +123,7 @@ def test_every_prediction_that_is_sent_fits_what_clients_take(form: OutputForm) 
     usage = Usage(2**31, cost_usd=1.0, models=models)
     share = 2**20 if form is OutputForm.BOTH else 2**21
     result = PredictionEvent(None, {"answer": "x" * (share - 100)}, usage, elapsed=1e6)
-    message = prediction_message(result, "r" * 12, form, 2**21)
+    message = prediction_message(result, Revisions("r" * 12, "i" * 12), form, 2**21)
     run = pb.Run(
         run_id="x" * 64,
         labels={f"{number:02}" + "é" * 62: "é" * 64 for number in range(16)},

@@ -22,6 +22,7 @@ class Reverser:
 
     name = "reverser"
     revision = "7"
+    interface_revision = "3"
 
     def __init__(self) -> None:
         self.described = 0
@@ -46,6 +47,7 @@ class Reverser:
             tools=[ToolInfo("turn", "Turns.", {"type": "object"}, idempotent=True)],
             input_schema={"type": "object", "required": ["word"]},
             example_inputs={"word": "stressed"},
+            interface_revision=self.interface_revision,
         )
 
     def check(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -86,6 +88,7 @@ async def test_it_is_listed_as_it_describes_itself(program: HostedProgram) -> No
         "name": "reverser",
         "description": "Writes backwards.",
         "revision": "7",
+        "interface_revision": "3",
         "inputs": [
             {"name": "word", "description": "any", "type": "str", "required": True},
             {"name": "times", "type": "int", "default_value": 1.0},
@@ -126,7 +129,8 @@ async def test_it_runs_and_streams(program: HostedProgram) -> None:
         "prediction",
     ]
     assert dict(run.events[-1].prediction.outputs) == {"drow": "no"}
-    assert run.events[-1].prediction.revision == "7"
+    prediction = run.events[-1].prediction
+    assert (prediction.revision, prediction.interface_revision) == ("7", "3")
 
 
 async def test_it_predicts(program: HostedProgram) -> None:

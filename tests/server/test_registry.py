@@ -32,6 +32,7 @@ from headrace.runs.limits import Limits
 from headrace.runs.record import RunKey, RunRecord, RunState
 from headrace.runs.registry import Registry
 from headrace.runs.run import Run
+from headrace.runs.stores.listing import RunFilter
 from server.row_store import RowStore
 from server.scripted import Gate, Scripted, echo, found_for_ever, soon, started, until, write
 from server.stores import new_store
@@ -172,7 +173,7 @@ async def test_runs_that_start_between_pages_repeat_none(registry: Registry) -> 
 async def test_runs_are_listed_by_program(registry: Registry) -> None:
     await registry.start(order(run_id="r1"))
 
-    assert await registry.page("", "another", size=9) == ([], "")
+    assert await registry.page("", RunFilter(program="another"), size=9) == ([], "")
 
 
 @pytest.mark.parametrize("token", ["x", "nan:r1", "1.2.3:r1", ":"])

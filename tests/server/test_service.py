@@ -321,15 +321,21 @@ async def test_the_caller_s_runs_are_listed_without_their_results(service: Serve
 
 
 async def test_unknown_runs_are_not_found(service: Served) -> None:
-    for call in (
+    unknown: list[Any] = [
         service.stub.GetRun(pb.GetRunRequest(run_id="r1")),
-        service.stub.CancelRun(pb.CancelRunRequest(run_id="r1")),
-    ):
+        service.stub.DeleteRun(pb.DeleteRunRequest(run_id="r1")),
+    ]
+    unnamed: list[Any] = [
+        service.stub.GetRun(pb.GetRunRequest()),
+        service.stub.CancelRun(pb.CancelRunRequest()),
+        service.stub.DeleteRun(pb.DeleteRunRequest()),
+    ]
+
+    for call in unknown:
         assert (await soon(refusal(call))).code is StatusCode.NOT_FOUND
 
-    assert (await soon(refusal(service.stub.GetRun(pb.GetRunRequest())))).details == (
-        "run_id: is required"
-    )
+    for call in unnamed:
+        assert (await soon(refusal(call))).details == "run_id: is required"
 
 
 async def test_predict_gives_the_prediction_once_per_id(service: Served) -> None:

@@ -13,21 +13,23 @@ import (
 
 func TestARunThatFailedSaysWhatItUsedWithoutBeingAskedAgain(t *testing.T) {
 	cost := 0.25
-	usage := &headracev1.Usage{InputTokenCount: 7, LmCallCount: 2, CostUsd: &cost}
+	something := &headracev1.Usage{InputTokenCount: 7, LmCallCount: 2, CostUsd: &cost}
 
-	for _, plain := range []bool{false, true} {
-		failing := ending{code: codes.Aborted, reason: "LM_UNAVAILABLE", state: "FAILED", usage: usage, plain: plain}
-		service := &scripted{events: composed(), endings: []ending{failing, failing}}
-		client := serve(t, service)
-		_, running := client.Run(context.Background(), "composer", map[string]any{})
-		_, predicting := client.Predict(context.Background(), "composer", map[string]any{})
+	for _, usage := range []*headracev1.Usage{something, {}} {
+		for _, plain := range []bool{false, true} {
+			failing := ending{code: codes.Aborted, reason: "LM_UNAVAILABLE", state: "FAILED", usage: usage, plain: plain}
+			service := &scripted{events: composed(), endings: []ending{failing, failing}}
+			client := serve(t, service)
+			_, running := client.Run(context.Background(), "composer", map[string]any{})
+			_, predicting := client.Predict(context.Background(), "composer", map[string]any{})
 
-		for _, err := range []error{running, predicting} {
-			equal(t, failure(t, err).RunState, "FAILED")
-			equal(t, proto.Equal(failure(t, err).Usage, usage), true)
+			for _, err := range []error{running, predicting} {
+				equal(t, failure(t, err).RunState, "FAILED")
+				equal(t, proto.Equal(failure(t, err).Usage, usage), true)
+			}
+
+			equal(t, len(service.records), 0)
 		}
-
-		equal(t, len(service.records), 0)
 	}
 }
 
@@ -35,6 +37,7 @@ func TestAnErrorOfNoRunHasNoUsage(t *testing.T) {
 	service := &scripted{endings: []ending{{code: codes.NotFound, reason: "PROGRAM_NOT_FOUND"}}}
 	_, err := serve(t, service).Predict(context.Background(), "compozer", map[string]any{})
 	equal(t, failure(t, err).Usage, (*headracev1.Usage)(nil))
+	equal(t, failure(t, err).Metadata, map[string]string{})
 }
 
 func TestARunStateThatIsNotOverEndsTheReadingOnce(t *testing.T) {

@@ -123,13 +123,13 @@ func TestWhereAClientTakesNoMoreThan4MiBOnlyJSONFitsAndTheOthersFailByName(t *te
 func TestAPredictionThatAServerFindsTooLargeIsNotAskedForAgainAndSaysWhatFits(t *testing.T) {
 	service := &scripted{events: composed(), endings: []ending{{
 		code: codes.ResourceExhausted, reason: "PREDICTION_TOO_LARGE", state: "SUCCEEDED", after: 4,
-		metadata: map[string]string{"fits": "OUTPUT_FORM_JSON"},
+		metadata: map[string]string{"fits": "JSON"},
 	}}}
 	_, err := start(t, serve(t, service)).Prediction()
 	failed := failure(t, err)
 
 	equal(t, errors.Is(err, ErrRunFailed), true)
 	equal(t, []any{failed.Reason, failed.RunState, failed.Metadata["fits"]},
-		[]any{"PREDICTION_TOO_LARGE", "SUCCEEDED", "OUTPUT_FORM_JSON"})
+		[]any{"PREDICTION_TOO_LARGE", "SUCCEEDED", "JSON"})
 	equal(t, service.cursors, []int32{0})
 }

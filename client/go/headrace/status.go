@@ -2,6 +2,7 @@ package headrace
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 	"time"
 
@@ -51,7 +52,8 @@ func statusOf(err error, header, trailer metadata.MD, address, runID string) *ca
 	for _, detail := range st.Details() {
 		switch detail := detail.(type) {
 		case *errdetails.ErrorInfo:
-			read.Reason, read.Metadata = detail.Reason, detail.Metadata
+			read.Reason = detail.Reason
+			maps.Copy(read.Metadata, detail.Metadata)
 		case *errdetails.RetryInfo:
 			read.RetryDelay = detail.RetryDelay.AsDuration()
 		case *errdetails.BadRequest:
@@ -61,31 +63,35 @@ func statusOf(err error, header, trailer metadata.MD, address, runID string) *ca
 		}
 	}
 
-	if accepted := len(header) > 0; runID != "" && accepted && read.Code == codes.ResourceExhausted && read.Reason == "" {
-		// A server refuses before it has accepted, and gives its reasons: this is the channel's own limit.
-		read.Reason = "PREDICTION_TOO_LARGE"
-		read.Message = "the answer is larger than this client takes: ask for the outputs as JSON alone, " +
-			"or raise grpc.MaxCallRecvMsgSize with WithDialOptions: " + read.Message
-	}
-
-	read.kind = kindOf(read.Code, read.Reason, read.RunState)
-
-	switch {
-	case read.suspended():
-		read.Message = fmt.Sprintf("run %s is %s: it is not over, and cannot be read on now; ask GetRun", runID, read.RunState)
-	case read.Code == codes.Unavailable && read.Reason == "":
-		read.Message = fmt.Sprintf("no server answers at %s: %s", address, read.Message)
-	}
+	read.judge(len(header) > 0, address)
 
 	return read
 }
 
-// usageIn reads the trailer of a run that failed.
+// judge decides what the status means for the caller, and says so where the words that came do not.
+func (s *callStatus) judge(accepted bool, address string) {
+	s.kind = kindOf(s.Code, s.Reason, s.RunState)
+
+	switch {
+	case s.suspended():
+		s.Message = fmt.Sprintf("run %s is %s: it is not over, and cannot be read on now; ask GetRun", s.RunID, s.RunState)
+	case s.Reason != "" || s.RunState != "":
+	case s.Code == codes.Unavailable:
+		s.Message = fmt.Sprintf("no server answers at %s: %s", address, s.Message)
+	case s.Code == codes.ResourceExhausted && accepted && s.RunID != "":
+		// A server refuses before it accepts, and gives its reasons: this is the limit of our own channel.
+		s.Reason, s.kind = "PREDICTION_TOO_LARGE", ErrRunFailed
+		s.Message = "the answer is larger than this client takes: ask for the outputs as JSON alone, " +
+			"or raise grpc.MaxCallRecvMsgSize with WithDialOptions: " + s.Message
+	}
+}
+
+// usageIn reads the trailer of a run that failed; nil where there is none.
 func usageIn(trailer metadata.MD) *headracev1.Usage {
 	usage := &headracev1.Usage{}
-	text := first(trailer, "headrace-usage-bin")
+	packed := trailer.Get("headrace-usage-bin")
 
-	if text == "" || proto.Unmarshal([]byte(text), usage) != nil {
+	if len(packed) == 0 || proto.Unmarshal([]byte(packed[0]), usage) != nil {
 		return nil
 	}
 

@@ -180,6 +180,7 @@ class Desk:
             line = await self._lines.next()
 
             if line is None:
+                _say("")  # ends the line of the prompt
                 raise Unanswered(self._run.run_id, request, "standard input has ended")
 
             try:

@@ -66,6 +66,13 @@ test("an error says what was used, without another question", async () => {
   assert.equal(service.records.length, 1);
 });
 
+test("a run that failed and used nothing says so", async () => {
+  const failed = { code: status.INTERNAL, reason: "PROGRAM_ERROR", runState: "FAILED", usage: {} };
+  await using served = await new Scripted([], [failed]).serve();
+
+  assert.equal((await errorIn(served.client.predict("composer", INPUTS))).usage?.lmCallCount, 0);
+});
+
 test("an error without usage says nothing of it", async () => {
   await using served = await new Scripted([], [{ code: status.NOT_FOUND, reason: "PROGRAM_NOT_FOUND" }]).serve();
 

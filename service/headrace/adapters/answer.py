@@ -5,9 +5,9 @@ Rule: what is written is what is kept, so the stream and the prediction cannot d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from headrace.calls import FieldWriter
+from headrace.calls import FieldWriter, current_run
 from headrace.lm.base import Delta
 from headrace.parsing import FieldDelta, FieldParser
 
@@ -78,6 +78,14 @@ class AnswerReader:
         if self._writer is not None:
             for name, text in texts.items():
                 self._writer.write(FieldDelta(name, text, True), cached)
+
+    def note_cuts(self, fields: Iterable[str]) -> None:
+        """Tells the run of fields that were cut in what the program is given."""
+        run = current_run()
+
+        if self._writer is not None and run is not None:
+            for field in fields:
+                run.answers.note_cut(self._writer.predictor, field)
 
     def _write_reasoning(self, whole: str, cached: bool) -> None:
         if self._thoughts:

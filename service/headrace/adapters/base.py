@@ -8,7 +8,7 @@ else knows a dialect's syntax.
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ from headrace.adapters.conversion import convert
 from headrace.adapters.prompt import PromptWriter
 from headrace.adapters.reasoning import Question
 from headrace.callbacks import checked_callbacks
-from headrace.calls import BaseCallback, FieldWriter, open_call
+from headrace.calls import BaseCallback, FieldWriter, current_run, open_call
 from headrace.errors import AdapterParseError, ContentRefusedError
 from headrace.events import Kind
 from headrace.lm.base import BaseLM, Choice, Completion
@@ -109,6 +109,9 @@ class Adapter(PromptWriter):
             if other is None:
                 raise
 
+        if (run := current_run()) is not None:
+            run.answers.note_reask()
+
         return await other.acall(lm, options, signature, demos, inputs, writer)
 
     def _read(
@@ -138,6 +141,8 @@ class Adapter(PromptWriter):
         for other in others:
             texts = self._texts(shown, other.text)
             answers.append(self._answer(question, other, texts, other.reasoning, model))
+
+        reader.note_cuts(field for one in choices for field in self._cut_fields(shown, one))
 
         return answers
 
@@ -177,6 +182,23 @@ class Adapter(PromptWriter):
             signature, completion
         )
 
+    def _cut_fields(self, signature: type[Signature], choice: Choice) -> Iterable[str]:
+        """The field that was being written when an answer reached its token limit; others are whole.
+
+        Of an answer that was repaired it is the last one that has any text.
+        """
+        if not choice.is_cut:
+            return []
+
+        parser = self.parser(signature)
+        begun = parser.feed(choice.text)
+        ended = parser.close()
+
+        if begun or ended:
+            return [delta.field for delta in ended if delta.is_last]
+
+        return [*self.repaired(signature, choice.text)][-1:]
+
     def _checked(
         self, signature: type[Signature], choice: Choice, texts: Mapping[str, str], model: str = ""
     ) -> dict[str, Any]:
@@ -194,7 +216,7 @@ class Adapter(PromptWriter):
                 ) from error
 
             cut_off = "; the answer was cut off at max_tokens, which may be raised"
-            ending = cut_off if choice.finish_reason == "length" else ""
+            ending = cut_off if choice.is_cut else ""
             message = error.message + ending
 
             raise self._failure(message, error.parsed_result, choice.text) from error

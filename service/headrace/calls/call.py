@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 
 from headrace.errors import HeadraceError, ProgramError, RunCancelled
-from headrace.events import Kind, LmCall, Outcome, Usage
+from headrace.events import Kind, LmCall, Outcome, ToolCall, Usage
 
 
 @dataclass(slots=True, eq=False)
@@ -38,6 +38,10 @@ class Call:
     usage: Usage | None = None
     message: str = ""
     """The text of its latest status: of its begin, then of its end."""
+    provider_call_id: str = ""
+    """Of a tool call that a model asked for by its provider's own tool calls."""
+    tool: ToolCall | None = None
+    """Of a tool call, where content is told: what its latest status tells."""
     started: float = field(default_factory=time.monotonic)
     task: asyncio.Task[Any] | None = None
     """The task it runs in, where it is one of the run's loop."""

@@ -38,7 +38,8 @@ class FieldWriter:
         typed: Container[str],
     ) -> None:
         self._emit = emit
-        self._predictor = predictor
+        self.predictor = predictor
+        """Its address."""
         self._call_id = call_id
         self._typed = typed
         self._fields: dict[str, _Field] = {}
@@ -75,7 +76,7 @@ class FieldWriter:
             field.ended = is_last
             self._emit(
                 Token(
-                    self._predictor,
+                    self.predictor,
                     name,
                     chunk,
                     is_last,

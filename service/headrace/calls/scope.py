@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Any
 
+from headrace.calls.answers import Answers
 from headrace.calls.call import (
     Call,
     CallEnd,
@@ -25,7 +26,7 @@ from headrace.calls.call import (
 )
 from headrace.calls.field_writer import FieldWriter
 from headrace.calls.observers import Observers, UsageTotal, observers_here
-from headrace.calls.statuses import Statuses, StatusMessages
+from headrace.calls.statuses import Statuses, StatusMessages, tool_content
 from headrace.errors import HeadraceError
 from headrace.events import CustomEvent, Event, Kind, LmCall, Phase, Usage
 from headrace.questions import Desk, Questions
@@ -40,8 +41,9 @@ class RunScope:
     emit: appends to the run's log; safe from any thread. addresses: module path by id(module).
     joins_text: text that comes at the same moment may be recorded as one event. tells_content:
     statuses carry the inputs and outputs of calls. observers: told of its calls, besides statuses and
-    usage. last_call_id, usage: of an earlier attempt, which this one goes on from. desk: where people
-    answer its questions. max_custom_event_bytes: of what the code inside tells in one event, as JSON.
+    usage. last_call_id, usage, reask_count: of an earlier attempt, which this one goes on from. desk:
+    where people answer its questions. max_custom_event_bytes: of what the code inside tells in one
+    event, as JSON.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class RunScope:
         observers: Sequence[Observer] = (),
         last_call_id: int = 0,
         usage: Usage | None = None,
+        reask_count: int = 0,
         desk: Desk | None = None,
         max_custom_event_bytes: int = MAX_CUSTOM_EVENT_BYTES,
     ) -> None:
@@ -64,7 +67,10 @@ class RunScope:
         self.addresses = addresses or {}
         self.joins_text = joins_text
         self.call_ids = itertools.count(last_call_id + 1)
+        self.answers = Answers(reask_count)
+        """What became of the answers of its LM calls."""
         self._messages = messages
+        self._tells_content = tells_content
         self._total = UsageTotal(usage)
         self._observers = Observers([Statuses(emit, tells_content), self._total, *observers])
         self._open: dict[Call, None] = {}  # in the order of their beginning
@@ -101,7 +107,7 @@ class RunScope:
         if call not in self._open:
             return
 
-        self._say(call, Phase.END)
+        self._say(call, Phase.END, end)
 
         with self._lock:
             if call in self._open:
@@ -167,10 +173,13 @@ class RunScope:
         for call in [*self._open]:
             self.end(call, CallEnd.of(call, error))
 
-    def _say(self, call: Call, phase: Phase) -> None:
-        """Asks for the text of a status, which users' code gives and no lock is held for."""
+    def _say(self, call: Call, phase: Phase, end: CallEnd | None = None) -> None:
+        """Settles what a status says of a call where users' code has a part in it: no lock is held for that."""
         if self._messages is not None:
             call.message = self._messages.message(call, phase)
+
+        if self._tells_content and call.kind is Kind.TOOL:
+            call.tool = tool_content(call, end)
 
 
 _run: ContextVar[RunScope | None] = ContextVar("headrace_run", default=None)
@@ -210,6 +219,7 @@ class open_call:
         inputs: Mapping[str, Any],
         lm: LmCall | None = None,
         caller_context: Mapping[str, str] | None = None,
+        provider_call_id: str = "",
     ) -> None:
         run, parent = current_run(), current_call()
         observers = observers_here(kind, instance, run)
@@ -222,6 +232,7 @@ class open_call:
         self._call = Call(
             call_id, parent, kind, name, instance, inputs, lm, caller_context or {}, observers
         )
+        self._call.provider_call_id = provider_call_id
         self._leaves: list[Leave] = []
 
     def __enter__(self) -> Call:

@@ -9,7 +9,8 @@ from typing import Any
 
 from headrace.calls.call import Call, CallEnd
 from headrace.errors import HeadraceError, UsageError
-from headrace.events import Event, Kind, Outcome, Phase, Status, Usage
+from headrace.events import Event, Kind, Outcome, Phase, Status, ToolCall, Usage
+from headrace.values.previews import shown_json
 
 logger = logging.getLogger("headrace.status")
 
@@ -114,7 +115,7 @@ class Statuses:
 
     def begin(self, call: Call) -> None:
         """Records a START."""
-        data = call.inputs if self._tells_content else None
+        data = call.inputs if self._tells_data(call) else None
         self._record(call, Phase.START, call.message, data=data)
 
     def update(self, call: Call, failure: HeadraceError | None) -> None:
@@ -123,11 +124,14 @@ class Statuses:
 
     def end(self, call: Call, end: CallEnd) -> None:
         """Records an END."""
-        shown = self._tells_content and call.outputs is not None
+        shown = self._tells_data(call) and call.outputs is not None
         data = {"outputs": call.outputs} if shown else None
         self._record(
             call, Phase.END, call.message, end.outcome, end.elapsed, call.usage, end.failure, data
         )
+
+    def _tells_data(self, call: Call) -> bool:
+        return self._tells_content and call.kind is not Kind.TOOL
 
     def _record(
         self,
@@ -157,8 +161,19 @@ class Statuses:
                 failure,
                 data,
                 call.lm,
+                call.tool,
             )
         )
+
+
+def tool_content(call: Call, end: CallEnd | None = None) -> ToolCall:
+    """What is told of a tool call: its arguments as it begins, and at its end the result if it returned."""
+    if end is None:
+        return ToolCall(call.provider_call_id, shown_json(call.inputs))
+
+    result = shown_json(call.outputs) if end.outcome is Outcome.OK else ""
+
+    return ToolCall(call.provider_call_id, result_json=result)
 
 
 def _positional_count(hook: Callable[..., Any]) -> int:

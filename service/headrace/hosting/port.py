@@ -15,7 +15,12 @@ from functools import cached_property
 from types import EllipsisType
 from typing import Any, Protocol
 
-from headrace.errors import FieldViolation, OutputUnserialisable, RequestInvalid
+from headrace.errors import (
+    FieldViolation,
+    OutputUnserialisable,
+    RequestInvalid,
+    RevisionMismatch,
+)
 from headrace.execution import Work
 from headrace.values import JSON, to_jsonable
 
@@ -84,19 +89,29 @@ class ProgramInfo:
     """JSON Schema of the outputs as they are sent."""
     example_inputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Inputs to paste, as JSON."""
+    interface_revision: str = ""
 
 
-class HostedProgram(Protocol):
+class Revised(Protocol):
+    """A program, a run of one, or what is wanted of them, where an empty revision is any."""
+
+    @property
+    def revision(self) -> str:
+        """Changes when the program's behaviour may."""
+        ...
+
+    @property
+    def interface_revision(self) -> str:
+        """Changes when its callers may have to; see `interface_revision_of`."""
+        ...
+
+
+class HostedProgram(Revised, Protocol):
     """A program that can be described, asked and run."""
 
     @property
     def name(self) -> str:
         """Its name on this server."""
-        ...
-
-    @property
-    def revision(self) -> str:
-        """Changes when its behaviour may."""
         ...
 
     def describe(self) -> ProgramInfo:
@@ -135,29 +150,73 @@ class StartRequest:
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     resumes: bool = False
     """Only join: never start a run."""
+    revision: str = ""
+    """The only revision of the program that will do; empty = any."""
+    interface_revision: str = ""
+    """The only one that will do; empty = any."""
     caller_context: Mapping[str, str] = field(default_factory=dict[str, str])
     """Trace context that the caller sent along; observers find it on the run's own call."""
 
     def __post_init__(self) -> None:
-        if self.run_id and not _RUN_ID.fullmatch(self.run_id):
-            raise RequestInvalid([FieldViolation("run_id", RUN_ID_RULE)])
+        if self.run_id:
+            check_run_id(self.run_id)
 
     @cached_property
     def inputs_json(self) -> str:
-        """The inputs as canonical JSON: equal inputs give equal text."""
-        inputs = {name: _canonical(value) for name, value in self.inputs.items()}
+        """The inputs as JSON, their names in order: as the program takes them."""
+        inputs = {name: _jsonable(value) for name, value in self.inputs.items()}
 
-        return json.dumps(inputs, sort_keys=True)
+        return json.dumps(inputs, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
     @cached_property
     def digest(self) -> str:
-        """Equal for starts of the same program with the same inputs, in their JSON form."""
-        text = f"[{json.dumps(self.program.name)}, {self.inputs_json}]"
+        """Equal for starts of the same program with the same inputs, in their canonical JSON form.
+
+        Inputs of any type are given whole numbers as they came: 3 in a Struct, 3.0 perhaps in a text.
+        """
+        inputs = json.loads(self.inputs_json, parse_float=_number)
+        text = json.dumps([self.program.name, inputs], sort_keys=True)
 
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _canonical(value: object) -> object:
+def check_run_id(run_id: str) -> None:
+    """Raises RequestInvalid for what can be no run's id."""
+    if not _RUN_ID.fullmatch(run_id):
+        raise RequestInvalid([FieldViolation("run_id", RUN_ID_RULE)])
+
+
+def unmet_revision(wanted: Revised, there: Revised) -> str:
+    """The kind of revision that is wanted and is another one there; empty where there is none."""
+    if wanted.revision not in ("", there.revision):
+        return "revision"
+
+    if wanted.interface_revision not in ("", there.interface_revision):
+        return "interface_revision"
+
+    return ""
+
+
+def check_revision(program: HostedProgram, wanted: Revised) -> None:
+    """Raises RevisionMismatch where the program is at another revision than the only one that will do."""
+    if kind := unmet_revision(wanted, program):
+        present: str = getattr(program, kind)
+        asked: str = getattr(wanted, kind)
+
+        raise RevisionMismatch(
+            f"program {program.name!r} is at {kind} {present}, not {asked}; ask GetProgram for what it "
+            "takes now, or leave the field out",
+            metadata={kind: present},
+        )
+
+
+def _number(text: str) -> int | float:
+    value = float(text)
+
+    return int(value) if value.is_integer() else value
+
+
+def _jsonable(value: object) -> object:
     try:
         return to_jsonable(value)
     except OutputUnserialisable:  # a program's own kind of input: what it says of itself must do

@@ -24,6 +24,7 @@ from headrace.hosting.description import (
 )
 from headrace.hosting.inputs import check_inputs
 from headrace.hosting.interface import DeclaredOutputs, description_of, input_fields, output_fields
+from headrace.hosting.interface_revision import interface_revision_of
 from headrace.hosting.port import ProgramInfo
 from headrace.hosting.revision import revision_of
 from headrace.lm.base import BaseLM
@@ -76,6 +77,13 @@ class Program:
         self.outputs = output_fields(module, outputs)
         """Fields that predictions carry; none where they are neither declared nor to be seen in the code."""
         self._interface = make_signature([*self.inputs, *self.outputs])
+        self.interface_revision = interface_revision_of(
+            input_infos(self.inputs),
+            output_infos(self.outputs),
+            self.input_schema,
+            self.output_schema,
+        )
+        """Changes when callers may have to: with names, types and schemas, never with words or code."""
         self._messages = StatusMessages(status)
         self._addresses = {id(one): path for path, one in module.named_modules()}
         self.examples = self._checked(examples)
@@ -122,6 +130,7 @@ class Program:
                 name: to_jsonable(value, f"examples[0].{name}")
                 for name, value in self.example_inputs.items()
             },
+            interface_revision=self.interface_revision,
         )
 
     def check(self, inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -81,6 +81,7 @@ class Attempts:
                 try:
                     return await engine.ask(request, receive, attempt)
                 except LMError as error:
+                    attempt.begun()
                     pause = self.retries.pause(number, error, total.remaining)
                     pause = None if attempt.emitted else pause
                     _report(error, lm, pause)

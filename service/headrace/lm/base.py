@@ -61,6 +61,11 @@ class Choice:
     finish_reason: str = "stop"
     logprobs: Any = None
 
+    @property
+    def is_cut(self) -> bool:
+        """It reached its token limit, and may lack its end."""
+        return self.finish_reason in ("length", "max_tokens")
+
 
 @dataclass(frozen=True, slots=True)
 class Completion:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -76,10 +76,18 @@ class Watchdog:
     """Ends the block it surrounds with LMTimeoutError when the provider makes no progress.
 
     One block is one attempt. `phase` goes first_token -> idle, and to trailer when nothing but the
-    usage and the end can follow. The timeout is asyncio's unless another is given.
+    usage and the end can follow. The timeout is asyncio's unless another is given. `when_begun` is
+    called once, when first_token is over.
     """
 
-    def __init__(self, deadlines: Deadlines, model: str, timeout: Timeout | None = None) -> None:
+    def __init__(
+        self,
+        deadlines: Deadlines,
+        model: str,
+        timeout: Timeout | None = None,
+        *,
+        when_begun: Callable[[], object] = lambda: None,
+    ) -> None:
         self._limits = {
             "first_token": deadlines.first_token,
             "idle": deadlines.idle,
@@ -89,6 +97,7 @@ class Watchdog:
         self._loop = asyncio.get_running_loop()
         self._scope = timeout or asyncio.timeout(None)
         self._timer: asyncio.TimerHandle | None = None
+        self._when_begun = when_begun
         self.phase = "first_token"
         self.progressed_at = time.monotonic()
         """When the last piece of the answer came, by the clock of event loops; set by its reader."""
@@ -96,8 +105,12 @@ class Watchdog:
     def enter(self, phase: str) -> None:
         """A phase begins, unless it has, and its own limit counts."""
         if phase != self.phase:
+            begins = self.phase == "first_token"
             self.phase = phase
             self._watch()
+
+            if begins:
+                self._when_begun()
 
     async def __aenter__(self) -> Self:
         await self._scope.__aenter__()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pkgutil import resolve_name
@@ -60,7 +61,9 @@ class Attempt:
 
     def __init__(self, lm: LmCall, deadlines: Deadlines, records: Records, *, joins: bool) -> None:
         self.lm = lm
+        """With the time to its first token, once that came."""
         self.deadlines = deadlines
+        self._started = time.monotonic()
         self._records = records
         self._joins = joins
         self._answer: Assembly | None = None
@@ -76,9 +79,23 @@ class Attempt:
 
         return self._answer
 
+    def begun(self) -> None:
+        """Tells the time to the first token, if that has come and the time is not told.
+
+        Called when the provider moves for the first time, after what came has gone out; and at the end,
+        as the first of an answer may come together with it. A finish reason alone is no answer.
+        """
+        untold = self.lm.time_to_first_token is None
+
+        if untold and self._answer is not None and self._answer.has_content:
+            taken = time.monotonic() - self._started
+            self.lm = replace(self.lm, time_to_first_token=taken)
+            self._records.answering(self.lm)
+
     def completed(self, answer: Assembly, usage: Usage, served_by: str) -> Completion:
         """The whole answer. Raises an LMError where it is none; its usage counts even so."""
         self._records.spent(usage)
+        self.begun()
         choices = answer.choices()
         lm = replace(self.lm, finish_reason=choices[0].finish_reason)
 

@@ -23,6 +23,10 @@ class Records(Protocol):
         """An attempt begins."""
         ...
 
+    def answering(self, lm: LmCall) -> None:
+        """The first of an attempt's answer came; `lm` says when."""
+        ...
+
     def spent(self, usage: Usage) -> None:
         """The provider has counted, whether or not its answer is of use."""
         ...
@@ -52,6 +56,11 @@ class CallRecorder:
         if self._call is not None:
             self._call.lm = lm
             self._call.usage = per_model(self._model, Usage(lm_calls=1))
+
+    def answering(self, lm: LmCall) -> None:
+        """See Records.answering."""
+        if self._call is not None:
+            self._call.lm = lm
 
     def spent(self, usage: Usage) -> None:
         """See Records.spent."""

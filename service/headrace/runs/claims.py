@@ -71,8 +71,8 @@ class Claims:
         try:
             return build()
         except BaseException:
-            with contained("withdrawing a run"):
-                await self._store.withdraw(record.key)
+            with contained("dropping a run"):
+                await self._store.drop(record.key)
 
             raise
 
@@ -92,4 +92,5 @@ def new_record(
         labels=request.labels,
         peer=request.peer,
         inputs_json=request.inputs_json if keeps_content else None,
+        interface_revision=request.program.interface_revision,
     )

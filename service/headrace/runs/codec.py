@@ -28,6 +28,7 @@ from headrace.events import (
     PredictionEvent,
     Status,
     Token,
+    ToolCall,
     Usage,
 )
 from headrace.log import Entry
@@ -81,6 +82,7 @@ def record_row(record: RunRecord) -> bytes:
             record.end_time,
             record.expire_time,
             record.waiting,
+            record.interface_revision,
         ]
     )
 
@@ -106,7 +108,7 @@ def record_of(row: bytes) -> RunRecord:
         None if ending is None else _ending(ending),
         end_time,
         expire_time,
-        *newer[:1],
+        *newer[:2],
     )
 
 
@@ -118,8 +120,7 @@ def event_members(event: Event) -> Members:
         case Status():
             return _status_members(event)
         case PredictionEvent():
-            usage = _usage_members(event.usage)
-            return [PREDICTION, dict(event.outputs), usage, event.elapsed]
+            return _prediction_members(event)
         case CustomEvent():
             return [CUSTOM, *_values(event)]
         case InputRequest():
@@ -157,8 +158,19 @@ def event_of(members: Members) -> Event:
     raise ValueError(f"an event of kind {kind} is not known here")
 
 
-def _values(event: CustomEvent | InputRequest | InputResolved) -> Members:
-    return [getattr(event, field.name) for field in fields(event)]
+def _prediction_members(result: PredictionEvent) -> Members:
+    return [
+        PREDICTION,
+        dict(result.outputs),
+        _usage_members(result.usage),
+        result.elapsed,
+        dict.fromkeys(result.cut_fields),  # an object: what is in a list is told by its place
+        result.reask_count,
+    ]
+
+
+def _values(flat: CustomEvent | InputRequest | InputResolved | LmCall | ToolCall) -> Members:
+    return [getattr(flat, field.name) for field in fields(flat)]
 
 
 def _status_members(status: Status) -> Members:
@@ -177,13 +189,14 @@ def _status_members(status: Status) -> Members:
         None if usage is None else _usage_members(usage),
         None if failure is None else failure_members(failure),
         None if status.data is None else dict(status.data),
-        None if lm is None else [lm.model, lm.engine, lm.finish_reason, lm.cached, lm.attempt],
+        None if lm is None else _values(lm),
+        None if status.tool is None else _values(status.tool),
     ]
 
 
 def _status(members: Members) -> Status:
     _, kind, phase, call_id, parent, name, message, outcome, elapsed, *rest = members
-    usage, failure, data, lm, *_ = rest
+    usage, failure, data, lm, tool, *_ = rest
 
     return Status(
         Kind(kind),
@@ -197,7 +210,8 @@ def _status(members: Members) -> Status:
         None if usage is None else _usage(usage),
         None if failure is None else failure_of(failure),
         data,
-        None if lm is None else LmCall(*lm[:5]),
+        None if lm is None else LmCall(*lm[:6]),
+        None if tool is None else ToolCall(*tool[:3]),
     )
 
 
@@ -224,6 +238,7 @@ def _ending_members(ending: Ending) -> Members:
         _usage_members(ending.usage),
         ending.cause,
         ending.output_bytes,
+        ending.reask_count,
     ]
 
 
@@ -234,14 +249,14 @@ def _ending(members: Members) -> Ending:
         None if failure is None else failure_of(failure),
         None if result is None else _prediction(result),
         _usage(usage),
-        *plain[:2],
+        *plain[:3],
     )
 
 
 def _prediction(members: Members) -> PredictionEvent:
-    _, outputs, usage, elapsed, *_ = members
+    _, outputs, usage, elapsed, cut_fields, reask_count, *_ = members
 
-    return PredictionEvent(None, outputs, _usage(usage), elapsed)
+    return PredictionEvent(None, outputs, _usage(usage), elapsed, tuple(cut_fields), reask_count)
 
 
 def _written(members: Members) -> bytes:

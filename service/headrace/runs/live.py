@@ -109,6 +109,11 @@ class LiveRun(Run):
         return self._execution.usage if self._execution is not None else super().usage
 
     @property
+    def reask_count(self) -> int:
+        """How often an answer that could not be read was asked for again so far."""
+        return self._execution.reask_count if self._execution is not None else super().reask_count
+
+    @property
     def full_failure(self) -> HeadraceError | None:
         """The failure with all that led to it, for the log; gone with `release`."""
         execution = self._execution
@@ -152,7 +157,7 @@ class LiveRun(Run):
         if self._final is None:
             self.stop(error)
         else:
-            self._final = self._ended(Ending(bare(error), usage=self.usage))
+            self._final = self._ended(self._failed(bare(error)))
             self.log.close()
 
     def keep_for(self, linger: float) -> None:
@@ -235,16 +240,21 @@ class LiveRun(Run):
             return self._told()
         except Exception:
             logger.exception("telling how a run ended failed")
-            return Ending(ServerFault(), usage=self.usage)
+            return self._failed(ServerFault())
 
     def _told(self) -> Ending:
         failure, execution = self.full_failure, self._execution
         result = execution.result if failure is None and execution is not None else None
 
         if result is not None:
-            return Ending(None, replace(result, value=None), self.usage, "", self._output_bytes)
+            result = replace(result, value=None)
 
-        return Ending(bare(failure), None, self.usage, self._cause_of(failure))
+            return Ending(None, result, self.usage, "", self._output_bytes, self.reask_count)
+
+        return self._failed(bare(failure), self._cause_of(failure))
+
+    def _failed(self, failure: HeadraceError | None, cause: str = "") -> Ending:
+        return Ending(failure, None, self.usage, cause, reask_count=self.reask_count)
 
     def _cause_of(self, failure: HeadraceError | None) -> str:
         cause = ""
@@ -260,7 +270,6 @@ class LiveRun(Run):
 
         return replace(
             self._record,
-            inputs_json=None,
             waiting=False,
             ending=ending,
             end_time=now,

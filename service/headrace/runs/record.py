@@ -45,6 +45,8 @@ class Ending:
     """The cause that readers may be told beside the message; mostly nothing."""
     output_bytes: int = 0
     """Of the result's outputs, as JSON text."""
+    reask_count: int = 0
+    """How often an answer that could not be read was asked for again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class RunRecord:
     begun: bool = False
     """True once the program has been called."""
     inputs_json: str | None = None
-    """The inputs as canonical JSON, for another attempt; None where they may not be kept."""
+    """The inputs after coercion and defaults, as JSON; None where nobody may see them."""
     ending: Ending | None = None
     """None while the run lives."""
     end_time: float | None = None
@@ -76,6 +78,7 @@ class RunRecord:
     """When the record is dropped, at the latest."""
     waiting: bool = False
     """True while it has open questions."""
+    interface_revision: str = ""
 
     @property
     def state(self) -> RunState:
@@ -87,6 +90,11 @@ class RunRecord:
             return RunState.WAITING
 
         return RunState.RUNNING if self.begun else RunState.QUEUED
+
+    @property
+    def refused(self) -> bool:
+        """True for a run that was cancelled before it came, and will not come: it has no program."""
+        return not self.program
 
     @property
     def facts(self) -> Mapping[str, str]:

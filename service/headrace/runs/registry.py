@@ -22,18 +22,21 @@ import anyio
 
 from headrace.calls import Observer
 from headrace.errors import HeadraceError, RunCancelled, RunIdReused, RunNotFound, ServerFault
-from headrace.hosting.port import StartRequest
+from headrace.hosting.port import StartRequest, check_revision, unmet_revision
 from headrace.lm import set_cache_scope
 from headrace.log_context import contained, log_context
 from headrace.runs.admission import Admission
 from headrace.runs.claims import Claims, new_record
+from headrace.runs.expiry import Expiry
 from headrace.runs.jobs import Jobs
 from headrace.runs.limits import Limits
 from headrace.runs.live import LiveRun
 from headrace.runs.record import RunKey, RunRecord
+from headrace.runs.refusals import Refusals
 from headrace.runs.reporting import report
 from headrace.runs.run import Run
-from headrace.runs.stores.base import PagePlace, RunStore
+from headrace.runs.stores.base import RunStore
+from headrace.runs.stores.listing import ALL, PagePlace, RunFilter
 from headrace.runs.stores.memory import MemoryStore
 
 STOP_WAIT = 6.0
@@ -42,12 +45,9 @@ STOP_WAIT = 6.0
 CLOSE_WAIT = 1.0
 """Seconds that a closing registry gives its store to take what it was handed."""
 
-EXPIRY_RETRY = 1.0
-"""Seconds after which expiry is tried again that has failed."""
-
 
 class Registry:
-    """Starts, joins, finds, cancels and drains runs, inside an `async with` block.
+    """Starts, joins, finds, cancels, deletes and drains runs, inside an `async with` block.
 
     keeps_content: whether runs that start now record the inputs and outputs of their calls.
     tell_cause: what readers may be told of the cause of a failure, beside its message.
@@ -67,6 +67,8 @@ class Registry:
         self.store: RunStore = store or MemoryStore(self.limits)
         self._admission = Admission(self.limits)
         self._claims = Claims(self.store, self._admission)
+        self._refusals = Refusals(self.store, self._claims)
+        self._expiry = Expiry(self.store)
         self._live: dict[RunKey, LiveRun] = {}
         self._jobs = Jobs()
         self._concluded: deque[LiveRun] = deque()
@@ -94,7 +96,7 @@ class Registry:
         """Begins the work in the background. Another task than this one may `close`."""
         self._jobs.open()
         self._jobs.start("settling runs", self._settle_all)
-        self._jobs.start("expiring runs", self._expire)
+        self._jobs.start("expiring runs", self._expiry.run)
 
     async def close(self) -> None:
         """Stops everything at once and forgets it."""
@@ -111,16 +113,18 @@ class Registry:
         return len(self._live)
 
     async def start(self, request: StartRequest) -> Run:
-        """The run that was asked for: the one that has its id, or a new one.
+        """The run that was asked for: the one that has its id, a new one, or the refusal of one that
+        was cancelled before it came (see RunRecord.refused), which is over.
 
-        Raises RunIdReused, RunNotFound for a request that only joins, and what Admission raises.
+        Raises RunIdReused, RevisionMismatch, RunNotFound for a request that only joins, and what
+        Admission raises.
         """
         key = RunKey(request.principal, request.run_id or uuid.uuid4().hex)
 
         async with self._claims.turn(key):
-            present = await self._find(key) if request.run_id else None
+            present = await self._present(key) if request.run_id else None
 
-            if present is None and request.resumes:
+            if request.resumes and (present is None or present.record.refused):
                 raise _not_found(key)
 
             return _joined(present or await self._start(key, request), request)
@@ -130,7 +134,7 @@ class Registry:
         key = RunKey(principal, run_id)
         run = await self._find(key)
 
-        if run is None:
+        if run is None or run.record.refused:
             raise _not_found(key)
 
         return run
@@ -140,26 +144,55 @@ class Registry:
         return [self._live.get(run.key, run) for run in await self.store.named(run_id)]
 
     async def page(
-        self, principal: str, program: str = "", *, size: int, token: str = ""
+        self, principal: str, wanted: RunFilter = ALL, *, size: int, token: str = ""
     ) -> tuple[Sequence[Run], str]:
-        """A principal's runs, newest first, and the token of the next page.
+        """Those of a principal's runs that are wanted, newest first, and the token of the next page.
 
         The token names the place after the last run of a page, so that runs which start or expire
         in between neither repeat nor hide others. Raises RequestInvalid for one that is no token.
         """
         after = PagePlace.named_by(token) if token else None
-        page = await self.store.page(principal, program=program, after=after, size=size)
+        page = await self.store.page(principal, wanted, after=after, size=size)
         runs = [self._live.get(run.key, run) for run in page.runs]
+        following = PagePlace.of(runs[-1]).token if page.has_more else ""
 
-        return runs, PagePlace.of(runs[-1]).token if page.has_more else ""
+        return [run for run in runs if wanted.takes(run)], following
 
     async def cancel(self, principal: str, run_id: str, detail: str = "") -> Run:
-        """Stops a run and gives it once it is over; an ended one is given unchanged."""
-        run = await self.find(principal, run_id)
-        run.stop(RunCancelled("caller", detail))
-        await _over([run], STOP_WAIT)
+        """Stops a run and gives it once it is over; an ended one is given unchanged.
+
+        Where no run has the id, that is the refusal of the one that may be on its way.
+        """
+        key = RunKey(principal, run_id)
+
+        async with self._claims.turn(key):
+            run = await self._present(key) or await self._refusals.refuse(key, detail)
+
+        if run.record.refused:
+            self._expiry.notice(run.expire_time)
+            await self._refusals.bound(principal)
+        else:
+            run.stop(RunCancelled("caller", detail))
+            await _over([run], STOP_WAIT)
 
         return run
+
+    async def delete(self, principal: str, run_id: str) -> None:
+        """Ends a run if need be, and forgets all of it: its id is free again. Raises RunNotFound.
+
+        A program that does not unwind in STOP_WAIT is left behind: its run is over and forgotten
+        without it, and what it still tells is kept nowhere.
+        """
+        key = RunKey(principal, run_id)
+
+        async with self._claims.turn(key):
+            run = await self.find(principal, run_id)
+
+            if isinstance(run, LiveRun):
+                await _end([run], RunCancelled("caller", "it was deleted"), STOP_WAIT)
+
+            self._live.pop(key, None)
+            await self.store.drop(key)
 
     async def drain(self, timeout: float, unwind: float = STOP_WAIT) -> int:
         """Takes no new runs, lets those there are end within `timeout` seconds, then stops them.
@@ -170,26 +203,25 @@ class Registry:
         self._admission.draining = True
         await _over(self._live.values(), timeout)
         rest = [run for run in self._live.values() if not run.over]
-
-        for run in rest:
-            run.stop(RunCancelled("drain"))
-
-        await _over(rest, unwind)
-
-        for run in rest:
-            run.abandon()
-
-        await _over(rest, CLOSE_WAIT)
-
-        for run in rest:
-            run.lose(ServerFault())
+        await _end(rest, RunCancelled("drain"), unwind)
 
         return len(rest)
 
     async def _find(self, key: RunKey) -> Run | None:
         return self._live.get(key) or await self.store.get(key)
 
+    async def _present(self, key: RunKey) -> Run | None:
+        """What stands in the way of a run, in the turn of its key: another, or a refusal that holds."""
+        run = await self._find(key)
+
+        if run is not None and run.record.refused and (run.expire_time or 0.0) <= time.time():
+            await self.store.drop(key)
+            return None
+
+        return run
+
     async def _start(self, key: RunKey, request: StartRequest) -> Run:
+        check_revision(request.program, request)
         keeps_content = self._keeps_content()
         record = new_record(key, request, self.limits, keeps_content=keeps_content)
         build = partial(self._build, record, request, keeps_content=keeps_content)
@@ -263,10 +295,14 @@ class Registry:
                 step(run)
 
     def _forget(self, run: LiveRun) -> None:
+        if self._live.get(run.key) is not run:
+            return  # it was deleted
+
         if run.lost:
-            self._jobs.start("withdrawing a lost run", partial(self.store.withdraw, run.key))
+            self._jobs.start("dropping a lost run", partial(self.store.drop, run.key))
 
         del self._live[run.key]
+        self._expiry.notice(run.expire_time)
         self._something_settled.set()
 
     async def _settled(self) -> None:
@@ -276,25 +312,17 @@ class Registry:
                 self._something_settled.clear()
                 await self._something_settled.wait()
 
-    async def _expire(self) -> None:
-        """Drops what has expired, whenever something does."""
-        while True:
-            self._something_settled.clear()
-            due: float | None = time.time() + EXPIRY_RETRY
-
-            with contained("expiring runs"):
-                due = await self.store.expire(time.time())
-
-            if due is None:
-                await self._something_settled.wait()
-            else:
-                await anyio.sleep(max(due - time.time(), 0.001))
-
 
 def _joined(run: Run, request: StartRequest) -> Run:
     """The run, for one who asked for it. Raises RunIdReused where something else was asked for."""
+    if run.record.refused:
+        return run
+
     if run.record.digest != request.digest:
         raise RunIdReused(f"run {run.run_id!r} was started with another program or other inputs")
+
+    if kind := unmet_revision(request, run):
+        raise RunIdReused(f"run {run.run_id!r} has {kind} {getattr(run, kind)} of the program")
 
     if request.linger is not None and request.linger != run.record.linger:
         run.keep_for(request.linger)
@@ -311,3 +339,19 @@ async def _over(runs: Iterable[Run], timeout: float) -> None:
     with anyio.move_on_after(timeout):
         for run in [*runs]:
             await run.ended()
+
+
+async def _end(runs: Sequence[LiveRun], error: HeadraceError, unwind: float) -> None:
+    """Stops the runs. Their programs get `unwind` seconds to end; a little later all are over."""
+    for run in runs:
+        run.stop(error)
+
+    await _over(runs, unwind)
+
+    for run in runs:
+        run.abandon()
+
+    await _over(runs, CLOSE_WAIT)
+
+    for run in runs:
+        run.lose(ServerFault())

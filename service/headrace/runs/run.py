@@ -6,6 +6,7 @@ As it stands here a run has ended, or lives in another process. Where it lives i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from headrace.errors import HeadraceError, ServerBusy
 from headrace.events import InputRequest, InputResolved, PredictionEvent, Usage
@@ -16,6 +17,17 @@ from headrace.runs.record import Ending, RunKey, RunRecord, RunState
 
 RECORD_BYTES = 4096
 """Memory a record takes besides its log, about."""
+
+NO_EVENTS = RunLog()
+"""The log of a run that never came."""
+NO_EVENTS.close()
+
+
+class Revisions(NamedTuple):
+    """The revisions of a run's program."""
+
+    revision: str
+    interface_revision: str = ""
 
 
 class Run:
@@ -51,6 +63,16 @@ class Run:
     def revision(self) -> str:
         """The revision of its program."""
         return self.record.revision
+
+    @property
+    def interface_revision(self) -> str:
+        """The interface revision of its program."""
+        return self.record.interface_revision
+
+    @property
+    def revisions(self) -> Revisions:
+        """The revisions of its program."""
+        return Revisions(self.record.revision, self.record.interface_revision)
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -116,6 +138,11 @@ class Run:
         return [one.request for one in questions_in(self.log) if one.resolved is None]
 
     @property
+    def reask_count(self) -> int:
+        """How often an answer that could not be read was asked for again, as far as it is known here."""
+        return self._ending.reask_count
+
+    @property
     def reader_count(self) -> int:
         """Readers it has here."""
         return self.log.cursor_count
@@ -123,7 +150,9 @@ class Run:
     @property
     def held_bytes(self) -> int:
         """Memory it takes up, about."""
-        return self.log.held_bytes + self._ending.output_bytes + RECORD_BYTES
+        inputs = len(self.record.inputs_json or "")
+
+        return self.log.held_bytes + inputs + self._ending.output_bytes + RECORD_BYTES
 
     def join(self, after: int = 0) -> Cursor:
         """A reader comes: a place in the log, to be given to `leave`."""

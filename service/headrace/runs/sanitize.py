@@ -20,8 +20,10 @@ def without_content(event: Event) -> Event:
 
 def with_content(event: Event) -> Event:
     """An event as it is recorded where someone may see the content of calls."""
-    if isinstance(event, Status) and event.data is not None:
-        return replace(event, data=shown(event.data), failure=bare(event.failure))
+    if isinstance(event, Status) and (event.data is not None or event.tool is not None):
+        data = None if event.data is None else shown(event.data)
+
+        return replace(event, data=data, failure=bare(event.failure))
 
     if isinstance(event, InputResolved):
         return event  # its answer is JSON text, and no larger than a request may be

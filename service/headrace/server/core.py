@@ -1,4 +1,4 @@
-"""Core: the service without a protocol. Callers start, join, follow, find and stop runs of its programs.
+"""Core: the service without a protocol. Callers start, follow, find, stop and delete runs of its programs.
 
 It knows no protobuf and no gRPC: a protocol decodes a caller's words into a `Start` and `ReaderOptions`,
 and encodes the deliveries of a `Reader`. `server/v1` is one such; others stand beside it.
@@ -16,16 +16,16 @@ from headrace.errors import (
     InputInvalid,
     PermissionDenied,
     RequestInvalid,
-    RevisionMismatch,
     RunNotFound,
 )
 from headrace.events import InputResolved
 from headrace.hosting import HostedProgram, ProgramInfo
-from headrace.hosting.port import StartRequest
+from headrace.hosting.port import StartRequest, check_revision, check_run_id
 from headrace.questions import Reply, not_asked
 from headrace.runs.inputs import question_in
 from headrace.runs.registry import Registry
 from headrace.runs.run import Run
+from headrace.runs.stores.listing import ALL, RunFilter
 from headrace.server.catalog import Catalog
 from headrace.server.config.model import Principal
 from headrace.server.reader import MAX_STREAM_AGE, Reader
@@ -37,8 +37,8 @@ MAX_REASON = 200
 """Characters that are kept of why a caller cancels a run, answers or declines."""
 
 NO_DATA = (
-    "options.include_data: this server does not show call data to you; serve --dev shows it on "
-    "loopback, include_data = true to a principal"
+    "{field}: this server does not show {what} to you; serve --dev shows it on loopback, "
+    "include_data = true to a principal"
 )
 
 
@@ -60,6 +60,8 @@ class Start:
     program: str
     inputs: Mapping[str, object]
     revision: str = ""
+    """The only one that will do; empty = any."""
+    interface_revision: str = ""
     """The only one that will do; empty = any."""
     run_id: str = ""
     """Empty = the registry picks one."""
@@ -97,7 +99,7 @@ class Core:
         Raises PermissionDenied, ProgramNotFound, and RequestInvalid for selectors of unknown fields.
         """
         if options and options.include_data and not caller.principal.include_data:
-            raise PermissionDenied(NO_DATA)
+            raise PermissionDenied(NO_DATA.format(field="options.include_data", what="call data"))
 
         found = self.catalog.find(caller.principal, program)
 
@@ -107,16 +109,10 @@ class Core:
         return found
 
     async def start(self, caller: Caller, program: HostedProgram, start: Start) -> Run:
-        """The run of a start: the caller's run that has its id, or a new one.
+        """The run of a start: the caller's run that has its id, a new one, or a refusal.
 
-        Raises RevisionMismatch, InputInvalid, and what Registry.start raises.
+        Raises InputInvalid, and what Registry.start raises.
         """
-        if start.revision and start.revision != program.revision:
-            raise RevisionMismatch(
-                f"program {program.name!r} is at revision {program.revision}",
-                metadata={"revision": program.revision},
-            )
-
         return await self._registry.start(
             StartRequest(
                 program,
@@ -128,6 +124,8 @@ class Core:
                 linger=start.linger,
                 labels=start.labels,
                 resumes=start.resumes,
+                revision=start.revision,
+                interface_revision=start.interface_revision,
                 caller_context=caller.context,
             )
         )
@@ -157,17 +155,26 @@ class Core:
         finally:
             run.leave(cursor)
 
-    async def find(self, caller: Caller, run_id: str) -> Run:
-        """The caller's run. Raises RunNotFound."""
+    async def find(self, caller: Caller, run_id: str, *, with_inputs: bool = False) -> Run:
+        """The caller's run. Raises RunNotFound, and PermissionDenied for inputs that it may not see."""
         _require(run_id)
+
+        if with_inputs and not caller.principal.include_data:
+            raise PermissionDenied(NO_DATA.format(field="view", what="the inputs of runs"))
 
         return await self._registry.find(caller.principal.name, run_id)
 
     async def cancel(self, caller: Caller, run_id: str, reason: str = "") -> Run:
-        """The caller's run, stopped. Raises RunNotFound."""
+        """The caller's run, stopped; or the refusal of the one that has not come yet."""
         _require(run_id)
+        check_run_id(run_id)
 
         return await self._registry.cancel(caller.principal.name, run_id, reason[:MAX_REASON])
+
+    async def delete(self, caller: Caller, run_id: str) -> None:
+        """Ends the caller's run if need be, and forgets all of it. Raises RunNotFound."""
+        _require(run_id)
+        await self._registry.delete(caller.principal.name, run_id)
 
     async def reply(
         self, caller: Caller, run_id: str, input_id: str, reply: Reply
@@ -212,16 +219,18 @@ class Core:
         return runs
 
     async def page(
-        self, caller: Caller, program: str = "", *, size: int, token: str = ""
+        self, caller: Caller, wanted: RunFilter = ALL, *, size: int, token: str = ""
     ) -> tuple[Sequence[Run], str]:
         """Runs of the caller, newest first, and the token of the next page; see Registry.page."""
-        return await self._registry.page(caller.principal.name, program, size=size, token=token)
+        return await self._registry.page(caller.principal.name, wanted, size=size, token=token)
 
 
 def _checked(program: HostedProgram, start: Start) -> Mapping[str, object]:
     try:
         return program.check(start.inputs)
     except InputInvalid as error:
+        check_revision(program, start)  # another may take other inputs, which says more
+
         if not start.input_hint:
             raise
 

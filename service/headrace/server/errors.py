@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headrace.errors import HeadraceError, RequestRefused
+from headrace.events import Usage
 
 
 class Unauthenticated(RequestRefused):
@@ -35,8 +36,10 @@ class RunOver(Exception):
     each time it would gather frames.
     """
 
-    def __init__(self, failure: HeadraceError, cause: str = "") -> None:
+    def __init__(self, failure: HeadraceError, cause: str = "", usage: Usage | None = None) -> None:
         super().__init__(failure.message)
         self.failure = failure
         self.cause = cause
         """Text of what led to it, as far as the caller may be told."""
+        self.usage = usage
+        """LM work of the run."""

@@ -86,8 +86,23 @@ class Tool:
         Raises ToolError for arguments that do not fit, InputDeclined and InputExpired where the call was
         not allowed, and what the function raises.
         """
-        with open_call(Kind.TOOL, self.name, self, kwargs) as call:
-            arguments = self._checked(kwargs)
+        return await self._call(kwargs)
+
+    async def acall_from(self, tool_call: Mapping[str, Any]) -> Any:
+        """Calls the tool as a model asked for it by its provider's own tool calls, in OpenAI's words.
+
+        Such are the `tool_calls` of an LM's answers. The `id` is told in the call's statuses. Raises
+        ToolError for arguments that are no JSON object, and what `acall` raises.
+        """
+        return await self._call(
+            self._arguments_of(tool_call), provider_call_id=str(tool_call.get("id") or "")
+        )
+
+    async def _call(self, given: Mapping[str, Any], provider_call_id: str = "") -> Any:
+        opened = open_call(Kind.TOOL, self.name, self, given, provider_call_id=provider_call_id)
+
+        with opened as call:
+            arguments = self._checked(given)
 
             if callable(self.approve):
                 asks = await portal.call(self.approve, dict(arguments))
@@ -95,7 +110,7 @@ class Tool:
                 asks = self.approve
 
             if asks:
-                arguments = await self._allowed(kwargs)
+                arguments = await self._allowed(given)
 
             call.outputs = await portal.call(self.func, **arguments)
 
@@ -127,6 +142,24 @@ class Tool:
         return await ask_for_leave(
             self.name, given, self.parameters_schema, self._edited, self.approval_timeout
         )
+
+    def _arguments_of(self, tool_call: Mapping[str, Any]) -> Mapping[str, Any]:
+        written = (
+            cast("Mapping[str, Any]", tool_call.get("function") or {}).get("arguments") or "{}"
+        )
+
+        try:
+            arguments: object = json.loads(written) if isinstance(written, str) else written
+        except (ValueError, RecursionError):
+            arguments = None
+
+        if not isinstance(arguments, Mapping):
+            raise ToolError(
+                f"tool {self.name}: its arguments are no JSON object",
+                metadata={"tool": self.name},
+            )
+
+        return cast("Mapping[str, Any]", arguments)
 
     def _checked(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         values, faults, cause = self._check(given)

@@ -5,6 +5,7 @@ They are taken when the call happens, because programs go on changing what they 
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,6 +30,13 @@ def shown(content: Mapping[str, object]) -> Mapping[str, object]:
     preview = _Preview(MAX_SIZE)
 
     return {name: preview.at(name, value) for name, value in content.items()}
+
+
+def shown_json(value: object) -> str:
+    """One value of a call's content as JSON text, as it is now: integers exact, members in their order."""
+    preview = _Preview(MAX_SIZE).at("", value)
+
+    return json.dumps(preview, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 class _Preview(Walk[object]):

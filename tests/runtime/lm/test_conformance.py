@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -82,6 +83,7 @@ async def test_a_providers_stream_is_read_for_what_it_says(
     assert request.path.removeprefix(ELSEWHERE) == shape.path
     assert {name: request.headers[name] for name in shape.headers} == shape.headers
     assert counts_of(completion, shape, way) == shape.usage
+    assert completion.usage.cache_write_tokens == shape.cache_writes
     assert shape.cost is None or completion.usage.cost_usd == pytest.approx(shape.cost)
     assert "".join(delta.text for delta in deltas) == choice.text
     assert "".join(delta.reasoning for delta in deltas) == choice.reasoning
@@ -209,9 +211,27 @@ async def ask_anthropic(events: list[dict[str, Any]]) -> tuple[Completion, list[
 async def test_a_provider_with_a_dialect_of_its_own_goes_through_litellm() -> None:
     completion, deltas = await ask_anthropic(ANTHROPIC)
 
-    assert completion.lm == LmCall("anthropic/claude-x", "litellm", "stop")
+    assert completion.lm is not None
+    assert replace(completion.lm, time_to_first_token=None) == LmCall(
+        "anthropic/claude-x", "litellm", "stop"
+    )
     assert [delta.text for delta in deltas] == ["Hel", "lo"]
     assert (completion.usage.input_tokens, completion.usage.output_tokens) == (11, 4)
+
+
+async def test_what_anthropic_reads_from_its_cache_and_writes_to_it_is_input() -> None:
+    counts = {
+        "input_tokens": 11,
+        "output_tokens": 1,
+        "cache_creation_input_tokens": 30,
+        "cache_read_input_tokens": 20,
+    }
+    first, *rest = ANTHROPIC
+    started = {**first, "message": {**first["message"], "usage": counts}}
+    completion, _ = await ask_anthropic([started, *rest])
+    usage = completion.usage
+
+    assert (usage.input_tokens, usage.cached_input_tokens, usage.cache_write_tokens) == (61, 20, 30)
 
 
 async def test_a_cut_off_answer_in_another_dialect_is_no_answer() -> None:

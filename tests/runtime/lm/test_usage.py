@@ -58,6 +58,7 @@ FIELDS = [
     ("prompt_tokens", "input_tokens"),
     ("completion_tokens", "output_tokens"),
     ("prompt_cache_hit_tokens", "cached_input_tokens"),
+    ("cache_creation_input_tokens", "cache_write_tokens"),
 ]
 
 
@@ -100,6 +101,40 @@ def test_details_that_are_no_counts_count_as_none(value: object) -> None:
     }
 
     assert used(counts) == Usage(5, lm_calls=1)
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"prompt_tokens_details": {"cached_tokens": 200, "cache_write_tokens": 300}},
+        {"prompt_tokens_details": {"cached_tokens": 200, "cache_creation_tokens": 300}},
+        {"prompt_tokens_details": {"cached_tokens": 200, "cache_creation_input_tokens": 300}},
+        {"prompt_tokens_details": {"cached_tokens": 200}, "cache_creation_input_tokens": 300},
+        {
+            "prompt_tokens_details": {"cached_tokens": 200, "cache_write_tokens": "many"},
+            "cache_creation_input_tokens": 300,
+        },
+    ],
+    ids=["openrouter", "bedrock", "dashscope", "anthropic", "odd"],
+)
+def test_what_a_provider_wrote_to_its_cache_counts_under_whatever_name(
+    counts: dict[str, Any],
+) -> None:
+    usage = used({"prompt_tokens": 1000, **counts})
+
+    assert usage == Usage(1000, 0, 200, 300, lm_calls=1)
+
+
+def test_what_was_written_to_the_cache_has_a_price_of_its_own() -> None:
+    provider = Provider("anthropic", "claude-sonnet-4-5")
+    counts = {
+        "prompt_tokens": 1000,
+        "prompt_tokens_details": {"cached_tokens": 200},
+        "cache_creation_input_tokens": 300,
+    }
+    plain, read, written = 500 * 3e-6, 200 * 0.3e-6, 300 * 3.75e-6
+
+    assert used(counts, provider).cost_usd == pytest.approx(plain + read + written)
 
 
 @pytest.mark.parametrize("billed", NO_PRICES, ids=lambda value: str(value)[:12])

@@ -26,6 +26,7 @@ class Shape:
     finish_reason: str = "stop"
     usage: tuple[int, int, int, int] = (0, 0, 0, 0)
     """Input, output, cached input, reasoning tokens."""
+    cache_writes: int = 0
     cost: float | None = None
     headers: dict[str, str] = field(default_factory=lambda: {"authorization": "…-key"})
     """Among those of the request."""
@@ -161,12 +162,19 @@ OPENROUTER = Shape(
         chunk({"content": ""}, "stop", choice={"native_finish_reason": "end_turn"}),
         {
             **chunk({"content": ""}),
-            "usage": usage(9, 4, cost=0.00123, cost_details={"upstream_inference_cost": None}),
+            "usage": usage(
+                9,
+                4,
+                prompt_tokens_details={"cached_tokens": 2, "cache_write_tokens": 3},
+                cost=0.00123,
+                cost_details={"upstream_inference_cost": None},
+            ),
         },
     ),
     text="Yes.",
     reasoning="Let me see. ",
-    usage=(9, 4, 0, 0),
+    usage=(9, 4, 2, 0),
+    cache_writes=3,
     cost=0.00123,
 )
 

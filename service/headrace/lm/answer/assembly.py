@@ -47,6 +47,11 @@ class Draft:
     text_mender: Mender = field(default_factory=Mender)
     reasoning_mender: Mender = field(default_factory=Mender)
 
+    @property
+    def has_content(self) -> bool:
+        """There is text, reasoning or a tool call in it."""
+        return bool(self.text or self.reasoning or self.tool_calls)
+
 
 class Assembly:
     """The answer to one attempt: `feed` pushes deltas to the receiver, `choices` gives the whole.
@@ -81,6 +86,11 @@ class Assembly:
         """As the provider wrote it."""
         self.served_by = ""
         """The model's name as the provider reports it."""
+
+    @property
+    def has_content(self) -> bool:
+        """There is text, reasoning or a tool call in it."""
+        return any(draft.has_content for draft in self._drafts.values())
 
     def feed(self, chunk: Chunk) -> None:
         """Takes a chunk, or a whole response."""

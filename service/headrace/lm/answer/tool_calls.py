@@ -98,6 +98,9 @@ class ToolCalls:
         self._by_index: dict[int, ToolCall] = {}  # the newest under each
         self._by_id: dict[str, ToolCall] = {}
 
+    def __len__(self) -> int:
+        return len(self._calls)
+
     def add(self, pieces: Sequence[Any]) -> None:
         """Takes the pieces of one chunk."""
         for place, piece in enumerate(map(_piece, pieces)):

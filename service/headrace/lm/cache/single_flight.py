@@ -85,6 +85,11 @@ class SharedCall:
         self._lm = lm
         self._waiters[0].records.begin(self._owned(lm))
 
+    def answering(self, lm: LmCall) -> None:
+        """The first of an attempt's answer came."""
+        self._lm = lm
+        self._waiters[0].records.answering(self._owned(lm))
+
     def spent(self, usage: Usage) -> None:
         """The provider has counted, whether or not its answer is of use."""
         self._waiters[0].records.spent(usage)
@@ -134,7 +139,7 @@ class SharedCall:
         if owner:
             return replace(completion, lm=self._owned(lm))
 
-        return as_reused(completion, replace(lm, attempt=0))
+        return as_reused(completion, replace(lm, attempt=0, time_to_first_token=None))
 
     def _owned(self, lm: LmCall) -> LmCall:
         return replace(lm, attempt=lm.attempt - self._counted)

@@ -16,6 +16,9 @@ from headrace.lm.loose_json import mapping
 
 MAX_COUNT = 2**31 - 1
 """Tokens of one call, at most: more is no count, and would bury those of other calls."""
+CACHE_WRITES = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
+"""Names of what a provider wrote to its prompt cache, among the details; the last, Anthropic's, stands
+beside them too."""
 
 
 @lru_cache(maxsize=1024)
@@ -65,6 +68,9 @@ def usage_of(provider: Provider, model: str, counts: Mapping[str, Any]) -> Usage
         input_tokens=_count(counts.get("prompt_tokens")),
         output_tokens=_count(counts.get("completion_tokens")),
         cached_input_tokens=_count(cached),
+        cache_write_tokens=_first_count(
+            *(prompt.get(name) for name in CACHE_WRITES), counts.get(CACHE_WRITES[-1])
+        ),
         reasoning_tokens=_count(completion.get("reasoning_tokens")),
         lm_calls=1,
     )
@@ -93,6 +99,7 @@ def _estimate(provider: Provider, usage: Usage) -> float | None:
             prompt_tokens=usage.input_tokens,
             completion_tokens=usage.output_tokens,
             cache_read_input_tokens=usage.cached_input_tokens,
+            cache_creation_input_tokens=usage.cache_write_tokens,
         )
 
         return price_of(prompt + completion)
@@ -105,6 +112,11 @@ def _has_price(provider: str, model: str) -> bool:
     facts = model_facts(model, provider)
 
     return bool(facts.get("input_cost_per_token") or facts.get("output_cost_per_token"))
+
+
+def _first_count(*values: object) -> int:
+    """The first of the values that is above 0 as tokens of one call; 0 for none."""
+    return next((count for value in values if (count := _count(value))), 0)
 
 
 def _count(value: object) -> int:

@@ -58,21 +58,24 @@ class LitellmEngine(Engine):
         """See Engine.ask."""
         provider = self._route.provider
         answer = attempt.begin_answer(receive, self._route.count)
-        await _ask(self._route, request.messages, answer, attempt.deadlines, attempt.lm.model)
+        await _ask(self._route, request.messages, answer, attempt)
         usage = usage_of(provider, attempt.lm.model, answer.usage)
 
         return attempt.completed(answer, usage, answer.served_by or provider.model)
 
 
 async def _ask(
-    route: Route, messages: Sequence[Message], assembly: Assembly, deadlines: Deadlines, model: str
+    route: Route, messages: Sequence[Message], assembly: Assembly, attempt: Attempt
 ) -> None:
+    deadlines, model = attempt.deadlines, attempt.lm.model
     litellm = await loading.opened()
     arguments = _arguments(route, messages, deadlines)
     begun = False
 
     try:
-        async with Watchdog(deadlines, model, PersistentTimeout()) as watchdog:
+        guard = Watchdog(deadlines, model, PersistentTimeout(), when_begun=attempt.begun)
+
+        async with guard as watchdog:
             answer = await litellm.acompletion(**arguments)
             begun = True
             await _read(answer, assembly, watchdog)

@@ -19,7 +19,7 @@ from headrace.errors import (
 )
 from headrace.lm.answer.assembly import Assembly
 from headrace.lm.base import Completion, Message, Receive, Request
-from headrace.lm.deadlines import Deadlines, Watchdog
+from headrace.lm.deadlines import Watchdog
 from headrace.lm.engines import Attempt, Engine, Provider
 from headrace.lm.errors import broken, refused
 from headrace.lm.http import Broken, ConnectTimeout, InvalidRequest, Response, http_pool, proxy_for
@@ -49,7 +49,7 @@ class DirectEngine(Engine):
         """See Engine.ask."""
         route, model = self._route, attempt.lm.model
         answer = attempt.begin_answer(receive, route.count)
-        await _ask(route, self._proxy, request.messages, answer, attempt.deadlines, model)
+        await _ask(route, self._proxy, request.messages, answer, attempt)
         usage = usage_of(route.provider, model, answer.usage)
 
         return attempt.completed(answer, usage, answer.served_by or route.provider.model)
@@ -60,13 +60,13 @@ async def _ask(
     proxy: str | None,
     messages: Sequence[Message],
     assembly: Assembly,
-    deadlines: Deadlines,
-    model: str,
+    attempt: Attempt,
 ) -> None:
+    deadlines, model = attempt.deadlines, attempt.lm.model
     pool = await http_pool()
 
     try:
-        async with Watchdog(deadlines, model) as watchdog:
+        async with Watchdog(deadlines, model, when_begun=attempt.begun) as watchdog:
             response = await pool.post(
                 route.url,
                 route.headers,

@@ -7,18 +7,16 @@ and when it ends is not its concern.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from headrace.errors import FieldViolation, HeadraceError, RequestInvalid
+from headrace.errors import HeadraceError
 from headrace.events import Event
 from headrace.log import RunLog
 from headrace.runs.record import RunKey, RunRecord
 from headrace.runs.run import Run
-
-_TOKEN = re.compile(r"\d{1,12}\.\d{1,9}:[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+from headrace.runs.stores.listing import Page, PagePlace, RunFilter
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,42 +54,6 @@ class Outbox(Protocol):
         ...
 
 
-class PagePlace(NamedTuple):
-    """A run's place in the list of its principal's runs."""
-
-    create_time: float
-    run_id: str
-
-    @classmethod
-    def of(cls, run: Run) -> PagePlace:
-        """The place of a run."""
-        return cls(run.create_time, run.run_id)
-
-    @classmethod
-    def named_by(cls, token: str) -> PagePlace:
-        """The place that a page token names. Raises RequestInvalid for one that is no token."""
-        if not _TOKEN.fullmatch(token):
-            problem = "must be the next_page_token of the page before"
-            raise RequestInvalid([FieldViolation("page_token", problem)])
-
-        time, _, run_id = token.partition(":")
-
-        return cls(float(time), run_id)
-
-    @property
-    def token(self) -> str:
-        """The place as callers are given it."""
-        return f"{self.create_time!r}:{self.run_id}"
-
-
-class Page(NamedTuple):
-    """Some of a principal's runs, newest first."""
-
-    runs: Sequence[Run]
-    has_more: bool
-    """More runs follow, which are older."""
-
-
 class RunStore(Protocol):
     """Keeps runs until they expire.
 
@@ -101,12 +63,13 @@ class RunStore(Protocol):
     async def claim(self, record: RunRecord) -> Run | None:
         """Keeps a new run, which from then on is its starter's; or gives the one that has its key.
 
-        Where this raises, or is cancelled, nothing is kept.
+        A record that has ended already is a refusal: it claims its id as a run does, has no events, and
+        is kept until it expires. Where this raises, or is cancelled, nothing is kept.
         """
         ...
 
-    async def withdraw(self, key: RunKey) -> None:
-        """Drops a run that was claimed here and cannot be begun, or that was lost."""
+    async def drop(self, key: RunKey) -> None:
+        """Forgets all of a run that is over, was lost, or cannot be begun; its key is free at once."""
         ...
 
     def outbox(self, record: RunRecord, intake: Intake) -> Outbox:
@@ -126,9 +89,9 @@ class RunStore(Protocol):
         ...
 
     async def page(
-        self, principal: str, *, program: str = "", after: PagePlace | None = None, size: int
+        self, principal: str, wanted: RunFilter, *, after: PagePlace | None = None, size: int
     ) -> Page:
-        """A principal's runs, of one program or of all, that come after a place in their list."""
+        """Those of a principal's runs that are wanted and come after a place in their list."""
         ...
 
     async def expire(self, now: float) -> float | None:
@@ -138,15 +101,3 @@ class RunStore(Protocol):
     async def close(self) -> None:
         """Lets go of everything."""
         ...
-
-
-def page_of(runs: Iterable[Run], *, program: str, after: PagePlace | None, size: int) -> Page:
-    """A page of runs, for a store that has all runs of a principal at hand."""
-    newest_first = sorted(runs, key=PagePlace.of, reverse=True)
-    rest = [
-        run
-        for run in newest_first
-        if program in ("", run.program) and (after is None or PagePlace.of(run) < after)
-    ]
-
-    return Page(rest[:size], len(rest) > size)

@@ -5,15 +5,16 @@ It takes an event the moment it comes: the outbox of a run is its log.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 
 from headrace.events import Event
 from headrace.log import RunLog
 from headrace.runs.limits import Limits
 from headrace.runs.record import RunKey, RunRecord
-from headrace.runs.run import Run
-from headrace.runs.stores.base import Intake, Outbox, Page, PagePlace, page_of
+from headrace.runs.run import NO_EVENTS, Run
+from headrace.runs.stores.base import Intake, Outbox
+from headrace.runs.stores.listing import Page, PagePlace, RunFilter, page_of
 
 NOTHING = RunLog()
 """The log of a run that has been claimed, until it has an outbox: nobody is let in between."""
@@ -48,7 +49,8 @@ class MemoryStore:
     def __init__(self, limits: Limits) -> None:
         self._max_bytes = limits.max_retained_bytes
         self._runs: dict[RunKey, KeptRun] = {}
-        self._ended: deque[KeptRun] = deque()  # in the order in which they expire
+        self._ended: OrderedDict[RunKey, int] = OrderedDict()  # bytes, in the order of expiry
+        self._refused: OrderedDict[RunKey, None] = OrderedDict()  # in the order of expiry, too
         self._held = 0
 
     @property
@@ -60,14 +62,17 @@ class MemoryStore:
         """See RunStore."""
         present = self._runs.get(record.key)
 
-        if present is None:
+        if present is None and record.refused:
+            self._runs[record.key] = KeptRun(record, NO_EVENTS)
+            self._refused[record.key] = None
+        elif present is None:
             self._runs[record.key] = KeptRun(record, NOTHING)
 
         return present
 
-    async def withdraw(self, key: RunKey) -> None:
+    async def drop(self, key: RunKey) -> None:
         """See RunStore."""
-        self._runs.pop(key, None)
+        self._drop(key)
 
     def outbox(self, record: RunRecord, intake: Intake) -> Outbox:
         """See RunStore."""
@@ -95,24 +100,24 @@ class MemoryStore:
         return [run for key, run in self._runs.items() if key.run_id == run_id]
 
     async def page(
-        self, principal: str, *, program: str = "", after: PagePlace | None = None, size: int
+        self, principal: str, wanted: RunFilter, *, after: PagePlace | None = None, size: int
     ) -> Page:
         """See RunStore."""
         own = [run for key, run in self._runs.items() if key.principal == principal]
 
-        return page_of(own, program=program, after=after, size=size)
+        return page_of(own, wanted, after=after, size=size)
 
     async def expire(self, now: float) -> float | None:
         """See RunStore."""
-        while self._ended and (self._ended[0].expire_time or 0.0) <= now:
-            self._drop_oldest()
+        times = [self._expire(keys, now) for keys in (self._ended, self._refused)]
 
-        return self._ended[0].expire_time if self._ended else None
+        return min((time for time in times if time is not None), default=None)
 
     async def close(self) -> None:
         """See RunStore."""
         self._runs.clear()
         self._ended.clear()
+        self._refused.clear()
         self._held = 0
 
     def _end(self, run: KeptRun, record: RunRecord) -> None:
@@ -121,13 +126,26 @@ class MemoryStore:
 
         run.renew(record)
         run.log.close()
-        self._ended.append(run)
-        self._held += run.held_bytes
+        size = self._ended[run.key] = run.held_bytes
+        self._held += size
 
         while self._held > self._max_bytes:
-            self._drop_oldest()
+            self._drop(next(iter(self._ended)))
 
-    def _drop_oldest(self) -> None:
-        run = self._ended.popleft()
-        self._held -= run.held_bytes
-        self._runs.pop(run.key, None)
+    def _expire(self, keys: Mapping[RunKey, object], now: float) -> float | None:
+        """Drops what has expired, the first keys first; gives when the next expires."""
+        while keys:
+            key = next(iter(keys))
+            time = self._runs[key].expire_time or 0.0
+
+            if time > now:
+                return time
+
+            self._drop(key)
+
+        return None
+
+    def _drop(self, key: RunKey) -> None:
+        self._runs.pop(key, None)
+        self._refused.pop(key, None)
+        self._held -= self._ended.pop(key, 0)

@@ -17,10 +17,12 @@ from headrace.events import (
     PredictionEvent,
     Status,
     Token,
+    ToolCall,
     Usage,
 )
+from headrace.runs.run import Revisions
 from headrace.server.reader import Delivery, Write
-from headrace.server.selection import OutputForm, ReaderOptions, wire_name
+from headrace.server.selection import OutputForm, ReaderOptions, selector, wire_name
 from headrace.server.v1.outputs import fill_outputs
 from headrace.server.v1.status import failure_of
 from headrace.server.v1.text import line, sound
@@ -40,14 +42,19 @@ MAX_INT32 = 2**31 - 1
 class EventEncoder:
     """Makes messages for one reader of one run."""
 
-    __slots__ = ("_max_prediction_bytes", "_names", "_options", "_revision", "_run_id")
+    __slots__ = ("_max_prediction_bytes", "_names", "_options", "_revisions", "_run_id")
 
     def __init__(
-        self, run_id: str, revision: str, options: ReaderOptions, *, max_prediction_bytes: int
+        self,
+        run_id: str,
+        revisions: Revisions,
+        options: ReaderOptions,
+        *,
+        max_prediction_bytes: int,
     ) -> None:
         self._run_id = run_id
         self._max_prediction_bytes = max_prediction_bytes
-        self._revision = revision
+        self._revisions = revisions
         self._options = options
         self._names: dict[str, str] = {}  # of predictors, as clients know them
 
@@ -81,7 +88,7 @@ class EventEncoder:
             case PredictionEvent():
                 form = self._options.output_form
                 most = self._max_prediction_bytes
-                message.prediction.CopyFrom(prediction_message(event, self._revision, form, most))
+                message.prediction.CopyFrom(prediction_message(event, self._revisions, form, most))
             case CustomEvent():
                 message.custom.CopyFrom(custom_message(event))
             case InputRequest():
@@ -97,7 +104,7 @@ class EventEncoder:
         return message
 
     def _name(self, address: str) -> str:
-        name = self._names[address] = wire_name(address)
+        name = self._names[address] = sound(wire_name(address))
 
         return name
 
@@ -146,6 +153,9 @@ def status_message(status: Status, *, include_data: bool) -> pb.StatusUpdate:
     if include_data and status.data is not None:
         message.data.CopyFrom(to_struct(status.data))
 
+    if include_data and status.tool is not None:
+        message.tool.CopyFrom(_tool_message(status.tool))
+
     return message
 
 
@@ -186,11 +196,16 @@ def resolved_message(resolved: InputResolved, *, include_data: bool) -> pb.Input
 
 
 def prediction_message(
-    result: PredictionEvent, revision: str, form: OutputForm, max_bytes: int
+    result: PredictionEvent, revisions: Revisions, form: OutputForm, max_bytes: int
 ) -> pb.Prediction:
     """The result. Raises PredictionTooLarge where its outputs take more than `max_bytes` in this form."""
     message = pb.Prediction(
-        usage=usage_message(result.usage), elapsed=duration(result.elapsed), revision=revision
+        usage=usage_message(result.usage),
+        elapsed=duration(result.elapsed),
+        revision=revisions.revision,
+        interface_revision=revisions.interface_revision,
+        cut_fields=[sound(selector(name)) for name in result.cut_fields],
+        reask_count=_int32(result.reask_count),
     )
     fill_outputs(message, result.outputs, form, max_bytes)
 
@@ -243,14 +258,27 @@ def _count(usage: Usage, message: pb.Usage | pb.ModelUsage) -> None:
         message.cost_usd = usage.cost_usd
 
 
+def _tool_message(tool: ToolCall) -> pb.ToolCall:
+    return pb.ToolCall(
+        provider_call_id=_name(tool.provider_call_id),
+        arguments_json=sound(tool.arguments_json),
+        result_json=sound(tool.result_json),
+    )
+
+
 def _lm_message(lm: LmCall) -> pb.LmCall:
-    return pb.LmCall(
+    message = pb.LmCall(
         model=_name(lm.model),
         engine=_name(lm.engine),
         finish_reason=_name(lm.finish_reason),
         cached=lm.cached,
         attempt=lm.attempt,
     )
+
+    if lm.time_to_first_token is not None:
+        message.time_to_first_token.CopyFrom(duration(lm.time_to_first_token))
+
+    return message
 
 
 def _name(name: object) -> str:

@@ -21,17 +21,22 @@ DATA = "include-data"
 """The feature of a server that shows the caller the content of calls."""
 
 
-def full_run_message(run: Run, form: OutputForm, max_prediction_bytes: int) -> pb.Run:
+def full_run_message(
+    run: Run, form: OutputForm, max_prediction_bytes: int, *, with_inputs: bool = False
+) -> pb.Run:
     """The record of a run as it is now, with how it ended. Raises PredictionTooLarge."""
     message = run_message(run)
     message.input_requests.extend(input_request_message(one) for one in run.input_requests)
+
+    if with_inputs:
+        message.inputs_json = sound(run.record.inputs_json or "")
 
     if run.failure is not None:
         message.failure.CopyFrom(failure_of(run.failure))
 
     if run.result is not None:
         message.prediction.CopyFrom(
-            prediction_message(run.result, run.revision, form, max_prediction_bytes)
+            prediction_message(run.result, run.revisions, form, max_prediction_bytes)
         )
 
     return message
@@ -51,6 +56,7 @@ def run_message(run: Run) -> pb.Run:
         run_id=run.run_id,
         program=run.program,
         revision=run.revision,
+        interface_revision=run.interface_revision,
         state=pb.Run.State.ValueType(run.state),
         attempt=run.attempt,
         last_sequence=run.log.last_sequence,
@@ -58,6 +64,7 @@ def run_message(run: Run) -> pb.Run:
         create_time=timestamp(run.create_time),
         usage=usage_message(run.usage),
         labels=run.labels,
+        reask_count=run.reask_count,
     )
 
     if run.end_time is not None and run.expire_time is not None:
@@ -67,12 +74,21 @@ def run_message(run: Run) -> pb.Run:
     return message
 
 
+def cancelled_message(run: Run, max_prediction_bytes: int) -> pb.CancelRunResponse:
+    """A run that was cancelled, or until when one that has not come yet will be refused."""
+    if run.record.refused:
+        return pb.CancelRunResponse(refused_until=timestamp(run.expire_time or 0.0))
+
+    return pb.CancelRunResponse(run=fitting_run_message(run, max_prediction_bytes))
+
+
 def program_message(program: ProgramInfo) -> pb.Program:
     """A program, as far as callers may know it."""
     return pb.Program(
         name=program.name,
         description=sound(program.description),
         revision=program.revision,
+        interface_revision=program.interface_revision,
         inputs=[_input(field) for field in program.inputs],
         outputs=[_output(field) for field in program.outputs],
         predictors=[_predictor(predictor) for predictor in program.predictors],

@@ -6,13 +6,15 @@ Whatever is wrong with the form is said by field, before anything starts.
 from __future__ import annotations
 
 import enum
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
-from typing import TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 from headrace_proto.v1 import headrace_pb2 as pb
 
 from headrace.errors import FieldViolation, RequestInvalid
 from headrace.runs.limits import Limits
+from headrace.runs.stores.listing import RunFilter
 from headrace.server.core import Start
 from headrace.server.selection import (
     EventKind,
@@ -23,7 +25,7 @@ from headrace.server.selection import (
     selector,
 )
 from headrace.server.v1.bounded import BoundedJson
-from headrace.server.v1.values import seconds
+from headrace.server.v1.values import moment, seconds
 
 StartMessage: TypeAlias = pb.RunRequest | pb.PredictRequest
 
@@ -50,6 +52,7 @@ def decode_start(request: StartMessage, limits: Limits) -> tuple[Start, ReaderOp
         request.program,
         decode_inputs(request, limits),
         revision=request.revision,
+        interface_revision=request.interface_revision,
         run_id=request.run_id,
         timeout=_timeout(request, limits),
         linger=_linger(request, limits),
@@ -96,6 +99,39 @@ def page_size(asked: int) -> int:
     return min(asked, MAX_PAGE_SIZE) or PAGE_SIZE
 
 
+def page_token(place: str) -> str:
+    """A place between two pages as callers are given it, who are not to read it; "" for none."""
+    return urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def page_place(token: str) -> str:
+    """The place that a token names. Raises RequestInvalid for one that was not given."""
+    try:
+        place = urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
+    except ValueError:
+        place = ""
+
+    if page_token(place) != token:
+        problem = "must be the next_page_token of the page before"
+        raise RequestInvalid([FieldViolation("page_token", problem)])
+
+    return place
+
+
+def decode_filter(request: pb.ListRunsRequest) -> RunFilter:
+    """Which runs are asked for. Raises RequestInvalid."""
+    if pb.Run.STATE_UNSPECIFIED in request.states:
+        raise RequestInvalid([FieldViolation("states", "0 is no state; leave it out for any")])
+
+    return RunFilter(
+        program=request.program,
+        states=frozenset(request.states),
+        labels=dict(request.labels),
+        created_after=_moment(request, "created_after"),
+        created_before=_moment(request, "created_before"),
+    )
+
+
 def decode_inputs(request: StartMessage, limits: Limits) -> dict[str, object]:
     """The inputs of a request, in bounds. Raises InputInvalid."""
     inputs = BoundedJson("inputs", limits)
@@ -126,6 +162,12 @@ def _linger(request: StartMessage, limits: Limits) -> float | None:
         return None
 
     return seconds(request.linger, "linger", limits.max_linger)
+
+
+def _moment(
+    request: pb.ListRunsRequest, field: Literal["created_after", "created_before"]
+) -> float | None:
+    return moment(getattr(request, field), field) if request.HasField(field) else None
 
 
 def _labels(labels: Mapping[str, str], limits: Limits) -> dict[str, str]:

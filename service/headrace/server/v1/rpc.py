@@ -30,6 +30,7 @@ from headrace.log_context import log_context
 from headrace.server.config import Principal
 from headrace.server.core import Caller
 from headrace.server.errors import RunOver
+from headrace.server.v1.spent import with_usage
 from headrace.server.v1.status import RpcStatus, status_of
 from headrace.server.v1.text import status_message
 
@@ -204,7 +205,9 @@ def _status(
 
     if isinstance(failure, HeadraceError):
         try:
-            return status_of(failure, facts, trailers, over.cause if over else "")
+            status = status_of(failure, facts, trailers, over.cause if over else "")
+
+            return with_usage(status, over.usage) if over and over.usage else status
         except Exception as malformed:  # noqa: BLE001 - it is logged as the defect
             failure = malformed
 

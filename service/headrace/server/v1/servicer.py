@@ -44,6 +44,7 @@ class Servicer:
                 "GetRun": boundary.unary(pb.GetRunRequest, self.get_run),
                 "CancelRun": boundary.unary(pb.CancelRunRequest, self.cancel_run),
                 "SendInput": boundary.unary(pb.SendInputRequest, self.send_input),
+                "DeleteRun": boundary.unary(pb.DeleteRunRequest, self.delete_run),
                 "ListRuns": boundary.unary(pb.ListRunsRequest, self.list_runs),
                 "ListPrograms": boundary.unary(pb.ListProgramsRequest, self.list_programs),
                 "GetProgram": boundary.unary(pb.GetProgramRequest, self.get_program),
@@ -57,6 +58,11 @@ class Servicer:
         program = self._core.authorise(call.caller, start.program, options)
         run = await self._core.start(call.caller, program, start)
         del start  # the stream may take long, and the inputs are large
+
+        if run.record.refused:
+            _name(call, run)
+            _conclude(call, run)
+
         await self._stream(call, run, options)
 
     async def attach(self, call: RpcCall[pb.AttachRequest]) -> None:
@@ -79,40 +85,49 @@ class Servicer:
         most = self._core.limits.max_prediction_bytes
 
         with _giving(call, run):
-            prediction = prediction_message(run.result, run.revision, form, most)
+            prediction = prediction_message(run.result, run.revisions, form, most)
 
         return pb.PredictResponse(run_id=run.run_id, prediction=prediction)
 
     async def get_run(self, call: RpcCall[pb.GetRunRequest]) -> pb.GetRunResponse:
         """The record of a run."""
-        run = await self._core.find(call.caller, call.request.run_id)
-        form = requests.output_form(call.request.output_form)
+        request = call.request
+        full = request.view == pb.RUN_VIEW_FULL
+        run = await self._core.find(call.caller, request.run_id, with_inputs=full)
+        form = requests.output_form(request.output_form)
         most = self._core.limits.max_prediction_bytes
 
         with _giving(call, run):
-            return pb.GetRunResponse(run=records.full_run_message(run, form, most))
+            return pb.GetRunResponse(
+                run=records.full_run_message(run, form, most, with_inputs=full)
+            )
 
     async def list_runs(self, call: RpcCall[pb.ListRunsRequest]) -> pb.ListRunsResponse:
         """A page of the caller's runs."""
         request = call.request
-        runs, token = await self._core.page(
+        runs, following = await self._core.page(
             call.caller,
-            request.program,
+            requests.decode_filter(request),
             size=requests.page_size(request.page_size),
-            token=request.page_token,
+            token=requests.page_place(request.page_token),
         )
 
         return pb.ListRunsResponse(
-            runs=[records.run_message(run) for run in runs], next_page_token=token
+            runs=[records.run_message(run) for run in runs],
+            next_page_token=requests.page_token(following),
         )
 
     async def cancel_run(self, call: RpcCall[pb.CancelRunRequest]) -> pb.CancelRunResponse:
-        """Stops a run."""
+        """Stops a run, or refuses the one that has not come yet."""
         run = await self._core.cancel(call.caller, call.request.run_id, call.request.reason)
 
-        most = self._core.limits.max_prediction_bytes
+        return records.cancelled_message(run, self._core.limits.max_prediction_bytes)
 
-        return pb.CancelRunResponse(run=records.fitting_run_message(run, most))
+    async def delete_run(self, call: RpcCall[pb.DeleteRunRequest]) -> pb.DeleteRunResponse:
+        """Forgets a run."""
+        await self._core.delete(call.caller, call.request.run_id)
+
+        return pb.DeleteRunResponse()
 
     async def send_input(self, call: RpcCall[pb.SendInputRequest]) -> pb.SendInputResponse:
         """Answers a question of a run, or declines to."""
@@ -127,12 +142,13 @@ class Servicer:
         """A page of the programs."""
         request = call.request
         size = requests.page_size(request.page_size)
+        place = requests.page_place(request.page_token)
         catalog = self._core.catalog
-        programs, token = catalog.page(call.caller.principal, size, request.page_token)
+        programs, following = catalog.page(call.caller.principal, size, place)
 
         return pb.ListProgramsResponse(
             programs=[records.program_message(catalog.describe(one)) for one in programs],
-            next_page_token=token,
+            next_page_token=requests.page_token(following),
         )
 
     async def get_program(self, call: RpcCall[pb.GetProgramRequest]) -> pb.GetProgramResponse:
@@ -166,7 +182,7 @@ class Servicer:
         options: ReaderOptions,
     ) -> None:
         most = self._core.limits.max_prediction_bytes
-        encoder = EventEncoder(run.run_id, run.revision, options, max_prediction_bytes=most)
+        encoder = EventEncoder(run.run_id, run.revisions, options, max_prediction_bytes=most)
         context = call.context
 
         with self._core.follow(run, options) as reader:
@@ -188,7 +204,7 @@ class Servicer:
 
 def _name(call: RpcCall[Any], run: Run) -> None:
     """From here on everything the caller gets names the run."""
-    call.facts.update(run_id=run.run_id, program=run.program)
+    call.facts.update(run_id=run.run_id, program=run.program or call.facts.get("program", ""))
     call.trailers["headrace-run-id"] = run.run_id
 
 
@@ -209,4 +225,4 @@ def _conclude(call: RpcCall[Any], run: Run) -> None:
     call.trailers["headrace-last-sequence"] = str(run.log.last_sequence)
 
     if run.failure is not None:
-        raise RunOver(run.failure, run.cause)
+        raise RunOver(run.failure, run.cause, run.usage)

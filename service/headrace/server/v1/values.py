@@ -23,6 +23,9 @@ MAX_EXACT = 2**53
 
 BILLION = 1_000_000_000
 
+FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799
+"""Of Timestamps: the years 1 to 9999."""
+
 
 class NoRoom(ValueError):
     """Values take more bytes than they may."""
@@ -181,6 +184,18 @@ def seconds(duration: Duration, field: str, limit: float) -> float:
         raise RequestInvalid([FieldViolation(field, f"must be between 0s and {limit:g}s")])
 
     return value
+
+
+def moment(timestamp: Timestamp, field: str) -> float:
+    """A timestamp of a request, in seconds since the epoch.
+
+    Raises RequestInvalid for one that lies outside of the years 1 to 9999, or counts nanos wrongly.
+    """
+    if not (FIRST_SECOND <= timestamp.seconds <= LAST_SECOND and 0 <= timestamp.nanos < BILLION):
+        problem = "must be a moment of the years 1 to 9999, with nanos from 0 to 999999999"
+        raise RequestInvalid([FieldViolation(field, problem)])
+
+    return timestamp.seconds + timestamp.nanos / BILLION
 
 
 def duration(value: float) -> Duration:

@@ -47,7 +47,7 @@ export async function refused(call) {
 }
 
 function textOf(prediction) {
-  return prediction.outputsJson || JSON.stringify(prediction.outputs ? outputs(prediction) : {});
+  return prediction.outputsJson || (prediction.outputs ? JSON.stringify(outputs(prediction)) : null);
 }
 
 function whatWasRead(run, events) {
