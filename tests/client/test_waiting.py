@@ -205,7 +205,7 @@ async def test_roads_that_break_while_a_run_waits_lose_nothing(address: str) -> 
     async with Client(address) as client:
         assert await read_all(client.attach(run.run_id)) == events
 
-    assert road.breaks > 4
+    assert road.breaks > 1
     assert names(events).count("InputRequest") == names(events).count("InputResolved") == 1
 
 
