@@ -64,7 +64,7 @@ export class RequestRefused extends HeadraceError {}
 
 /**
  * The run is over and gives no prediction. It stays failed: a new try is a new run. Only with
- * PREDICTION_TOO_LARGE it succeeded: `metadata.fits` names the `outputForm` to ask `getRun` for.
+ * PREDICTION_TOO_LARGE it succeeded: `metadata.fits` names the form to ask `getRun` for, such as JSON.
  */
 export class RunFailed extends HeadraceError {}
 

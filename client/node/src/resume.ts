@@ -36,7 +36,7 @@ export class Resumption {
     this.backoff.asking();
   }
 
-  /** The server answered, at this position if it named one. Only a new position is progress, and a call that lasts. */
+  /** The server answered, at this position if it named one. Progress is a new position, or a call that lasts. */
   answered(sequence = 0): void {
     if (sequence > this.cursor) {
       this.cursor = sequence;

@@ -70,7 +70,7 @@ test("the page's reader answers what it is asked", async () => {
   assert.deepEqual(await printed(saved("answer.mjs", block("answer.mjs"), served.address)), [
     "progress { done: 1 }",
     'Which of these? {"enum": ["a", "b"]}',
-    'q1 was answered "b"',
+    "q1: OUTCOME_ANSWERED",
     "{ answer: 'b' }",
   ]);
   assert.deepEqual(service.inputs.map(({ input }) => input?.value), ['"a"']);
