@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from client.events import log, start
+from client.scripted_service import Ending, ScriptedService, serving
 from conformance.invariants import contiguous
 from conformance.proxy import proxied
+from grpc import StatusCode
 from headrace.runs.limits import Limits
+from headrace_proto.v1 import headrace_pb2 as pb
 from interop.road import Road, asked, ended, paved
-from interop.suspending import suspending
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -174,13 +177,16 @@ async def test_large_prediction(command: Sequence[str]) -> None:
 
 async def test_suspended(command: Sequence[str]) -> None:
     """A run of which the server says neither over nor resume ends its reading at once, by that name."""
-    async with suspending() as (address, server), proxied(address) as proxy:
-        (reading,) = await Road(address, proxy, command).play("read_each", asked())
+    endings = [Ending(code, run_state="PARKED") for code in (StatusCode.UNAVAILABLE, StatusCode.OK)]
+    parked = ScriptedService(log(start(pb.StatusUpdate.KIND_RUN)), endings)
 
-    assert reading.failure.kind == "RunSuspended"
-    assert reading.failure.state == "PARKED"
-    assert [message.sequence for message in reading.messages] == [1]
-    assert server.asked == 1
+    async with serving(parked), proxied(parked.address) as proxy:
+        readings = await Road(parked.address, proxy, command).play("read_each", asked(), asked())
+
+    assert [one.failure.kind for one in readings] == ["RunSuspended"] * 2
+    assert [one.failure.state for one in readings] == ["PARKED"] * 2
+    assert [[message.sequence for message in one.messages] for one in readings] == [[1], [1]]
+    assert len(parked.requests_of(pb.RunRequest)) == 2
 
 
 # Records
@@ -191,7 +197,7 @@ async def test_run_filters(road: Road) -> None:
     blue = {**asked("echo", text="1"), "labels": {"team": "blue"}}
     both = {**asked("echo", text="2"), "labels": {"team": "blue", "case": "7"}}
     failed = {**asked("limited"), "labels": {"team": "blue"}}
-    filters = [
+    filters: list[dict[str, Any]] = [
         {},
         {"program": "echo"},
         {"states": ["STATE_FAILED", "STATE_CANCELLED"]},

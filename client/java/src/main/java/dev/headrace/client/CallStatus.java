@@ -73,6 +73,13 @@ record CallStatus(
         usage(trailers));
   }
 
+  /** What came behind a stream says that its run is not over, and not to be read on now. */
+  static boolean isSuspended(Metadata trailers) {
+    String runState = text(trailers, "headrace-run-state");
+
+    return !runState.isEmpty() && !OVER.contains(runState);
+  }
+
   /** Only the stream ended: the same request may be made again. */
   boolean isCut() {
     return runState.isEmpty()

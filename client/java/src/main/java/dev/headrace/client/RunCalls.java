@@ -32,7 +32,8 @@ final class RunCalls {
     IntFunction<EventCall<?>> open =
         cursor -> {
           EventCall<RunRequest> call = new EventCall<>();
-          connection.streaming(deadline).run(request.toBuilder().setAfterSequence(cursor).build(), call);
+          RunRequest next = request.toBuilder().setAfterSequence(cursor).build();
+          connection.streaming(deadline).withInterceptors(call.capture()).run(next, call);
           return call;
         };
 
@@ -44,7 +45,8 @@ final class RunCalls {
     IntFunction<EventCall<?>> open =
         cursor -> {
           EventCall<AttachRequest> call = new EventCall<>();
-          connection.streaming(deadline).attach(request.toBuilder().setAfterSequence(cursor).build(), call);
+          AttachRequest next = request.toBuilder().setAfterSequence(cursor).build();
+          connection.streaming(deadline).withInterceptors(call.capture()).attach(next, call);
           return call;
         };
 

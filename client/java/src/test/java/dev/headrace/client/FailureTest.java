@@ -45,6 +45,19 @@ class FailureTest {
   }
 
   @Test
+  void aStreamThatEndsWellBeforeItsRunIsSuspendedToo() throws IOException {
+    try (Scripted service = new Scripted(Ending.cut(Code.OK, 2).over("WAITING", 2));
+        HeadraceClient client = service.client();
+        RunStream run = client.run("composer", INPUTS)) {
+      HeadraceException error = assertThrows(RunSuspendedException.class, run::prediction);
+
+      assertEquals("WAITING", error.runState());
+      assertEquals(List.of(0), service.cursors);
+      assertEquals(List.of(), service.requests, "nor is its record asked for");
+    }
+  }
+
+  @Test
   void aRunThatSucceededOrWasCancelledIsOverToo() throws IOException {
     for (String state : List.of("SUCCEEDED", "FAILED", "CANCELLED")) {
       try (Scripted service = new Scripted(Ending.cut(Code.UNAVAILABLE, 0).over(state, 1));
@@ -63,8 +76,9 @@ class FailureTest {
     Usage usage = Usage.newBuilder().setLmCallCount(3).setCostUsd(0.25).build();
     Ending failed = Ending.because(Code.ABORTED, "LM_UNAVAILABLE").over("FAILED", 1).using(usage);
     Ending bare = Ending.because(Code.ABORTED, "LM_UNAVAILABLE").over("FAILED", 1);
+    Ending idle = bare.using(Usage.getDefaultInstance());
 
-    try (Scripted service = new Scripted(failed, failed, bare);
+    try (Scripted service = new Scripted(failed, failed, bare, idle);
         HeadraceClient client = service.client();
         RunStream run = client.run("composer", INPUTS)) {
       HeadraceException read = assertThrows(RunFailedException.class, run::prediction);
@@ -72,10 +86,16 @@ class FailureTest {
           assertThrows(RunFailedException.class, () -> client.predict("composer", INPUTS));
       HeadraceException silent =
           assertThrows(RunFailedException.class, () -> client.predict("composer", INPUTS));
+      HeadraceException unused =
+          assertThrows(RunFailedException.class, () -> client.predict("composer", INPUTS));
 
       assertEquals(
-          List.of(Optional.of(usage), Optional.of(usage), Optional.empty()),
-          List.of(read.usage(), predicted.usage(), silent.usage()));
+          List.of(
+              Optional.of(usage),
+              Optional.of(usage),
+              Optional.empty(),
+              Optional.of(Usage.getDefaultInstance())),
+          List.of(read.usage(), predicted.usage(), silent.usage(), unused.usage()));
       assertEquals(List.of(), service.requests);
     }
   }
