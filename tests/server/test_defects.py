@@ -71,9 +71,6 @@ class Broken:
         self.intakes: list[Intake] = []
         self.store = new_store(ONE)
 
-    async def named(self, run_id: str) -> Sequence[Run]:
-        return await self.store.named(run_id)
-
     async def claim(self, record: RunRecord) -> Run | None:
         self._fail("claim")
 
