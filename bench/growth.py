@@ -24,7 +24,7 @@ from headrace.log import RunLog
 from headrace.module import Module
 from headrace.runs.limits import MIB, Limits
 from headrace.runs.registry import Registry
-from headrace.runs.run import Run
+from headrace.runs.run import Revisions, Run
 from headrace.server.reader import Deliveries
 from headrace.server.selection import ReaderOptions
 from headrace.server.v1.events import EventEncoder
@@ -75,7 +75,7 @@ def log_growth(events: int) -> dict[str, float]:
 def _deliver(log: RunLog) -> int:
     options = ReaderOptions()
     deliveries = Deliveries(options, max_token_bytes=65_536)
-    encoder = EventEncoder("run", "revision", options)
+    encoder = EventEncoder("run", Revisions("revision"), options, max_prediction_bytes=2**21)
     cursor = log.cursor()
     sent = 0
 

@@ -12,8 +12,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from headrace_proto.v1.headrace_pb2 import (
+        CancelRunResponse,
+        CustomEvent,
         Failure,
         Field,
+        GetServerInfoResponse,
+        InputRequest,
+        InputResolved,
+        Limits,
         LmCall,
         ModelUsage,
         Prediction,
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
         StreamEvent,
         Token,
         Tool,
+        ToolCall,
         Usage,
     )
 
@@ -35,10 +42,15 @@ if TYPE_CHECKING:
         DeadlineExceeded,
         FieldViolation,
         HeadraceError,
+        InputAlreadyResolved,
+        InputDeclined,
+        InputExpired,
         InputInvalid,
+        InputNotFound,
         LMError,
         OutputUnparsable,
         PermissionDenied,
+        PredictionTooLarge,
         ProgramError,
         ProgramNotFound,
         QuotaExceeded,
@@ -50,6 +62,7 @@ if TYPE_CHECKING:
         RunIdReused,
         RunLost,
         RunNotFound,
+        RunSuspended,
         RunTimeout,
         RunTooLarge,
         ServerBusy,
@@ -62,13 +75,15 @@ if TYPE_CHECKING:
         ToolError,
         Unauthenticated,
     )
-    from headrace_client._run import Event, RunStream, outputs
+    from headrace_client._outputs import outputs
+    from headrace_client._run import Event, RunStream
     from headrace_client._sync import SyncClient, SyncRunStream
 else:
     from importlib import import_module
 
     HOMES = (
         "headrace_client._errors",
+        "headrace_client._outputs",
         "headrace_client._run",
         "headrace_client._client",
         "headrace_client._sync",
@@ -92,22 +107,33 @@ else:
 
 
 __all__ = [
+    "CancelRunResponse",
     "Client",
     "ClientMisplaced",
     "CursorAhead",
+    "CustomEvent",
     "DeadlineExceeded",
     "Event",
     "Failure",
     "Field",
     "FieldViolation",
+    "GetServerInfoResponse",
     "HeadraceError",
+    "InputAlreadyResolved",
+    "InputDeclined",
+    "InputExpired",
     "InputInvalid",
+    "InputNotFound",
+    "InputRequest",
+    "InputResolved",
     "LMError",
+    "Limits",
     "LmCall",
     "ModelUsage",
     "OutputUnparsable",
     "PermissionDenied",
     "Prediction",
+    "PredictionTooLarge",
     "Predictor",
     "Program",
     "ProgramError",
@@ -123,6 +149,7 @@ __all__ = [
     "RunLost",
     "RunNotFound",
     "RunStream",
+    "RunSuspended",
     "RunTimeout",
     "RunTooLarge",
     "ServerBusy",
@@ -138,6 +165,7 @@ __all__ = [
     "SyncRunStream",
     "Token",
     "Tool",
+    "ToolCall",
     "ToolError",
     "Unauthenticated",
     "Usage",

@@ -23,6 +23,8 @@ REPEATABLE = (
     "ListRuns",
     "GetRun",
     "CancelRun",
+    "DeleteRun",
+    "SendInput",
     "GetServerInfo",
 )
 """Repeated by the channel itself. Run, Attach and Predict are repeated by the client loop."""

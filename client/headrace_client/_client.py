@@ -14,12 +14,14 @@ from headrace_proto.v1 import headrace_pb2 as pb
 
 from headrace_client import _requests as requests
 from headrace_client._affinity import track
+from headrace_client._calls import Calls
 from headrace_client._connection import Connection, TokenSource
-from headrace_client._errors import HeadraceError
 from headrace_client._resume import Resumption
 from headrace_client._run import RunStream, stop_run
 from headrace_client._status import status_of
 from headrace_client._stream import EventCall, EventStream, OpenCall
+from headrace_client._values import beside_inputs, chosen, duration, text
+from headrace_client._values import labels as labels_of
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 
@@ -38,7 +40,7 @@ class ClientOptions(TypedDict, total=False):
     channel_options: Mapping[str, int | str] | None
 
 
-class Client:
+class Client(Calls):
     """Runs programs of a headrace server. Use it on one event loop; `async with` closes it.
 
     ```python
@@ -76,12 +78,14 @@ class Client:
         new, with growing delays of up to 5 s between. `call_timeout` bounds, in seconds, every call
         with one answer except `predict`. `channel_options` are gRPC's own, and win over those here.
         """
-        self._connection = Connection(
-            address,
-            token=token,
-            credentials=credentials,
-            channel_options=channel_options or {},
-            call_timeout=call_timeout,
+        super().__init__(
+            Connection(
+                address,
+                token=token,
+                credentials=credentials,
+                channel_options=channel_options or {},
+                call_timeout=call_timeout,
+            )
         )
         self._linger = linger
         self._retries = retries
@@ -115,13 +119,16 @@ class Client:
         inputs: Mapping[str, object] | None = None,
         fields: Sequence[str] = (),
         token_detail: requests.TokenDetail = "all",
-        status_detail: requests.Detail = "all",
+        status_detail: requests.StatusDetail = "all",
         include_data: bool = False,
         merge_interval: float | None = None,
+        output_form: requests.OutputForm = "json",
+        accept: Sequence[requests.Accepted] = ("custom", "input"),
         timeout: float | None = None,
         linger: float | None = None,
         labels: Mapping[str, str] | None = None,
         revision: str | None = None,
+        interface_revision: str | None = None,
         run_id: str | None = None,
         **named_inputs: object,
     ) -> RunStream:
@@ -130,27 +137,34 @@ class Client:
         Keywords that are not options are the program's inputs; `inputs` takes them as a mapping, for
         names that are options here. `fields` are selectors such as `compose.answer`, or `*`; none
         means every field of text. `merge_interval`: seconds for which the server may gather tokens
-        before it sends them. `timeout`: seconds the run may take. `linger`: seconds it survives
-        without a reader. `revision` refuses any other revision of the program. `run_id`: a name of
-        your own; a run that has it already is joined instead of started.
+        before it sends them. `output_form`: how the prediction's outputs are sent; "json" keeps
+        integers exact. `accept`: "custom" for what the program tells of itself, "input" for what it
+        asks. `timeout`: seconds the run may take. `linger`: seconds it survives without a reader.
+        `revision` refuses any other revision of the program, `interface_revision` any with other
+        names, types or schemas. `run_id`: a name of your own; a run that has it already is joined
+        instead of started.
         """
-        run_id = requests.text("run_id", run_id) or str(uuid.uuid4())
-        request = pb.RunRequest(
-            program=program,
-            inputs_json=requests.inputs_json(inputs, named_inputs),
-            run_id=run_id,
-            options=requests.stream_options(
-                fields=fields,
-                token_detail=token_detail,
-                status_detail=status_detail,
-                include_data=include_data,
-                merge_interval=merge_interval,
-            ),
-            timeout=requests.duration("timeout", timeout),
-            linger=requests.duration("linger", self._linger if linger is None else linger),
-            revision=requests.text("revision", revision),
-            labels=requests.labels(labels),
-        )
+        with beside_inputs():
+            run_id = text("run_id", run_id) or str(uuid.uuid4())
+            request = pb.RunRequest(
+                program=program,
+                inputs_json=requests.inputs_json(inputs, named_inputs),
+                run_id=run_id,
+                options=requests.stream_options(
+                    fields=fields,
+                    token_detail=token_detail,
+                    status_detail=status_detail,
+                    include_data=include_data,
+                    merge_interval=merge_interval,
+                    output_form=output_form,
+                    accept=accept,
+                ),
+                timeout=duration("timeout", timeout),
+                linger=duration("linger", self._linger if linger is None else linger),
+                revision=text("revision", revision),
+                interface_revision=text("interface_revision", interface_revision),
+                labels=labels_of(labels),
+            )
 
         def open_call(cursor: int, seconds: float | None) -> EventCall:
             request.after_sequence = cursor
@@ -158,7 +172,9 @@ class Client:
 
             return self._connection.stub.Run(request, timeout=seconds, metadata=metadata)
 
-        return self._reading(open_call, run_id, timeout=_overtime(timeout), stops_on_leaving=True)
+        return self._reading(
+            open_call, run_id, output_form, timeout=_overtime(timeout), stops_on_leaving=True
+        )
 
     def attach(
         self,
@@ -168,9 +184,11 @@ class Client:
         after_sequence: int = 0,
         fields: Sequence[str] = (),
         token_detail: requests.TokenDetail = "all",
-        status_detail: requests.Detail = "all",
+        status_detail: requests.StatusDetail = "all",
         include_data: bool = False,
         merge_interval: float | None = None,
+        output_form: requests.OutputForm = "json",
+        accept: Sequence[requests.Accepted] = ("custom", "input"),
         timeout: float | None = None,
     ) -> RunStream:
         """A run that exists, live or ended, from its start or after a position; open with `async with`.
@@ -186,6 +204,8 @@ class Client:
                 status_detail=status_detail,
                 include_data=include_data,
                 merge_interval=merge_interval,
+                output_form=output_form,
+                accept=accept,
             ),
         )
 
@@ -195,7 +215,9 @@ class Client:
 
             return self._connection.stub.Attach(request, timeout=seconds, metadata=metadata)
 
-        return self._reading(open_call, run_id, timeout=timeout, after_sequence=after_sequence)
+        return self._reading(
+            open_call, run_id, output_form, timeout=timeout, after_sequence=after_sequence
+        )
 
     async def predict(
         self,
@@ -203,10 +225,12 @@ class Client:
         /,
         *,
         inputs: Mapping[str, object] | None = None,
+        output_form: requests.OutputForm = "json",
         timeout: float | None = None,
         linger: float | None = None,
         labels: Mapping[str, str] | None = None,
         revision: str | None = None,
+        interface_revision: str | None = None,
         run_id: str | None = None,
         **named_inputs: object,
     ) -> pb.Prediction:
@@ -214,79 +238,32 @@ class Client:
 
         Cancelling the task that waits stops the run.
         """
-        run_id = requests.text("run_id", run_id) or str(uuid.uuid4())
-        request = pb.PredictRequest(
-            program=program,
-            inputs_json=requests.inputs_json(inputs, named_inputs),
-            run_id=run_id,
-            timeout=requests.duration("timeout", timeout),
-            revision=requests.text("revision", revision),
-            labels=requests.labels(labels),
-            output_form=pb.OUTPUT_FORM_JSON,
-            linger=requests.duration("linger", self._linger if linger is None else linger),
-        )
+        with beside_inputs():
+            run_id = text("run_id", run_id) or str(uuid.uuid4())
+            request = pb.PredictRequest(
+                program=program,
+                inputs_json=requests.inputs_json(inputs, named_inputs),
+                run_id=run_id,
+                timeout=duration("timeout", timeout),
+                linger=duration("linger", self._linger if linger is None else linger),
+                revision=text("revision", revision),
+                interface_revision=text("interface_revision", interface_revision),
+                labels=labels_of(labels),
+                output_form=chosen("output_form", output_form, requests.OUTPUT_FORMS),
+            )
 
         try:
             return await self._predicted(request, _overtime(timeout))
-        except HeadraceError as error:
-            await self._connection.add_usage(error)
-            raise
         except asyncio.CancelledError:
             self._connection.raise_if_closed()
             await stop_run(self._connection, run_id)
             raise
 
-    async def get_run(self, run_id: str, /) -> pb.Run:
-        """A run's record: its state, and its prediction or failure once it has ended."""
-        return await self._connection.get_run(run_id)
-
-    async def runs(self, *, program: str = "", limit: int = 100) -> list[pb.Run]:
-        """The runs you may still read, newest first, at most `limit` (up to 1000).
-
-        They come without predictions and failures, which `get_run` has. `program` names the one whose
-        runs are wanted.
-        """
-        ask, stub = self._connection.ask, self._connection.stub
-        request = pb.ListRunsRequest(page_size=limit, program=program)
-
-        return list((await ask(stub.ListRuns, request)).runs)
-
-    async def cancel(self, run_id: str, /, *, reason: str = "") -> pb.Run:
-        """Stops a run and gives its record; one that had ended comes back unchanged."""
-        return await self._connection.cancel_run(run_id, reason)
-
-    # Programs and the server
-
-    async def programs(self) -> list[pb.Program]:
-        """The programs hosted, by name."""
-        ask, stub = self._connection.ask, self._connection.stub
-        programs: list[pb.Program] = []
-        page_token = ""
-
-        while True:
-            page = await ask(stub.ListPrograms, pb.ListProgramsRequest(page_token=page_token))
-            programs.extend(page.programs)
-            page_token = page.next_page_token
-
-            if not page_token:
-                return programs
-
-    async def describe(self, program: str, /) -> pb.Program:
-        """One program: its fields, schemas, predictors, tools and inputs to try."""
-        ask, stub = self._connection.ask, self._connection.stub
-
-        return (await ask(stub.GetProgram, pb.GetProgramRequest(name=program))).program
-
-    async def server_info(self) -> pb.GetServerInfoResponse:
-        """The server's version, features and limits."""
-        ask, stub = self._connection.ask, self._connection.stub
-
-        return await ask(stub.GetServerInfo, pb.GetServerInfoRequest())
-
     def _reading(
         self,
         open_call: OpenCall,
         run_id: str,
+        output_form: requests.OutputForm,
         *,
         timeout: float | None,
         after_sequence: int = 0,
@@ -300,7 +277,13 @@ class Client:
 
             return EventStream(connection, open_call, resumption)
 
-        return RunStream(connection, start, run_id=run_id, stops_on_leaving=stops_on_leaving)
+        return RunStream(
+            connection,
+            start,
+            run_id=run_id,
+            output_form=output_form,
+            stops_on_leaving=stops_on_leaving,
+        )
 
     async def _predicted(self, request: pb.PredictRequest, timeout: float | None) -> pb.Prediction:
         connection = self._connection

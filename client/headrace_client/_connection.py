@@ -7,7 +7,6 @@ except the two rooms that resume.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import grpc
 from grpc import aio
-from headrace_proto.v1 import headrace_pb2 as pb
 from headrace_proto.v1.headrace_pb2_grpc import HeadraceServiceStub
 
 from headrace_client._affinity import Affinity, track
@@ -28,12 +26,7 @@ from headrace_client._channel import (
     tls_of,
 )
 from headrace_client._diagnosis import Diagnosis, diagnose
-from headrace_client._errors import (
-    HeadraceError,
-    RunFailed,
-    RunLost,
-    StreamClosed,
-)
+from headrace_client._errors import HeadraceError, StreamClosed
 from headrace_client._status import CallStatus, status_of
 
 if TYPE_CHECKING:
@@ -43,7 +36,6 @@ Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 TokenSource: TypeAlias = str | Callable[[], str]
 
-USAGE_SECONDS = 2.0
 OVERDUE_SECONDS = 2.0
 """After a deadline that gRPC itself should have kept."""
 
@@ -126,33 +118,13 @@ class Connection:
             self.raise_if_closed()
             raise
 
-    async def get_run(self, run_id: str, *, timeout: float | None = None) -> pb.Run:
-        """The record of a run."""
-        answer = await self.ask(self.stub.GetRun, pb.GetRunRequest(run_id=run_id), timeout=timeout)
-
-        return answer.run
-
-    async def cancel_run(
-        self, run_id: str, reason: str = "", *, timeout: float | None = None
-    ) -> pb.Run:
-        """Stops a run and gives its record; one that had ended comes back unchanged."""
-        request = pb.CancelRunRequest(run_id=run_id, reason=reason)
-        answer = await self.ask(self.stub.CancelRun, request, timeout=timeout)
-
-        return answer.run
-
-    async def add_usage(self, error: HeadraceError) -> None:
-        """Completes the error of a failed run with the work it had done, if the server tells."""
-        if isinstance(error, RunFailed) and not isinstance(error, RunLost):
-            with contextlib.suppress(HeadraceError):
-                run = await self.get_run(error.run_id, timeout=USAGE_SECONDS)
-                error.usage = run.usage if run.HasField("usage") else None
-
     async def error(self, status: CallStatus, run_id: str = "") -> HeadraceError:
         """The error for a status, with what stands in the way where it is about reaching the server."""
         is_late = status.code is grpc.StatusCode.DEADLINE_EXCEEDED
 
-        if not status.reason and (status.is_cut or is_late) and (found := await self._diagnose()):
+        is_silence = not status.is_told and (status.is_cut or is_late)
+
+        if is_silence and (found := await self._diagnose()):
             code = status.code if is_late else grpc.StatusCode.UNAVAILABLE
             named = replace(status, code=code, reason=found.reason)
             error = named.error(run_id, self._silence(found.cause))
@@ -160,7 +132,7 @@ class Connection:
 
             return error
 
-        if status.code in UNANSWERED and not status.reason:
+        if status.code in UNANSWERED and not status.is_told:
             cause = AROUND_THE_CAUSE.sub("", status.message)
 
             return status.error(run_id, self._silence(cause))

@@ -15,6 +15,7 @@
     |   +-- PredictionTooLarge    it succeeded; ask for its outputs in another form
     |   +-- ProgramError, ToolError, OutputUnparsable, LMError
     |   +-- RunLost               the server no longer knows a run it had begun
+    +-- RunSuspended              the run is not over, and reading on would not help now
     +-- ServerUnreachable         no answer, or the connection broke and did not come back
     |   +-- DeadlineExceeded      no answer within the time given
     +-- ServerFault               an answer that the contract does not foresee
@@ -47,6 +48,9 @@ class FieldViolation:
 class HeadraceError(Exception):
     """Root of all failures; misuse of a stream is a `StreamMisused` instead."""
 
+    advice: str = ""
+    """A remedy, where the client itself knows one, as when it found out why no server answers."""
+
     def __init__(
         self,
         message: str,
@@ -54,10 +58,12 @@ class HeadraceError(Exception):
         code: grpc.StatusCode = grpc.StatusCode.UNKNOWN,
         reason: str = "",
         run_id: str = "",
+        run_state: str = "",
         retry_delay: float | None = None,
         violations: Sequence[FieldViolation] = (),
         metadata: Mapping[str, str] | None = None,
         cause: str = "",
+        usage: Usage | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -66,6 +72,8 @@ class HeadraceError(Exception):
         self.reason = reason
         """Stable name of what went wrong, such as LM_RATE_LIMITED; empty when nobody gave one."""
         self.run_id = run_id
+        self.run_state = run_state
+        """SUCCEEDED, FAILED or CANCELLED where the server says that the run is over; mostly empty else."""
         self.retry_delay = retry_delay
         """Seconds after which trying again makes sense, where the server said so."""
         self.violations = tuple(violations)
@@ -74,10 +82,8 @@ class HeadraceError(Exception):
         """Further facts, such as the model or the call that failed."""
         self.cause = cause
         """Its history, in lines: exception, model text, provider's words. Only from `serve --dev`."""
-        self.advice = ""
-        """A remedy, where the client itself found out why no server answers."""
-        self.usage: Usage | None = None
-        """LM work done before the run failed, where the server still knew it."""
+        self.usage = usage
+        """LM work done before the run failed, where the server tells."""
 
     def __str__(self) -> str:
         return f"{self.message}; {self.advice}" if self.advice else self.message
@@ -194,6 +200,18 @@ class LMError(RunFailed):
 
 class RunLost(RunFailed):
     """The server no longer knows the run: it restarted, or kept it no longer. How far it got is unknown."""
+
+
+# It goes on, but not here
+
+
+class RunSuspended(HeadraceError):
+    """The run is not over, and reading on would not help now: `run_state` says why.
+
+    `client.get_run(error.run_id)` tells how it stands; once that changes, `client.attach` reads on.
+    """
+
+    advice = "the run is not over: ask `get_run` how it stands before you read on"
 
 
 # No usable answer

@@ -1,35 +1,72 @@
-"""The requests of the contract, from plain Python values.
-
-Keywords of a call are the program's inputs, so an option that gets a value of the wrong type is
-most likely an input of the same name: the errors here say how to pass it.
-"""
+"""The requests of the contract, from plain Python values."""
 
 from __future__ import annotations
 
-import datetime
 import json
-from collections.abc import Mapping, Sequence
-from typing import Literal, TypeAlias, cast
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
 
-from google.protobuf.duration_pb2 import Duration
 from headrace_proto.v1 import headrace_pb2 as pb
 
-Detail: TypeAlias = Literal["all", "messages", "none"]
+from headrace_client._values import (
+    chosen,
+    duration,
+    flag,
+    json_text,
+    labels,
+    listed,
+    text,
+    timestamp,
+)
+
+StatusDetail: TypeAlias = Literal["all", "messages", "none"]
 TokenDetail: TypeAlias = Literal["all", "whole", "none"]
+OutputForm: TypeAlias = Literal["struct", "json", "both", "none"]
+Accepted: TypeAlias = Literal["custom", "input"]
+RunView: TypeAlias = Literal["basic", "full"]
+RunState: TypeAlias = Literal["queued", "running", "waiting", "succeeded", "failed", "cancelled"]
 
 HEARTBEAT_SECONDS = 15.0
 """Asked of the server, so that a longer silence means that the stream is dead."""
 
-STATUS_DETAILS: dict[object, pb.StatusDetail.ValueType] = {
+LARGEST_PAGE = 1000
+
+STATUS_DETAILS: Mapping[str, pb.StatusDetail.ValueType] = {
     "all": pb.STATUS_DETAIL_ALL,
     "messages": pb.STATUS_DETAIL_MESSAGES,
     "none": pb.STATUS_DETAIL_NONE,
 }
 
-TOKEN_DETAILS: dict[object, pb.TokenDetail.ValueType] = {
+TOKEN_DETAILS: Mapping[str, pb.TokenDetail.ValueType] = {
     "all": pb.TOKEN_DETAIL_ALL,
     "whole": pb.TOKEN_DETAIL_WHOLE,
     "none": pb.TOKEN_DETAIL_NONE,
+}
+
+OUTPUT_FORMS: Mapping[str, pb.OutputForm.ValueType] = {
+    "struct": pb.OUTPUT_FORM_STRUCT,
+    "json": pb.OUTPUT_FORM_JSON,
+    "both": pb.OUTPUT_FORM_BOTH,
+    "none": pb.OUTPUT_FORM_NONE,
+}
+
+KINDS: Mapping[str, pb.EventKind.ValueType] = {
+    "custom": pb.EVENT_KIND_CUSTOM,
+    "input": pb.EVENT_KIND_INPUT,
+}
+
+VIEWS: Mapping[str, pb.RunView.ValueType] = {
+    "basic": pb.RUN_VIEW_BASIC,
+    "full": pb.RUN_VIEW_FULL,
+}
+
+STATES: Mapping[str, pb.Run.State.ValueType] = {
+    "queued": pb.Run.STATE_QUEUED,
+    "running": pb.Run.STATE_RUNNING,
+    "waiting": pb.Run.STATE_WAITING,
+    "succeeded": pb.Run.STATE_SUCCEEDED,
+    "failed": pb.Run.STATE_FAILED,
+    "cancelled": pb.Run.STATE_CANCELLED,
 }
 
 
@@ -40,13 +77,12 @@ def inputs_json(inputs: Mapping[str, object] | None, named: Mapping[str, object]
     if both:
         raise TypeError(f"input {both[0]!r} is given twice: by keyword and in inputs=")
 
-    members = {**(inputs or {}), **named}.items()
+    members = [
+        f"{json.dumps(name)}: {json_text(f'input {name!r}', value)}"
+        for name, value in {**(inputs or {}), **named}.items()
+    ]
 
-    return (
-        "{"
-        + ", ".join(f"{json.dumps(name)}: {_json(name, value)}" for name, value in members)
-        + "}"
-    )
+    return "{" + ", ".join(members) + "}"
 
 
 def stream_options(
@@ -56,92 +92,59 @@ def stream_options(
     status_detail: object,
     include_data: object,
     merge_interval: object,
+    output_form: object,
+    accept: object,
 ) -> pb.StreamOptions:
-    """Options of one reader; exact outputs and heartbeats are always asked for."""
-    if status_detail not in STATUS_DETAILS:
-        raise _misused("status_detail", status_detail, '"all", "messages" or "none"')
-
-    if token_detail not in TOKEN_DETAILS:
-        raise _misused("token_detail", token_detail, '"all", "whole" or "none"')
+    """Options of one reader; batches and heartbeats are always asked for."""
+    selectors = listed("fields", fields, '["compose.answer"]')
+    kinds = listed("accept", accept, '["custom", "input"]')
 
     return pb.StreamOptions(
-        fields=_selectors(fields),
-        token_detail=TOKEN_DETAILS[token_detail],
-        status_detail=STATUS_DETAILS[status_detail],
-        include_data=_flag("include_data", include_data),
+        fields=[text("fields", selector) for selector in selectors],
+        token_detail=chosen("token_detail", token_detail, TOKEN_DETAILS),
+        status_detail=chosen("status_detail", status_detail, STATUS_DETAILS),
+        include_data=flag("include_data", include_data),
         merge_interval=duration("merge_interval", merge_interval),
         heartbeat_interval=duration("heartbeat_interval", HEARTBEAT_SECONDS),
-        output_form=pb.OUTPUT_FORM_JSON,
+        output_form=chosen("output_form", output_form, OUTPUT_FORMS),
+        accept=[*(chosen("accept", kind, KINDS) for kind in kinds), pb.EVENT_KIND_BATCH],
     )
 
 
-def duration(name: str, seconds: object) -> Duration | None:
-    """Seconds as the wire has them; None stays unset."""
-    if seconds is None:
-        return None
-
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        raise _misused(name, seconds, "a number of seconds")
-
-    length = Duration()
-
-    try:
-        length.FromTimedelta(datetime.timedelta(seconds=seconds))
-    except (OverflowError, ValueError):
-        raise ValueError(f"{name}: {seconds:g} s is no length of time") from None
-
-    return length
-
-
-def text(name: str, value: object) -> str:
-    """An option that is a string; None is the empty one."""
-    if value is not None and not isinstance(value, str):
-        raise _misused(name, value, "a string")
-
-    return value or ""
-
-
-def labels(value: object) -> dict[str, str]:
-    """The labels of a run; None is none."""
-    if value is None:
-        return {}
-
-    if not isinstance(value, Mapping):
-        raise _misused("labels", value, "a mapping of strings to strings")
-
-    pairs = cast("Mapping[object, object]", value).items()
-
-    return {text("labels", name): text("labels", label) for name, label in pairs}
-
-
-def _selectors(value: object) -> list[str]:
-    if not isinstance(value, list | tuple):
-        raise _misused("fields", value, 'a list of selectors such as ["compose.answer"]')
-
-    return [text("fields", field) for field in cast("Sequence[object]", value)]
-
-
-def _flag(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise _misused(name, value, "True or False")
-
-    return value
-
-
-def _misused(name: str, value: object, wanted: str) -> TypeError:
-    return TypeError(
-        f"{name} is an option and wants {wanted}, not {value!r}; "
-        f"an input of that name goes into inputs={{{name!r}: ...}}"
+def answer(run_id: str, input_id: str, value: object, reason: str) -> pb.SendInputRequest:
+    """An answer to a question of a run, as JSON text."""
+    return pb.SendInputRequest(
+        run_id=run_id,
+        input_id=input_id,
+        answer_json=json_text("the answer", value),
+        reason=reason,
     )
 
 
-def _json(name: str, value: object) -> str:
-    try:
-        written = json.dumps(value, ensure_ascii=False, allow_nan=False)
-        written.encode()  # a lone surrogate has no place in JSON that travels
-    except TypeError as error:
-        raise TypeError(f"input {name!r} has no JSON form: {error}") from None
-    except ValueError as error:
-        raise ValueError(f"input {name!r} has no JSON form: {error}") from None
+def get_run(run_id: str, *, view: object, output_form: object) -> pb.GetRunRequest:
+    """Asks for the record of a run."""
+    return pb.GetRunRequest(
+        run_id=run_id,
+        view=chosen("view", view, VIEWS),
+        output_form=chosen("output_form", output_form, OUTPUT_FORMS),
+    )
 
-    return written
+
+def list_runs(
+    *,
+    program: object,
+    states: object,
+    labels_: object,
+    created_after: object,
+    created_before: object,
+) -> pb.ListRunsRequest:
+    """Asks for the caller's runs, those to which all filters apply."""
+    wanted = listed("states", states, '["waiting"]')
+
+    return pb.ListRunsRequest(
+        program=text("program", program),
+        states=[chosen("states", state, STATES) for state in wanted],
+        labels=labels(labels_),
+        created_after=timestamp("created_after", created_after),
+        created_before=timestamp("created_before", created_before),
+    )

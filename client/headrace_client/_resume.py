@@ -1,8 +1,9 @@
 """Decision after a call for a run ended badly: raise, or wait and make the same call again.
 
-The rule, from the contract: `headrace-run-state` in the trailers ends with the run's failure; a
+The rule, from the contract: `headrace-run-state` in the trailers ends reading, whatever it says; a
 code that speaks of the road means: wait, and ask again, as long as there is progress; anything else
-says that the request is wrong.
+says that the request is wrong. A run that waits for people brings nothing new for hours: a stream that lasts
+is progress too.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ import grpc
 
 from headrace_client._connection import Connection
 from headrace_client._errors import DeadlineExceeded, HeadraceError, RunLost
+from headrace_client._requests import HEARTBEAT_SECONDS
 from headrace_client._status import CallStatus
 
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 5.0
 TRIES_TO_REACH = 4
 """A server that never answered is given up sooner: about a second in all."""
+LASTING_SECONDS = HEARTBEAT_SECONDS
+"""A stream that is alive after so long is worth opening again, however often."""
 
 
 class Backoff:
@@ -69,21 +73,31 @@ class Resumption:
         self._connection = connection
         self._backoff = Backoff(retries)
         self._is_accepted = False
-        self._deadline = None if timeout is None else asyncio.get_running_loop().time() + timeout
+        self._asked_at = _now()
+        self._deadline = None if timeout is None else self._asked_at + timeout
+
+    def asking(self) -> None:
+        """The call is made, or made again."""
+        self._asked_at = _now()
 
     def seconds_left(self) -> float | None:
         """Seconds until the deadline; None without one."""
         if self._deadline is None:
             return None
 
-        return max(self._deadline - asyncio.get_running_loop().time(), 0.0)
+        return max(self._deadline - _now(), 0.0)
 
     def answered(self, sequence: int = 0) -> None:
-        """The server answered, at this position if it named one. Only a new position is progress."""
+        """The server answered, at this position if it named one.
+
+        Only a new position is progress, and a call that has lasted.
+        """
         self._is_accepted = True
 
         if sequence > self.cursor:
             self.cursor = sequence
+            self._backoff.progressed()
+        elif _now() - self._asked_at >= LASTING_SECONDS:
             self._backoff.progressed()
         else:
             self._backoff.answered()
@@ -106,7 +120,7 @@ class Resumption:
         await asyncio.sleep(delay)
 
     async def _final(self, status: CallStatus) -> HeadraceError:
-        if status.code is grpc.StatusCode.DEADLINE_EXCEEDED and not status.reason:
+        if status.code is grpc.StatusCode.DEADLINE_EXCEEDED and not status.is_told:
             return self._too_late()
 
         if status.reason == "RUN_NOT_FOUND" and self._is_accepted:
@@ -133,3 +147,7 @@ class Resumption:
             code=grpc.StatusCode.DEADLINE_EXCEEDED,
             run_id=self.run_id,
         )
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import Any, Literal, Self, TypeAlias, cast
+from typing import Any, Literal, Self, TypeAlias
 
-from google.protobuf import json_format
 from headrace_proto.v1.headrace_pb2 import (
+    CancelRunRequest,
+    CancelRunResponse,
     CustomEvent,
     InputRequest,
     InputResolved,
     Prediction,
-    Run,
     StatusUpdate,
     StreamEvent,
     Token,
 )
 
+from headrace_client._calls import Calls
 from headrace_client._connection import Connection
 from headrace_client._errors import (
     HeadraceError,
@@ -33,6 +33,8 @@ from headrace_client._errors import (
     StreamMisused,
     StreamNotOpen,
 )
+from headrace_client._outputs import outputs
+from headrace_client._requests import OutputForm
 from headrace_client._stream import EventStream
 from headrace_client._transcript import FieldKey, Transcript
 
@@ -43,27 +45,12 @@ GOODBYE_SECONDS = 3.0
 """Most that stopping the run may take when a block is left."""
 
 
-def outputs(prediction: Prediction) -> dict[str, Any]:
-    """A prediction's outputs as plain values, integers exact.
-
-    ```python
-    from headrace_client import SyncClient, outputs
-
-    with SyncClient() as client:
-        prediction = client.predict("composer", question="why?")
-        print(outputs(prediction)["answer"])
-    ```
-    """
-    if prediction.outputs_json:
-        return cast("dict[str, Any]", json.loads(prediction.outputs_json))
-
-    return json_format.MessageToDict(prediction.outputs)
-
-
 async def stop_run(connection: Connection, run_id: str) -> None:
     """Stops a run whose reader leaves, within a bound; where this fails, linger ends the run."""
+    request = CancelRunRequest(run_id=run_id, reason="the reader left")
+
     with contextlib.suppress(HeadraceError, StreamMisused):
-        await connection.cancel_run(run_id, "the reader left", timeout=GOODBYE_SECONDS)
+        await connection.ask(connection.stub.CancelRun, request, timeout=GOODBYE_SECONDS)
 
 
 class RunStream:
@@ -103,13 +90,16 @@ class RunStream:
         start: Callable[[], EventStream],
         *,
         run_id: str,
+        output_form: OutputForm,
         stops_on_leaving: bool,
     ) -> None:
         self.run_id = run_id
         self.last_event: StreamEvent | None = None
         """The envelope of the last event read: its sequence, attempt and time."""
         self._connection = connection
+        self._calls = Calls(connection)
         self._start = start
+        self._output_form: OutputForm = output_form
         self._stops_on_leaving = stops_on_leaving
         self._stream: EventStream | None = None
         self._transcript = Transcript()
@@ -131,9 +121,6 @@ class RunStream:
         except asyncio.CancelledError:
             await self._leave(self._stream)  # it may have been accepted all the same
             raise
-        except HeadraceError as error:
-            await self._connection.add_usage(error)
-            raise
 
         return self
 
@@ -151,7 +138,7 @@ class RunStream:
         return 0 if self._stream is None else self._stream.cursor
 
     def __aiter__(self) -> AsyncIterator[Event]:
-        """The events as they come; raises RunFailed, RequestRefused or ServerUnreachable."""
+        """The events as they come; raises RunFailed, RunSuspended, RequestRefused or ServerUnreachable."""
         self._read_as("events")
 
         return self._events()
@@ -168,9 +155,12 @@ class RunStream:
         """Reads to the end and gives the outputs as plain values; raises what iterating raises."""
         return outputs(await self.prediction())
 
-    def text(self, predictor: str, field: str, *, call_id: int | None = None) -> str:
-        """The text of a predictor's field as read so far; of its latest call unless one is named."""
-        return self._transcript.latest(predictor, field, call_id)
+    def text(self, selector: str, *, call_id: int | None = None) -> str:
+        """The text of a field as read so far, such as `answer` or `compose.answer`.
+
+        That of its latest call, unless one is named; empty before it began.
+        """
+        return self._transcript.latest(selector, call_id)
 
     def field(self, selector: str) -> AsyncIterator[str]:
         """New text of a field as it comes, until the run ends; raises what iterating raises.
@@ -197,9 +187,17 @@ class RunStream:
 
         return self._follow(selector)
 
-    async def cancel(self, reason: str = "") -> Run:
-        """Stops the run, whoever else reads it, and gives its record."""
-        return await self._connection.cancel_run(self.run_id, reason)
+    async def answer(self, input_id: str, /, value: object, *, reason: str = "") -> InputResolved:
+        """Answers an open question of the run; all else is as in `Client.answer`."""
+        return await self._calls.answer(self.run_id, input_id, value, reason=reason)
+
+    async def decline(self, input_id: str, /, *, reason: str = "") -> InputResolved:
+        """Says that there will be no answer, or that the tool must not be called."""
+        return await self._calls.decline(self.run_id, input_id, reason=reason)
+
+    async def cancel(self, reason: str = "") -> CancelRunResponse:
+        """Stops the run, whoever else reads it, and gives its record as `run`."""
+        return await self._calls.cancel(self.run_id, reason=reason)
 
     def detach(self) -> None:
         """Lets the run go on after this block, for as long as its `linger` without a reader."""
@@ -248,7 +246,6 @@ class RunStream:
             except HeadraceError as error:
                 self._failure = error
                 self._is_over = True
-                await self._connection.add_usage(error)
                 raise
 
             if event is None:
@@ -282,7 +279,7 @@ class RunStream:
                 return None
 
     async def _recorded_prediction(self) -> Prediction:
-        run = await self._connection.get_run(self.run_id)
+        run = await self._calls.get_run(self.run_id, output_form=self._output_form)
 
         if not run.HasField("prediction"):
             raise ServerFault(

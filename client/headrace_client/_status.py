@@ -1,7 +1,8 @@
 """A gRPC status other than OK, read from its trailers without any I/O, and the error it stands for.
 
-The rule of the contract: `headrace-run-state` present means the run is over; absent, only this
-stream ended, and a code that speaks of the road rather than of the request means: resume.
+The rule of the contract: without `headrace-run-state` only this stream ended, and a code that speaks of
+the road rather than of the request means: resume. With it, the run is over, or in a state in which
+resuming would not help: the stream ends either way.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from google.rpc import (  # type: ignore[import-untyped]  # it ships stubs, but 
     status_pb2,
 )
 from grpc.aio import AioRpcError
+from headrace_proto.v1.headrace_pb2 import Usage
 
 from headrace_client._errors import (
     DeadlineExceeded,
@@ -28,6 +30,7 @@ from headrace_client._errors import (
     RequestRefused,
     RunCancelled,
     RunFailed,
+    RunSuspended,
     ServerFault,
     ServerUnreachable,
     Unauthenticated,
@@ -42,6 +45,11 @@ OF_THE_ROAD = frozenset(
         grpc.StatusCode.CANCELLED,  # by someone on the way: our own cancel ends reading otherwise
     }
 )
+
+RUN_STATE = "headrace-run-state"
+
+OVER = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
+"""The states of a run that is over. Any other that a server names: it is not."""
 
 BY_CODE: dict[grpc.StatusCode, type[HeadraceError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: RequestInvalid,
@@ -67,11 +75,17 @@ class CallStatus:
     reason: str = ""
     run_id: str = ""
     run_state: str = ""
-    """SUCCEEDED, FAILED or CANCELLED once the run is over; else empty."""
+    """What the server says of the run: whether it is over, or why not to resume; empty for neither."""
     retry_delay: float | None = None
     violations: tuple[FieldViolation, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     cause: str = ""
+    usage: Usage | None = None
+
+    @property
+    def is_told(self) -> bool:
+        """A headrace server says this, and nothing on the way to it."""
+        return bool(self.reason or self.run_state)
 
     @property
     def is_cut(self) -> bool:
@@ -85,15 +99,20 @@ class CallStatus:
             code=self.code,
             reason=self.reason,
             run_id=self.run_id or run_id,
+            run_state=self.run_state,
             retry_delay=self.retry_delay,
             violations=self.violations,
             metadata=self.metadata,
             cause=self.cause,
+            usage=self.usage,
         )
 
 
 def error_class(code: grpc.StatusCode, reason: str, run_state: str) -> type[HeadraceError]:
-    """The class for what a status says; `run_state` is empty unless the run is over."""
+    """The class for what a status says."""
+    if run_state and run_state not in OVER:
+        return RunSuspended
+
     if reason in BY_REASON:
         return BY_REASON[reason]
 
@@ -108,8 +127,11 @@ def error_class(code: grpc.StatusCode, reason: str, run_state: str) -> type[Head
 
 def status_of(error: AioRpcError) -> CallStatus:
     """Reads the details that stacks with a decoder get, else the plain trailers beside them."""
-    trailers = _texts(error.trailing_metadata() or ())
-    details = _details(error.trailing_metadata() or ())
+    metadata = dict(
+        iter(error.trailing_metadata() or ())
+    )  # not of it: gRPC 1.76 takes it for a mapping
+    trailers = {name: value for name, value in metadata.items() if isinstance(value, str)}
+    details = _details(metadata.get("grpc-status-details-bin"))
     info = details.info
 
     return CallStatus(
@@ -117,12 +139,23 @@ def status_of(error: AioRpcError) -> CallStatus:
         message=error.details() or error.code().name,
         reason=info.reason or trailers.get("headrace-error-reason", ""),
         run_id=info.metadata.get("run_id", "") or trailers.get("headrace-run-id", ""),
-        run_state=trailers.get("headrace-run-state", ""),
+        run_state=trailers.get(RUN_STATE, ""),
         retry_delay=details.retry_delay or _seconds(trailers.get("headrace-retry-delay-ms", "")),
         violations=details.violations,
         metadata=dict(info.metadata),
         cause=details.cause,
+        usage=_usage(metadata.get("headrace-usage-bin")),
     )
+
+
+def suspended(trailers: Iterable[tuple[str, str | bytes]], run_id: str) -> HeadraceError | None:
+    """The error of a stream that ended without one, although its run is not over."""
+    state = next((str(value) for name, value in trailers if name == RUN_STATE), "")
+
+    if state in OVER or not state:
+        return None
+
+    return CallStatus(grpc.StatusCode.OK, "the stream ended", run_state=state).error(run_id)
 
 
 @dataclass(slots=True)
@@ -133,10 +166,8 @@ class _Details:
     cause: str = ""
 
 
-def _details(trailers: Iterable[tuple[str, str | bytes]]) -> _Details:
+def _details(packed: str | bytes | None) -> _Details:
     details = _Details()
-    named = {name: value for name, value in trailers}  # noqa: C416 - dict() fails on metadata of gRPC 1.76
-    packed = named.get("grpc-status-details-bin", b"")
 
     try:
         status = status_pb2.Status.FromString(bytes(packed) if isinstance(packed, bytes) else b"")
@@ -163,8 +194,11 @@ def _details(trailers: Iterable[tuple[str, str | bytes]]) -> _Details:
     return details
 
 
-def _texts(trailers: Iterable[tuple[str, str | bytes]]) -> dict[str, str]:
-    return {key: value for key, value in trailers if isinstance(value, str)}
+def _usage(packed: str | bytes | None) -> Usage | None:
+    try:
+        return Usage.FromString(packed) if isinstance(packed, bytes) else None
+    except DecodeError:
+        return None
 
 
 def _seconds(milliseconds: str) -> float | None:

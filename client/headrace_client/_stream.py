@@ -1,9 +1,14 @@
-"""One run's events in order, across as many gRPC streams as it takes."""
+"""One run's events in order, across as many gRPC streams as it takes.
+
+The rule: the cursor moves with what was handed out, never with what merely came. A message may hold many
+events; a reader that leaves between two of them finds the rest by asking again.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias, TypeVar
 
@@ -16,7 +21,7 @@ from headrace_client._connection import Connection
 from headrace_client._errors import StreamClosed
 from headrace_client._requests import HEARTBEAT_SECONDS
 from headrace_client._resume import Resumption
-from headrace_client._status import CallStatus, status_of
+from headrace_client._status import CallStatus, status_of, suspended
 
 T = TypeVar("T")
 
@@ -41,6 +46,8 @@ class EventStream:
         self._open_call = open_call
         self._resumption = resumption
         self._call: EventCall | None = None
+        self._unread: deque[StreamEvent] = deque()
+        """Those of the last message that nobody has taken yet."""
         self._has_prediction = False
         self._is_closed = False
 
@@ -57,14 +64,12 @@ class EventStream:
     async def read(self) -> StreamEvent | None:
         """The next event that was recorded; None behind the last one of a run that succeeded.
 
-        Raises RunFailed when the run is over without a prediction, RequestRefused when the server
-        refuses, ServerUnreachable when nothing new came for too long.
+        Raises RunFailed when the run is over without a prediction, RunSuspended when it is not over and
+        cannot be read on, RequestRefused when the server refuses, ServerUnreachable when nothing new
+        came for too long.
         """
-        while not self._has_prediction:
-            event = await self._persist(lambda call: call.read())
-
-            if not isinstance(event, StreamEvent):
-                return None
+        while not self._has_prediction and await self._has_more():
+            event = self._unread.popleft()
 
             if self._accepts(event):
                 return event
@@ -87,6 +92,29 @@ class EventStream:
 
         call.cancel()
 
+    async def _has_more(self) -> bool:
+        """Waits for a message, unless there is something unread; False behind the last event."""
+        while self._is_closed or not self._unread:
+            message = await self._persist(self._receive)
+
+            if message is None:
+                return False
+
+            self._unread.extend(message.batch.events if message.HasField("batch") else (message,))
+
+        return True
+
+    async def _receive(self, call: EventCall) -> StreamEvent | None:
+        message = await call.read()
+
+        if isinstance(message, StreamEvent):
+            return message
+
+        if error := suspended(await call.trailing_metadata(), self._resumption.run_id):
+            raise error
+
+        return None
+
     async def _persist(self, step: Callable[[EventCall], Awaitable[T]]) -> T:
         """Does a step on the stream, and again on another one while that may help."""
         while not self._is_closed:
@@ -107,6 +135,8 @@ class EventStream:
         raise _closed()
 
     def _reopened(self) -> EventCall:
+        self._resumption.asking()
+
         return track(self._open_call(self.cursor, self._resumption.seconds_left()))
 
     def _accepts(self, event: StreamEvent) -> bool:

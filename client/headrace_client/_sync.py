@@ -11,7 +11,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
-from headrace_proto.v1.headrace_pb2 import Prediction, Run, StreamEvent
+from headrace_proto.v1.headrace_pb2 import (
+    CancelRunResponse,
+    InputResolved,
+    Prediction,
+    StreamEvent,
+)
 
 from headrace_client._client import DEFAULT_ADDRESS, Client, ClientOptions
 from headrace_client._loop_thread import LoopThread
@@ -74,15 +79,23 @@ class SyncRunStream:
         """As in `RunStream`."""
         return self._loop.wait(self._run.result)
 
-    def text(self, predictor: str, field: str, *, call_id: int | None = None) -> str:
+    def text(self, selector: str, *, call_id: int | None = None) -> str:
         """As in `RunStream`."""
-        return self._run.text(predictor, field, call_id=call_id)
+        return self._run.text(selector, call_id=call_id)
 
     def field(self, selector: str) -> Iterator[str]:
         """As in `RunStream`; fields may be read side by side from several threads."""
         return self._each(self._run.field(selector))
 
-    def cancel(self, reason: str = "") -> Run:
+    def answer(self, input_id: str, /, value: object, *, reason: str = "") -> InputResolved:
+        """As in `RunStream`."""
+        return self._loop.wait(self._run.answer, input_id, value, reason=reason)
+
+    def decline(self, input_id: str, /, *, reason: str = "") -> InputResolved:
+        """As in `RunStream`."""
+        return self._loop.wait(self._run.decline, input_id, reason=reason)
+
+    def cancel(self, reason: str = "") -> CancelRunResponse:
         """As in `RunStream`."""
         return self._loop.wait(self._run.cancel, reason)
 
@@ -164,6 +177,9 @@ class SyncClient:
     get_run = _waiting(Client.get_run)
     runs = _waiting(Client.runs)
     cancel = _waiting(Client.cancel)
+    delete = _waiting(Client.delete)
+    answer = _waiting(Client.answer)
+    decline = _waiting(Client.decline)
     programs = _waiting(Client.programs)
     describe = _waiting(Client.describe)
     server_info = _waiting(Client.server_info)

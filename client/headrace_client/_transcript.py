@@ -93,15 +93,11 @@ class Transcript:
             if key.field == field and predictor in ("", key.predictor):
                 yield key, text
 
-    def latest(self, predictor: str, field: str, call_id: int | None = None) -> str:
+    def latest(self, selector: str, call_id: int | None = None) -> str:
         """The text of a field's latest call, or of the call given; empty before it began."""
-        predictor = wire_address(predictor)
+        found = [text for key, text in self.matching(selector) if call_id in (None, key.call_id)]
 
-        for key, text in reversed(self._texts.items()):
-            if (key.predictor, key.field) == (predictor, field) and call_id in (None, key.call_id):
-                return str(text)
-
-        return ""
+        return str(found[-1]) if found else ""
 
 
 def wire_address(predictor: str) -> str:

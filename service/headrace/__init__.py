@@ -10,10 +10,12 @@ if find_spec("pydantic") is None:
 
 from headrace import streaming
 from headrace.adapters import Adapter, ChatAdapter, History, JSONAdapter, XMLAdapter
+from headrace.asking import ask, ask_sync
 from headrace.asyncify import asyncify, syncify
-from headrace.calls import BaseCallback
+from headrace.calls import BaseCallback, emit
 from headrace.chain_of_thought import ChainOfThought
 from headrace.errors import HeadraceError
+from headrace.events import CustomEvent
 from headrace.hosting import Program
 from headrace.lm import LM, BaseLM, configure_cache, inspect_history
 from headrace.module import Module
@@ -49,6 +51,7 @@ __all__ = [
     "ChainOfThought",
     "ChatAdapter",
     "Completions",
+    "CustomEvent",
     "Example",
     "HeadraceError",
     "History",
@@ -70,10 +73,13 @@ __all__ = [
     "Tool",
     "XMLAdapter",
     "apply_sync_streaming",
+    "ask",
+    "ask_sync",
     "asyncify",
     "configure",
     "configure_cache",
     "context",
+    "emit",
     "ensure_signature",
     "inspect_history",
     "make_signature",

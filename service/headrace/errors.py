@@ -3,6 +3,7 @@
     HeadraceError
     +-- SignatureError (ValueError)     a signature is written wrongly
     +-- UsageError (ValueError)         the library is used wrongly: settings, listeners, module arguments
+    |   +-- CannotAsk                   nobody can answer the code that asks
     +-- RequestRefused                  nothing was started
     |   +-- InputInvalid                inputs do not fit the program's signature
     |   +-- RequestInvalid              another part of the request is malformed
@@ -61,6 +62,10 @@ class SignatureError(HeadraceError, ValueError):
 
 class UsageError(HeadraceError, ValueError):
     """headrace is called in a way that cannot work; the message says what to change."""
+
+
+class CannotAsk(UsageError):
+    """Nobody can answer what code asks here: outside of a server, or where a test has no fitting answer."""
 
 
 class ServerFault(HeadraceError):
@@ -185,11 +190,20 @@ class RunTooLarge(RunError):
 
 
 class InputExpired(RunError):
-    """Nobody answered a question of the program in time. The program may catch it."""
+    """Nobody answered a question of the program in time, or approved a tool. The program may catch it."""
+
+    def __init__(self, what: str = "the question", seconds: float | None = None) -> None:
+        within = "in time" if seconds is None else f"within {seconds:g} s"
+        super().__init__(f"{what} was not answered {within}")
 
 
 class InputDeclined(RunError):
     """Somebody declined to answer a question of the program, or to approve a tool. It may catch it."""
+
+    def __init__(self, explanation: str = "", what: str = "the question") -> None:
+        super().__init__(f"{what} was declined" + (f": {explanation}" if explanation else ""))
+        self.explanation = explanation
+        """Why, in the words of whoever declined; may be empty."""
 
 
 class ProgramError(RunError):

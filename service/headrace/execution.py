@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from headrace.calls import (
+    MAX_CUSTOM_EVENT_BYTES,
     Observer,
     RunScope,
     StatusMessages,
@@ -28,6 +29,7 @@ from headrace.errors import HeadraceError, ProgramError, RunCancelled, RunTimeou
 from headrace.events import Event, Kind, PredictionEvent, Usage
 from headrace.log import RunLog
 from headrace.log_context import contained
+from headrace.questions import Desk, Questions
 from headrace.threads import portal
 
 logger = logging.getLogger("headrace.runs")
@@ -89,6 +91,8 @@ class Execution:
     observers: told of its calls, besides statuses and usage.
     last_call_id, usage, reask_count: where an earlier attempt at the same run stopped; they go on from
     there.
+    desk: where people answer its questions; None = nobody does, but a stand-in in tests.
+    max_custom_event_bytes: of what the program tells in one event, as JSON.
     when_over: called once, after the outlet's `end`.
     """
 
@@ -103,6 +107,8 @@ class Execution:
         last_call_id: int = 0,
         usage: Usage | None = None,
         reask_count: int = 0,
+        desk: Desk | None = None,
+        max_custom_event_bytes: int = MAX_CUSTOM_EVENT_BYTES,
         when_over: Callable[[], object] = lambda: None,
     ) -> None:
         self._outlet = outlet or own_log()
@@ -125,6 +131,8 @@ class Execution:
             last_call_id=last_call_id,
             usage=usage,
             reask_count=reask_count,
+            desk=desk,
+            max_custom_event_bytes=max_custom_event_bytes,
         )
         self._task: asyncio.Task[None] | None = None
         self._timers: list[asyncio.TimerHandle] = []
@@ -140,6 +148,11 @@ class Execution:
     def usage(self) -> Usage:
         """Of the LM calls that have ended so far, earlier attempts included."""
         return self._scope.usage
+
+    @property
+    def questions(self) -> Questions:
+        """The questions that it asks people."""
+        return self._scope.questions
 
     @property
     def reask_count(self) -> int:

@@ -17,7 +17,14 @@ from headrace.adapters import adapter_in_use
 from headrace.adapters.prompt_text import shown_value
 from headrace.calls import BaseCallback
 from headrace.chain_of_thought import ChainOfThought
-from headrace.errors import AdapterParseError, ContextWindowExceededError, UsageError
+from headrace.errors import (
+    AdapterParseError,
+    CannotAsk,
+    ContextWindowExceededError,
+    InputDeclined,
+    InputExpired,
+    UsageError,
+)
 from headrace.module import PredictingModule
 from headrace.predict import Predict, refuse_positional
 from headrace.signatures import InputField, OutputField, Signature, ensure_signature, make_signature
@@ -51,8 +58,8 @@ class ReAct(PredictingModule):
     """Solves a signature with tools, in at most `max_iters` turns.
 
     Tools are functions or `Tool`s; one more, `finish`, lets the model say that it knows enough, with
-    whatever arguments. A tool that raises or is not there, and an answer of the model that does not
-    parse, become observations the model sees.
+    whatever arguments. A tool that raises or is not there, one that people did not allow, and an answer of
+    the model that does not parse, become observations the model sees.
     Gives a Prediction with the signature's outputs, `reasoning` and `trajectory`.
     """
 
@@ -122,6 +129,10 @@ class ReAct(PredictingModule):
 
         try:
             return shown_value(await self.tools[name].acall(**arguments))
+        except CannotAsk:
+            raise
+        except (InputDeclined, InputExpired) as error:
+            return f"Error in {name}: {error.message}"
         except Exception as error:
             logger.debug("tool %s raised", name, exc_info=True)
 
@@ -184,7 +195,7 @@ class Finish(Tool):
     def __init__(self, desc: str) -> None:
         super().__init__(_completed, name=FINISH, desc=desc)
 
-    def _checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _checked(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         return {}
 
 

@@ -68,7 +68,7 @@ def create_app(setup: Setup | None = None, waiting: OpenRequests | None = None) 
             Middleware(
                 CORSMiddleware,
                 allow_origins=setup.origins,
-                allow_methods=["GET", "POST"],
+                allow_methods=["GET", "POST", "DELETE"],
                 allow_headers=["authorization", "content-type", "last-event-id"],
                 expose_headers=["headrace-run-id", "retry-after"],
             ),

@@ -6,6 +6,7 @@ seconds, times are RFC 3339, whole numbers have no fraction.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any, TypeAlias, cast
 
@@ -14,7 +15,10 @@ from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 from headrace_client import (
+    CustomEvent,
     Failure,
+    InputRequest,
+    InputResolved,
     LmCall,
     ModelUsage,
     Prediction,
@@ -23,6 +27,7 @@ from headrace_client import (
     StatusUpdate,
     StreamEvent,
     Token,
+    ToolCall,
     Usage,
     outputs,
 )
@@ -44,6 +49,12 @@ def event_payload(envelope: StreamEvent) -> Payload:
             return status_payload(envelope.status, envelope)
         case "prediction":
             return prediction_payload(envelope.prediction)
+        case "custom":
+            return custom_payload(envelope.custom)
+        case "input_request":
+            return {"type": "input_request", **input_request_object(envelope.input_request)}
+        case "input_resolved":
+            return {"type": "input_resolved", **input_resolved_object(envelope.input_resolved)}
         case other:
             return {"type": other, **message_object(getattr(envelope, str(other)))}
 
@@ -94,10 +105,57 @@ def status_payload(status: StatusUpdate, envelope: StreamEvent) -> Payload:
     if status.HasField("data"):
         payload["data"] = _plain(status.data)
 
+    if status.HasField("tool"):
+        payload["tool"] = _tool_call(status.tool)
+
     if status.HasField("lm"):
         payload["lm"] = _lm(status.lm)
 
     return payload
+
+
+def custom_payload(custom: CustomEvent) -> Payload:
+    """What a program told of itself."""
+    return {
+        "type": "custom",
+        "name": custom.name,
+        "call_id": custom.call_id,
+        "data": json.loads(custom.data_json),
+    }
+
+
+def input_request_object(request: InputRequest) -> Payload:
+    """A question; its schema and the arguments to approve as JSON."""
+    shown: Payload = {
+        "input_id": request.input_id,
+        "call_id": request.call_id,
+        "kind": _short(InputRequest.Kind.Name, request.kind),
+        "message": request.message,
+        "answer_schema": json.loads(request.answer_schema_json),
+    }
+
+    if request.proposal_json:
+        shown |= {"tool": request.tool, "proposal": json.loads(request.proposal_json)}
+
+    if request.HasField("expire_time"):
+        shown["expire_time"] = request.expire_time.ToJsonString()
+
+    return shown
+
+
+def input_resolved_object(resolved: InputResolved) -> Payload:
+    """How a question ended."""
+    shown: Payload = {
+        "input_id": resolved.input_id,
+        "call_id": resolved.call_id,
+        "outcome": _short(InputResolved.Outcome.Name, resolved.outcome),
+        "reason": resolved.reason,
+    }
+
+    if resolved.answer_json:
+        shown["answer"] = json.loads(resolved.answer_json)
+
+    return shown
 
 
 def prediction_payload(prediction: Prediction) -> Payload:
@@ -112,6 +170,9 @@ def prediction_object(prediction: Prediction) -> Payload:
         "usage": usage_object(prediction.usage),
         "elapsed": _seconds(prediction.elapsed),
         "revision": prediction.revision,
+        "interface_revision": prediction.interface_revision,
+        "cut_fields": list(prediction.cut_fields),
+        "reask_count": prediction.reask_count,
     }
 
 
@@ -143,8 +204,16 @@ def _counts(usage: Usage | ModelUsage) -> Payload:
 
 
 def program_object(program: Program) -> Payload:
-    """A program: what it takes, gives and can stream."""
-    return message_object(program)
+    """A program: what it takes, gives and can stream. Its schemas are JSON, in their own order."""
+    shown = message_object(program)
+
+    for name in ("input_schema", "output_schema"):
+        shown[name] = json.loads(shown.pop(f"{name}_json") or "{}")
+
+    for tool in shown["tools"]:
+        tool["parameters_schema"] = json.loads(tool.pop("parameters_schema_json") or "{}")
+
+    return shown
 
 
 def message_object(message: Message) -> Payload:
@@ -158,13 +227,21 @@ def run_object(run: Run) -> Payload:
         "run_id": run.run_id,
         "program": run.program,
         "revision": run.revision,
+        "interface_revision": run.interface_revision,
         "state": _short(Run.State.Name, run.state),
         "attempt": run.attempt,
         "last_sequence": run.last_sequence,
         "reader_count": run.reader_count,
         "labels": dict(sorted(run.labels.items())),
         "usage": usage_object(run.usage),
+        "reask_count": run.reask_count,
     }
+
+    if run.input_requests:
+        shown["input_requests"] = [input_request_object(one) for one in run.input_requests]
+
+    if run.inputs_json:
+        shown["inputs"] = json.loads(run.inputs_json)
 
     for name in ("create_time", "end_time", "expire_time"):
         if run.HasField(name):
@@ -206,14 +283,31 @@ def _failure(failure: Failure) -> Payload:
     return shown
 
 
+def _tool_call(tool: ToolCall) -> Payload:
+    shown: Payload = {"provider_call_id": tool.provider_call_id}
+
+    if tool.arguments_json:
+        shown["arguments"] = json.loads(tool.arguments_json)
+
+    if tool.result_json:
+        shown["result"] = json.loads(tool.result_json)
+
+    return shown
+
+
 def _lm(lm: LmCall) -> Payload:
-    return {
+    shown: Payload = {
         "model": lm.model,
         "engine": lm.engine,
         "finish_reason": lm.finish_reason,
         "cached": lm.cached,
         "attempt": lm.attempt,
     }
+
+    if lm.HasField("time_to_first_token"):
+        shown["time_to_first_token"] = _seconds(lm.time_to_first_token)
+
+    return shown
 
 
 def _plain(struct: Struct) -> Payload:

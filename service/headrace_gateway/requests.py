@@ -10,13 +10,19 @@ import difflib
 import json
 import math
 from collections.abc import Callable
-from typing import Any, Literal, TypedDict, cast
+from datetime import datetime
+from typing import Any, Literal, TypedDict, cast, get_args
 
 from headrace_client import FieldViolation, RequestInvalid
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from headrace_gateway.errors import refusal
+
+RunState = Literal["queued", "running", "waiting", "succeeded", "failed", "cancelled"]
+STATES: tuple[RunState, ...] = get_args(RunState)
+MOST_RUNS = 1000
+"""Of one list."""
 
 END = "end"
 """In place of a sequence: the reader has seen the last event there will be."""
@@ -29,6 +35,7 @@ class ReadOptions(TypedDict, total=False):
     token_detail: Literal["all", "whole", "none"]
     include_data: bool
     merge_interval: float
+    accept: list[Literal["custom", "input"]]
 
 
 class StartOptions(TypedDict, total=False):
@@ -38,21 +45,44 @@ class StartOptions(TypedDict, total=False):
     timeout: float
     linger: float
     revision: str
+    interface_revision: str
     labels: dict[str, str]
 
 
+class RunFilters(TypedDict, total=False):
+    """The runs that are wanted of a list."""
+
+    program: str
+    states: list[RunState]
+    labels: dict[str, str]
+    created_after: datetime
+    created_before: datetime
+    limit: int
+
+
+View = Literal["basic", "full"]
 Detail = Literal["all", "messages", "none"]
 DETAILS: tuple[Detail, ...] = ("all", "messages", "none")
 
 
 def read_options(query: QueryParams) -> ReadOptions:
-    """The options of a reader."""
-    return cast("ReadOptions", _parsed(query, READ))
+    """The options of a reader. Over HTTP events of further kinds come only to who names them."""
+    return cast("ReadOptions", {"accept": [], **_parsed(query, READ)})
 
 
 def start_options(query: QueryParams) -> StartOptions:
     """The options of a run."""
     return cast("StartOptions", _parsed(query, START))
+
+
+def run_filters(query: QueryParams) -> RunFilters:
+    """The filters of a list of runs."""
+    return cast("RunFilters", _parsed(query, LIST))
+
+
+def view(query: QueryParams) -> View:
+    """How much of a run is wanted."""
+    return cast("View", _parsed(query, VIEW).get("view", "basic"))
 
 
 def status_detail(query: QueryParams) -> Detail:
@@ -122,6 +152,22 @@ async def json_object(request: Request, *, most: int, seconds: float) -> dict[st
     return _decoded(body)
 
 
+def reason(body: dict[str, Any]) -> str:
+    """Takes the reason out of a body; may be empty."""
+    said: object = body.pop("reason", "")
+
+    if not isinstance(said, str):
+        raise invalid("reason", "must be text")
+
+    return said
+
+
+def refuse_members(body: dict[str, Any], known: str) -> None:
+    """Raises RequestInvalid for what a body holds besides what was taken out of it."""
+    for name in body:
+        raise invalid(name, f"is unknown; the body may hold {known}")
+
+
 def invalid(field: str, description: str) -> RequestInvalid:
     """The error for one field of a request."""
     return RequestInvalid(
@@ -167,6 +213,9 @@ def _decoded(body: bytes) -> dict[str, Any]:
     return cast("dict[str, Any]", value)
 
 
+Parse = Callable[[list[str]], object]
+
+
 def _sequence(field: str, text: str) -> int:
     if not text.isdecimal() or int(text[:20]) >= 2**31:
         raise invalid(field, f"{text[:80]!r} is no position")
@@ -187,12 +236,34 @@ def _flag(text: str) -> bool:
     return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
 
 
-def _token_detail(text: str) -> str:
-    return {one: one for one in ("all", "whole", "none")}[text]
+def _one_of(*names: str) -> Callable[[str], str]:
+    return {name: name for name in names}.__getitem__
 
 
-def _selectors(texts: list[str]) -> list[str]:
+def _some_of(*names: str) -> Parse:
+    return lambda texts: [*map(_one_of(*names), _listed(texts))]
+
+
+def _listed(texts: list[str]) -> list[str]:
     return [one.strip() for text in texts for one in text.split(",") if one.strip()]
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+
+    if moment.tzinfo is None:
+        raise ValueError
+
+    return moment
+
+
+def _limit(text: str) -> int:
+    limit = int(text)
+
+    if not 0 < limit <= MOST_RUNS:
+        raise ValueError
+
+    return limit
 
 
 def _labels(texts: list[str]) -> dict[str, str]:
@@ -204,26 +275,34 @@ def _labels(texts: list[str]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-Parse = Callable[[list[str]], object]
-
-
 def _last(parse: Callable[[str], object]) -> Parse:
     return lambda texts: parse(texts[-1])
 
 
 READ: dict[str, tuple[Parse, str]] = {
-    "fields": (_selectors, "selectors such as compose.answer, or *"),
-    "token_detail": (_last(_token_detail), "all, whole or none"),
+    "fields": (_listed, "selectors such as compose.answer, or *"),
+    "token_detail": (_last(_one_of("all", "whole", "none")), "all, whole or none"),
     "include_data": (_last(_flag), "true or false"),
     "merge_interval": (_last(_seconds), "a number of seconds"),
+    "accept": (_some_of("custom", "input"), "custom, input or both"),
 }
 START: dict[str, tuple[Parse, str]] = {
     "run_id": (_last(str), "text"),
     "timeout": (_last(_seconds), "a number of seconds"),
     "linger": (_last(_seconds), "a number of seconds"),
     "revision": (_last(str), "text"),
+    "interface_revision": (_last(str), "text"),
     "labels": (_labels, "name=value"),
 }
+LIST: dict[str, tuple[Parse, str]] = {
+    "program": (_last(str), "text"),
+    "states": (_some_of(*STATES), f"some of {', '.join(STATES)}"),
+    "labels": (_labels, "name=value"),
+    "created_after": (_last(_moment), "a time with its zone, such as 2026-01-31T12:00:00Z"),
+    "created_before": (_last(_moment), "a time with its zone, such as 2026-01-31T12:00:00Z"),
+    "limit": (_last(_limit), f"1 to {MOST_RUNS}"),
+}
+VIEW: dict[str, tuple[Parse, str]] = {"view": (_last(_one_of("basic", "full")), "basic or full")}
 
 
 def _parsed(query: QueryParams, parsers: dict[str, tuple[Parse, str]]) -> dict[str, object]:

@@ -17,6 +17,7 @@ from headrace_gateway.access import Upstream
 from headrace_gateway.config import Setup
 from headrace_gateway.disconnect import OpenRequests, left
 from headrace_gateway.payloads import (
+    input_resolved_object,
     prediction_object,
     program_object,
     run_object,
@@ -41,9 +42,12 @@ class Calls:
             Route("/programs/{name}", self.get_program),
             Route("/programs/{name}/stream", self.stream, methods=["POST"]),
             Route("/programs/{name}/predict", self.predict, methods=["POST"]),
+            Route("/runs", self.list_runs),
             Route("/runs/{run_id}", self.get_run),
+            Route("/runs/{run_id}", self.delete, methods=["DELETE"]),
             Route("/runs/{run_id}/events", self.events),
             Route("/runs/{run_id}/cancel", self.cancel, methods=["POST"]),
+            Route("/runs/{run_id}/inputs/{input_id}", self.answer, methods=["POST"]),
             Route("/server", self.get_server),
         ]
 
@@ -131,24 +135,60 @@ class Calls:
 
     async def get_run(self, request: Request) -> Response:
         """The record of a run."""
-        run = await self.upstream.client().get_run(request.path_params["run_id"])
+        requests.refuse_unknown(request.query_params, *requests.VIEW)
+        view = requests.view(request.query_params)
+        run = await self.upstream.client().get_run(request.path_params["run_id"], view=view)
 
         return JSONResponse(run_object(run))
+
+    async def list_runs(self, request: Request) -> Response:
+        """The caller's runs, newest first."""
+        requests.refuse_unknown(request.query_params, *requests.LIST)
+        filters = requests.run_filters(request.query_params)
+        runs = await self.upstream.client().runs(**filters)
+
+        return JSONResponse({"runs": [run_object(run) for run in runs]})
 
     async def cancel(self, request: Request) -> Response:
-        """Stops a run."""
+        """Stops a run; one that does not exist yet is refused for a while."""
         body = await self._body(request)
-        reason = body.pop("reason", "")
+        reason = requests.reason(body)
+        requests.refuse_members(body, "a reason")
+        run_id: str = request.path_params["run_id"]
+        answer = await self.upstream.client().cancel(run_id, reason=reason)
 
-        for name in body:
-            raise requests.invalid(name, "is unknown; the body may hold a reason")
+        if not answer.HasField("run"):
+            until = answer.refused_until.ToJsonString()
+            return JSONResponse({"run_id": run_id, "refused_until": until})
 
-        if not isinstance(reason, str):
-            raise requests.invalid("reason", "must be text")
+        return JSONResponse(run_object(answer.run))
 
-        run = await self.upstream.client().cancel(request.path_params["run_id"], reason=reason)
+    async def delete(self, request: Request) -> Response:
+        """Ends a run if need be, and forgets it."""
+        await self.upstream.client().delete(request.path_params["run_id"])
 
-        return JSONResponse(run_object(run))
+        return Response(status_code=204)
+
+    async def answer(self, request: Request) -> Response:
+        """Answers a question of a run, or declines to."""
+        body = await self._body(request)
+        reason = requests.reason(body)
+        has_answer, answer = "answer" in body, body.pop("answer", None)
+        declines = body.pop("decline", False)
+        requests.refuse_members(body, "an answer or decline, and a reason")
+
+        if declines not in (True, False) or has_answer == declines:
+            raise requests.invalid("answer", 'or "decline": true is required, and not both')
+
+        client, path = self.upstream.client(), request.path_params
+        run_id, input_id = path["run_id"], path["input_id"]
+
+        if declines:
+            resolved = await client.decline(run_id, input_id, reason=reason)
+        else:
+            resolved = await client.answer(run_id, input_id, answer, reason=reason)
+
+        return JSONResponse({"run_id": run_id, **input_resolved_object(resolved)})
 
     def _streamed(
         self, run: RunStream, program: str, detail: requests.Detail, *, is_accepted: bool = False

@@ -11,7 +11,15 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.timestamp_pb2 import Timestamp
 from headrace_proto.v1 import headrace_pb2 as pb
 
-Arm = pb.Token | pb.StatusUpdate | pb.Prediction | pb.Heartbeat
+Arm = (
+    pb.Token
+    | pb.StatusUpdate
+    | pb.Prediction
+    | pb.Heartbeat
+    | pb.CustomEvent
+    | pb.InputRequest
+    | pb.InputResolved
+)
 S = pb.StatusUpdate
 
 
@@ -107,8 +115,40 @@ def envelope(arm: Arm, sequence: int, seconds: float = 0.0, *, count: int = 1) -
         case pb.Heartbeat():
             event.heartbeat.CopyFrom(arm)
             event.event_count = 0
+        case pb.CustomEvent():
+            event.custom.CopyFrom(arm)
+        case pb.InputRequest():
+            event.input_request.CopyFrom(arm)
+        case pb.InputResolved():
+            event.input_resolved.CopyFrom(arm)
 
     return event
+
+
+def question(input_id: str, message: str, **schema: Any) -> pb.InputRequest:
+    return pb.InputRequest(
+        input_id=input_id,
+        kind=pb.InputRequest.KIND_QUESTION,
+        message=message,
+        answer_schema_json=json.dumps(schema),
+    )
+
+
+def approval(input_id: str, tool: str, **arguments: Any) -> pb.InputRequest:
+    return pb.InputRequest(
+        input_id=input_id,
+        kind=pb.InputRequest.KIND_APPROVAL,
+        tool=tool,
+        proposal_json=json.dumps(arguments),
+    )
+
+
+def answered(input_id: str) -> pb.InputResolved:
+    return pb.InputResolved(input_id=input_id, outcome=pb.InputResolved.OUTCOME_ANSWERED)
+
+
+def custom(name: str, **data: Any) -> pb.CustomEvent:
+    return pb.CustomEvent(name=name, data_json=json.dumps(data))
 
 
 def composer_run() -> Sequence[Arm]:

@@ -1,12 +1,14 @@
 """A headrace server that plays a script: real gRPC on loopback, and no runtime behind it.
 
 It keeps one log of events and serves it from any cursor, as the contract wants. A test says how each
-stream in turn ends: `endings` holds one entry per stream, and once they are used up streams end OK.
+stream in turn ends: `endings` holds one entry per stream, and once they are used up streams end OK. The
+resolution of a question, and what follows it in the log, is sent once somebody has answered.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +17,7 @@ from typing import Any, NoReturn
 import grpc
 from client.events import duration
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import (  # type: ignore[import-untyped]  # it ships stubs, but no py.typed
     error_details_pb2,
     status_pb2,
@@ -31,7 +34,7 @@ Context = aio.ServicerContext[Any, Any]
 
 @dataclass(frozen=True)
 class Ending:
-    """How a call ends other than OK."""
+    """How a call ends, mostly other than OK."""
 
     code: grpc.StatusCode
     message: str = "scripted"
@@ -42,16 +45,19 @@ class Ending:
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     cause: str = ""
     """What a server for developers tells of what led to it."""
+    usage: pb.Usage | None = None
+    """Work of a run that failed."""
     with_details: bool = True
     """Whether the rich details are sent, beside the plain trailers."""
     after: int | None = None
     """For streams: how many events are sent before it; None = all."""
 
     async def abort(self, context: Context) -> NoReturn:
-        await context.abort(self.code, self.message, self._trailers())
+        await context.abort(self.code, self.message, self.trailers())
         raise AssertionError("abort returned")
 
-    def _trailers(self) -> tuple[tuple[str, str | bytes], ...]:
+    def trailers(self) -> tuple[tuple[str, str | bytes], ...]:
+        """What is told behind the status."""
         plain = {
             "headrace-run-state": self.run_state,
             "headrace-error-reason": self.reason,
@@ -60,6 +66,9 @@ class Ending:
             ),
         }
         trailers: list[tuple[str, str | bytes]] = [(k, v) for k, v in plain.items() if v]
+
+        if self.usage is not None:
+            trailers.append(("headrace-usage-bin", self.usage.SerializeToString()))
 
         if self.with_details and self.reason:
             trailers.append(("grpc-status-details-bin", self._details().SerializeToString()))
@@ -99,6 +108,7 @@ class Ending:
 
 
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
+LARGEST_PAGE = 1000
 FOREVER = Ending(grpc.StatusCode.OK, after=None)
 """A stream that stays open after its last event, until the reader leaves."""
 
@@ -111,16 +121,29 @@ class ScriptedService(HeadraceServiceServicer):
     ) -> None:
         self.events = list(events)
         self.endings = list(endings)
+        self.batch_size = 1
+        """Most events in one message, to readers that accept batches."""
         self.sent = 0
         """Events written."""
         self.requests: list[Any] = []
         self.metadata: list[dict[str, str | bytes]] = []
         self.programs: list[pb.Program] = []
         self.run = pb.Run(state=pb.Run.STATE_RUNNING)
+        self.runs: list[pb.Run] = []
+        """What is listed, if not that run alone."""
+        self.refused_until: Timestamp | None = None
+        """What CancelRun tells where there is no run."""
+        self.resolved: dict[str, pb.InputResolved] = {}
+        """Questions that were answered, by id."""
+        self.waits = asyncio.Event()
+        """Set when a stream has come to a question that nobody has answered."""
+        self._answers: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self.cancelled = asyncio.Event()
         """Set by CancelRun."""
         self.left = asyncio.Event()
         """Set when a reader leaves a stream before its end."""
+        self.ended = asyncio.Event()
+        """Set when a stream has got all it will."""
         self.unanswered: type[Any] | None = None
         """A type of request that never gets an answer."""
         self.asked = asyncio.Event()
@@ -145,8 +168,13 @@ class ScriptedService(HeadraceServiceServicer):
 
     async def ListRuns(self, request: pb.ListRunsRequest, context: Context) -> pb.ListRunsResponse:
         await self._answered(request, context)
+        first = int(request.page_token or 0)
+        last = first + min(request.page_size, LARGEST_PAGE)
+        runs = self.runs or [self.run]
 
-        return pb.ListRunsResponse(runs=[self.run])
+        return pb.ListRunsResponse(
+            runs=runs[first:last], next_page_token=str(last) if last < len(runs) else ""
+        )
 
     async def CancelRun(
         self, request: pb.CancelRunRequest, context: Context
@@ -154,6 +182,9 @@ class ScriptedService(HeadraceServiceServicer):
         self._keep(request, context)
         await self._maybe_hang(request)
         self.cancelled.set()
+
+        if self.refused_until is not None:
+            return pb.CancelRunResponse(refused_until=self.refused_until)
 
         if self.run.state == pb.Run.STATE_RUNNING:
             self.run.state = pb.Run.STATE_CANCELLED
@@ -171,8 +202,25 @@ class ScriptedService(HeadraceServiceServicer):
         self, request: pb.SendInputRequest, context: Context
     ) -> pb.SendInputResponse:
         await self._answered(request, context)
+        asked = {event.input_request.input_id for event in self.events}
 
-        return pb.SendInputResponse()
+        if request.input_id not in asked:
+            await Ending(NOT_FOUND, "no such question", "INPUT_NOT_FOUND").abort(context)
+
+        said = resolution(request)
+        resolved = self.resolved.setdefault(request.input_id, said)
+        self._answers[request.input_id].set()
+
+        if resolved != said:
+            outcome = pb.InputResolved.Outcome.Name(resolved.outcome).removeprefix("OUTCOME_")
+            await Ending(
+                grpc.StatusCode.ALREADY_EXISTS,
+                "the question was answered otherwise",
+                "INPUT_RESOLVED",
+                metadata={"outcome": outcome},
+            ).abort(context)
+
+        return pb.SendInputResponse(resolved=resolved)
 
     async def ListPrograms(
         self, request: pb.ListProgramsRequest, context: Context
@@ -225,16 +273,47 @@ class ScriptedService(HeadraceServiceServicer):
     ) -> None:
         limit = len(self.events) if ending is None or ending.after is None else ending.after
 
+        takes_batches = pb.EVENT_KIND_BATCH in request.options.accept
+        pending: list[pb.StreamEvent] = []
+
         for event in self._after(request.after_sequence)[:limit]:
             event.run_id = request.run_id
-            await context.write(event)
-            self.sent += 1
+
+            if event.HasField("input_resolved"):
+                await self._write(pending, context)
+                await self._answer_to(event.input_resolved.input_id)
+
+            pending.append(event)
+
+            if not takes_batches or len(pending) >= self.batch_size:
+                await self._write(pending, context)
+
+        await self._write(pending, context)
 
         if ending is FOREVER:
             await asyncio.Event().wait()
 
-        if ending is not None:
+        self.ended.set()
+
+        if ending is not None and ending.code is grpc.StatusCode.OK:
+            context.set_trailing_metadata(ending.trailers())
+        elif ending is not None:
             await ending.abort(context)
+
+    async def _answer_to(self, input_id: str) -> None:
+        if input_id not in self.resolved:
+            self.waits.set()
+            await self._answers[input_id].wait()
+
+    async def _write(self, pending: list[pb.StreamEvent], context: Context) -> None:
+        if len(pending) > 1:
+            batch = pb.EventBatch(events=pending)
+            await context.write(pb.StreamEvent(run_id=pending[0].run_id, batch=batch))
+        elif pending:
+            await context.write(pending[0])
+
+        self.sent += len(pending)
+        pending.clear()
 
     def _after(self, sequence: int) -> list[pb.StreamEvent]:
         positions = [event.sequence for event in self.events]
@@ -260,6 +339,18 @@ class ScriptedService(HeadraceServiceServicer):
         kept.CopyFrom(request)
         self.requests.append(kept)
         self.metadata.append(dict(context.invocation_metadata() or ()))
+
+
+def resolution(request: pb.SendInputRequest) -> pb.InputResolved:
+    """How a question ends that is answered like this."""
+    outcomes = pb.InputResolved
+
+    return pb.InputResolved(
+        input_id=request.input_id,
+        outcome=outcomes.OUTCOME_DECLINED if request.decline else outcomes.OUTCOME_ANSWERED,
+        answer_json=request.answer_json,
+        reason=request.reason,
+    )
 
 
 @asynccontextmanager

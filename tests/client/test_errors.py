@@ -107,9 +107,17 @@ async def test_a_rate_limit_carries_its_delay_even_in_plain_trailers(
         ("DEADLINE_EXCEEDED", "", "", "DeadlineExceeded"),
         ("DATA_LOSS", "", "", "ServerFault"),
         ("INTERNAL", "SERVER_FAULT", "", "ServerFault"),
+        ("RESOURCE_EXHAUSTED", "PREDICTION_TOO_LARGE", "SUCCEEDED", "PredictionTooLarge"),
+        ("DEADLINE_EXCEEDED", "INPUT_EXPIRED", "FAILED", "InputExpired"),
+        ("FAILED_PRECONDITION", "INPUT_DECLINED", "FAILED", "InputDeclined"),
+        ("NOT_FOUND", "INPUT_NOT_FOUND", "", "InputNotFound"),
+        ("ALREADY_EXISTS", "INPUT_RESOLVED", "", "InputAlreadyResolved"),
+        ("UNAVAILABLE", "", "WAITING", "RunSuspended"),
+        ("UNAVAILABLE", "STREAM_AGED", "PARKED", "RunSuspended"),
+        ("ABORTED", "LM_OF_THE_FUTURE", "PARKED", "RunSuspended"),
     ],
 )
-def test_reason_then_state_then_code_decide_the_class(
+def test_a_state_that_is_no_end_then_reason_then_state_then_code_decide_the_class(
     code: str, reason: str, state: str, expected: str
 ) -> None:
     assert error_class(StatusCode[code], reason, state).__name__ == expected
@@ -124,7 +132,9 @@ def test_only_a_cut_of_the_road_is_worth_another_try() -> None:
         StatusCode.INTERNAL,
         StatusCode.CANCELLED,
     }
-    assert not any(CallStatus(code, "", run_state="FAILED").is_cut for code in StatusCode)
+    states = ("SUCCEEDED", "FAILED", "CANCELLED", "WAITING", "PARKED")
+    told = [CallStatus(code, "", run_state=state) for code in StatusCode for state in states]
+    assert not any(status.is_cut for status in told)
 
 
 def test_details_that_cannot_be_read_leave_code_and_trailers() -> None:
@@ -133,6 +143,7 @@ def test_details_that_cannot_be_read_leave_code_and_trailers() -> None:
         ("headrace-error-reason", "RUN_TIMEOUT"),
         ("headrace-run-state", "FAILED"),
         ("headrace-retry-delay-ms", "soon"),
+        ("headrace-usage-bin", b"\xff\xff"),
     )
     error = aio.AioRpcError(StatusCode.DEADLINE_EXCEEDED, aio.Metadata(), trailers, None)
 

@@ -15,8 +15,10 @@ from headrace_client import (
     DeadlineExceeded,
     Event,
     LMError,
+    PredictionTooLarge,
     RunFailed,
     RunLost,
+    RunSuspended,
     ServerBusy,
     ServerFault,
     ServerUnreachable,
@@ -25,7 +27,13 @@ from headrace_proto.v1 import headrace_pb2 as pb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-FAILED = Ending(StatusCode.ABORTED, "the model went away", "LM_UNAVAILABLE", "FAILED")
+FAILED = Ending(
+    StatusCode.ABORTED,
+    "the model went away",
+    "LM_UNAVAILABLE",
+    "FAILED",
+    usage=pb.Usage(lm_call_count=2),
+)
 
 
 def cut(after: int, code: StatusCode = StatusCode.UNAVAILABLE) -> Ending:
@@ -85,8 +93,8 @@ async def test_a_cut_inside_a_merged_group_leaves_texts_whole(
         await run.prediction()
 
     assert cursors(service) == [0, 1]
-    assert run.text("a", "x") == "one two three"
-    assert run.text("b", "y") == "uno"
+    assert run.text("a.x") == "one two three"
+    assert run.text("b.y") == "uno"
 
 
 async def test_field_readers_see_text_once_across_a_cut(
@@ -198,7 +206,6 @@ async def test_a_run_that_failed_is_not_asked_for_again(
 ) -> None:
     service.events = service.events[:3]
     service.endings = [FAILED]
-    service.run = pb.Run(state=pb.Run.STATE_FAILED, usage=pb.Usage(lm_call_count=2))
     events: list[Event] = []
 
     async with client.run("composer", question="why?") as run:
@@ -208,10 +215,32 @@ async def test_a_run_that_failed_is_not_asked_for_again(
     error = caught.value
     assert isinstance(error, RunFailed)
     assert (error.code, error.reason) == (StatusCode.ABORTED, "LM_UNAVAILABLE")
-    assert error.run_id == run.run_id
+    assert (error.run_id, error.run_state) == (run.run_id, "FAILED")
     assert error.usage == pb.Usage(lm_call_count=2)
-    assert len(service.requests_of(pb.RunRequest)) == 1
+    assert [type(request) for request in service.requests] == [pb.RunRequest]
     assert not service.cancelled.is_set()
+
+
+async def test_a_prediction_too_large_for_its_form_is_not_asked_for_again(
+    client: Client, service: ScriptedService
+) -> None:
+    service.events.pop()
+    service.endings = [
+        Ending(
+            StatusCode.RESOURCE_EXHAUSTED,
+            "it fits as JSON",
+            "PREDICTION_TOO_LARGE",
+            "SUCCEEDED",
+            metadata={"form": "STRUCT", "fits": "JSON"},
+        )
+    ]
+
+    async with client.run("composer", output_form="struct", question="why?") as run:
+        with pytest.raises(PredictionTooLarge, match="fits as JSON") as caught:
+            await run.prediction()
+
+    assert (caught.value.run_state, caught.value.metadata["fits"]) == ("SUCCEEDED", "JSON")
+    assert [type(request) for request in service.requests] == [pb.RunRequest]
 
 
 async def test_every_reader_of_a_failed_run_gets_the_failure(
@@ -265,6 +294,55 @@ async def test_silence_counts_as_a_cut(
     assert cursors(service) == [0, 3]
 
 
+# Runs that wait
+
+
+@pytest.mark.parametrize("state", ["WAITING", "PARKED"])
+@pytest.mark.parametrize("code", [StatusCode.UNAVAILABLE, StatusCode.CANCELLED, StatusCode.OK])
+async def test_a_run_that_is_neither_over_nor_to_be_read_on_ends_reading_at_once(
+    client: Client, service: ScriptedService, state: str, code: StatusCode
+) -> None:
+    service.events = service.events[:3]
+    service.endings = [Ending(code, "scripted", run_state=state)]
+
+    async with client.run("composer", run_id="r-1", question="why?") as run:
+        with pytest.raises(RunSuspended, match="not over: ask `get_run`") as caught:
+            await run.prediction()
+
+        with pytest.raises(RunSuspended):
+            await run.prediction()
+
+    assert run.cursor == 3
+    assert (caught.value.run_id, caught.value.run_state) == ("r-1", state)
+    assert [type(request) for request in service.requests] == [pb.RunRequest], "it goes on"
+
+
+async def test_such_a_run_ends_a_predict_at_once(client: Client, service: ScriptedService) -> None:
+    service.endings = [Ending(StatusCode.UNAVAILABLE, "scripted", run_state="PARKED")]
+
+    with pytest.raises(RunSuspended):
+        await client.predict("composer", question="why?")
+
+    assert [type(request) for request in service.requests] == [pb.PredictRequest]
+
+
+async def test_streams_that_last_are_opened_again_however_long_the_run_waits(
+    service: ScriptedService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("headrace_client._resume.LASTING_SECONDS", 0.0)
+    service.events.insert(2, envelope(pb.Heartbeat(), 2))
+    aged = [Ending(StatusCode.UNAVAILABLE, "aged", "STREAM_AGED", after=n) for n in (3, *[1] * 9)]
+    service.endings = aged
+
+    async with (
+        Client(service.address, retries=2) as client,
+        client.run("composer", question="why?") as run,
+    ):
+        assert [event async for event in run] == composer_run()
+
+    assert cursors(service) == [0, *[2] * 10]
+
+
 # Deadlines
 
 
@@ -313,12 +391,12 @@ async def test_predict_raises_the_failure_of_its_run(
     client: Client, service: ScriptedService
 ) -> None:
     service.endings = [FAILED]
-    service.run = pb.Run(usage=pb.Usage(lm_call_count=1))
 
     with pytest.raises(LMError) as caught:
         await client.predict("composer", question="why?")
 
-    assert caught.value.usage == pb.Usage(lm_call_count=1)
+    assert caught.value.usage == pb.Usage(lm_call_count=2)
+    assert [type(request) for request in service.requests] == [pb.PredictRequest]
 
 
 async def test_cancelling_a_predict_stops_its_run(client: Client, service: ScriptedService) -> None:

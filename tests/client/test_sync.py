@@ -14,11 +14,13 @@ import threading
 import grpc
 import headrace_client
 import pytest
-from client.events import composer_run
+from client.events import answered, composer_run, log, prediction, question
 from client.scripted_service import FOREVER, Ending, ScriptedService
 from headrace_client import (
     Client,
+    Event,
     InputInvalid,
+    InputRequest,
     ServerUnreachable,
     StreamClosed,
     StreamConsumed,
@@ -37,13 +39,13 @@ async def test_both_faces_give_the_same(client: Client, service: ScriptedService
             same.run("composer", run_id="r", question="why?") as run,
         ):
             events = list(run)
-            seen = run.text("ideas.brainstorm", "brainstorm"), run.cursor, run.last_event
+            seen = run.text("ideas.brainstorm.brainstorm"), run.cursor, run.last_event
 
             return [run.run_id, events, seen, run.prediction(), run.result()]
 
     async with client.run("composer", run_id="r", question="why?") as run:
         events = [event async for event in run]
-        seen = run.text("ideas.brainstorm", "brainstorm"), run.cursor, run.last_event
+        seen = run.text("ideas.brainstorm.brainstorm"), run.cursor, run.last_event
         expected = [run.run_id, events, seen, await run.prediction(), await run.result()]
 
     assert await asyncio.to_thread(read) == expected
@@ -77,12 +79,13 @@ async def test_fields_are_read_side_by_side_from_threads(service: ScriptedServic
 
 async def test_everything_with_one_answer_has_its_counterpart(service: ScriptedService) -> None:
     service.programs = [pb.Program(name="a")]
+    service.events = log(question("q1", "Which?"), question("q2", "And now?"), *composer_run())
 
     def ask() -> list[object]:
         with SyncClient(service.address) as client:
             client.ready(5)
 
-            with client.attach("r", after_sequence=10) as run:
+            with client.attach("r", after_sequence=12) as run:
                 rest = list(run)
 
             return [
@@ -90,7 +93,11 @@ async def test_everything_with_one_answer_has_its_counterpart(service: ScriptedS
                 client.describe("a").name,
                 client.server_info().version,
                 client.get_run("r").state,
-                client.cancel("r", reason="enough").state,
+                client.runs(states=["waiting"], limit=1),
+                client.answer("r", "q1", "a", reason="why not").answer_json,
+                client.decline("r", "q2").outcome,
+                client.cancel("r", reason="enough").run.state,
+                client.delete("r"),
                 outputs(client.predict("composer", question="why?")),
                 rest,
             ]
@@ -100,7 +107,11 @@ async def test_everything_with_one_answer_has_its_counterpart(service: ScriptedS
         "a",
         "0.0",
         pb.Run.STATE_RUNNING,
+        [pb.Run(state=pb.Run.STATE_RUNNING)],
+        '"a"',
+        pb.InputResolved.OUTCOME_DECLINED,
         pb.Run.STATE_CANCELLED,
+        None,
         {"answer": "Because of rain."},
         composer_run()[10:],
     ]
@@ -110,12 +121,45 @@ def test_each_method_of_the_client_is_there_with_its_parameters() -> None:
     def public(kind: type) -> dict[str, list[str]]:
         return {
             name: list(inspect.signature(method).parameters)
-            for name, method in vars(kind).items()
-            if callable(method) and not name.startswith("_")
+            for name, method in inspect.getmembers(kind, callable)
+            if not name.startswith("_")
         }
 
     assert public(SyncClient) == public(Client)
     assert public(headrace_client.SyncRunStream) == public(headrace_client.RunStream)
+
+
+async def test_a_run_is_answered_while_it_is_read(service: ScriptedService) -> None:
+    told: list[Event] = [
+        question("q1", "Which?"),
+        answered("q1"),
+        question("q2", "And now?"),
+        answered("q2"),
+    ]
+    service.events = log(*told, prediction(answer="b"))
+
+    def read() -> list[Event]:
+        with SyncClient(service.address) as client, client.run("asker") as run:
+            events: list[Event] = []
+
+            for event in run:
+                events.append(event)
+
+                match event:
+                    case InputRequest(input_id="q1"):
+                        run.answer("q1", "b")
+                    case InputRequest():
+                        run.decline(event.input_id, reason="no time")
+                    case _:
+                        pass
+
+            return events
+
+    assert await asyncio.to_thread(read) == [*told, prediction(answer="b")]
+    assert [(one.answer_json, one.decline) for one in service.requests_of(pb.SendInputRequest)] == [
+        ('"b"', False),
+        ("", True),
+    ]
 
 
 async def test_errors_pass_through(service: ScriptedService) -> None:

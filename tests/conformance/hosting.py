@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -33,12 +33,32 @@ async def hosted(**config: Any) -> AsyncGenerator[Server, None]:
         await server.stop()
 
 
-def asking(run_id: str = "", **inputs: Any) -> pb.RunRequest:
-    """A request for a run of the kit's program that survives its readers."""
+ACCEPTED: tuple[Sequence[pb.EventKind.ValueType], ...] = (
+    (pb.EVENT_KIND_CUSTOM, pb.EVENT_KIND_INPUT, pb.EVENT_KIND_BATCH),
+    (),
+    (pb.EVENT_KIND_INPUT, pb.EVENT_KIND_BATCH),
+    (pb.EVENT_KIND_CUSTOM,),
+)
+"""What readers accept, in turn. The first answers what the run asks."""
+
+
+def asking(run_id: str = "", *, turn: int = 1, **inputs: Any) -> pb.RunRequest:
+    """A request for a run of the kit's program that survives its readers.
+
+    turn: of a reader among several, each of which wants something else.
+    """
+    whole = turn % len(ACCEPTED) == 2
+    detail = pb.TOKEN_DETAIL_WHOLE if whole else pb.TOKEN_DETAIL_ALL
+
     return pb.RunRequest(
         program="script",
         run_id=run_id or uuid.uuid4().hex,
         inputs_json=json.dumps(inputs),
         linger=LINGER,
-        options=pb.StreamOptions(fields=["*"], output_form=pb.OUTPUT_FORM_JSON),
+        options=pb.StreamOptions(
+            fields=["*"],
+            token_detail=detail,
+            output_form=pb.OUTPUT_FORM_JSON,
+            accept=ACCEPTED[turn % len(ACCEPTED)],
+        ),
     )

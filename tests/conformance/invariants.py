@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from conformance.journal import Journal, Message, Stream
 
 Field: TypeAlias = tuple[int, str]
 Texts: TypeAlias = dict[Field, str]
+
+TO_BE_ACCEPTED = {
+    "custom": "CUSTOM",
+    "input_request": "INPUT",
+    "input_resolved": "INPUT",
+    "batch": "BATCH",
+}
+"""Kinds of message that only readers get which accept them, and the name they accept."""
 
 CANARY = "canary-sk-"
 """Stands in everything that must not leave the server."""
@@ -134,6 +142,9 @@ def heartbeats_repeat(journal: Journal) -> Iterator[str]:
         position = stream.after
 
         for message in stream.messages:
+            if message.kind == "batch":
+                continue
+
             if message.kind == "heartbeat" and (message.sequence, message.count) != (position, 0):
                 yield f"heartbeat {message.sequence}/{message.count} at {position}"
 
@@ -205,6 +216,96 @@ def fields_close(journal: Journal) -> Iterator[str]:
             yield f"{key} never ends"
 
 
+def questions_close(journal: Journal) -> Iterator[str]:
+    """Each question is resolved once, after it was asked, by the call that asked and while it is open."""
+    asked: dict[str, int] = {}
+    resolved: set[str] = set()
+    open_calls: set[int] = set()
+
+    for message in journal.messages:
+        _note_call(message, open_calls)
+
+        if message.kind == "input_request":
+            asked[message.body["input_id"]] = message.body["call"]
+        elif message.kind == "input_resolved":
+            name = message.body["input_id"]
+
+            if name in resolved or asked.get(name) != message.body["call"]:
+                yield f"question {name} is resolved out of turn"
+
+            resolved.add(name)
+
+        if message.kind.startswith("input") and message.body["call"] not in open_calls:
+            yield f"{message.kind} of call {message.body['call']}, which is not open"
+
+    if left := asked.keys() - resolved:
+        yield f"questions {sorted(left)} are never resolved"
+
+
+def told_inside_calls(journal: Journal) -> Iterator[str]:
+    """What a program tells of itself belongs to a call that is open."""
+    open_calls: set[int] = set()
+
+    for message in journal.messages:
+        _note_call(message, open_calls)
+
+        if message.kind == "custom" and message.body["call"] not in open_calls:
+            yield f"{message.body['name']!r} of call {message.body['call']}, which is not open"
+
+
+def only_what_was_accepted(journal: Journal) -> Iterator[str]:
+    """Kinds of event that a reader did not accept do not reach it."""
+    for message in journal.messages:
+        if (kind := TO_BE_ACCEPTED.get(message.kind)) and kind not in journal.accepts:
+            yield f"{message.kind} was not accepted"
+
+
+def batches_are_plain(journal: Journal) -> Iterator[str]:
+    """A batch holds two events or more, none of which is a batch, and itself is no position."""
+    for stream in journal.streams:
+        left = 0
+
+        for message in stream.messages:
+            if message.kind != "batch":
+                left = max(left - 1, 0)
+                continue
+
+            if left:
+                yield "a batch inside a batch"
+
+            if message.sequence or message.count:
+                yield f"a batch at {message.sequence} counts {message.count}"
+
+            left = message.body["size"]
+
+            if left < 2:
+                yield f"a batch of {left}"
+
+
+def whole_fields_once(journal: Journal) -> Iterator[str]:
+    """Who asked for whole fields gets each of them once in a stream: from its beginning to its end."""
+    for stream in journal.streams if journal.detail == "WHOLE" else ():
+        held: dict[Field, int] = {}
+        ended: set[Field] = set()
+
+        for message in stream.messages:
+            if message.kind == "token":
+                key = (message.body["call"], message.body["field"])
+
+                if key in ended or message.body["offset"] != held.get(key, 0):
+                    yield f"{key} comes in pieces"
+
+                held[key] = message.body["offset"] + len(message.body["chunk"])
+                ended |= {key} if message.body["is_last"] else set()
+
+
+def usage_is_told(journal: Journal) -> Iterator[str]:
+    """A run that did not succeed ends with what it used, in the trailers."""
+    for stream in journal.streams:
+        if stream.end and stream.end.state in ("FAILED", "CANCELLED") and stream.end.usage is None:
+            yield f"nothing is told of what a run that {stream.end.state} used"
+
+
 def prediction_is_text(journal: Journal) -> Iterator[str]:
     """An output that streamed under its own name is what streamed."""
     streamed: dict[str, set[str]] = {}
@@ -243,8 +344,9 @@ def nothing_secret(journal: Journal) -> Iterator[str]:
 
 
 def same_story(readers: list[Journal]) -> Iterator[str]:
-    """All readers of a run got the same statuses in the same places, and the same end."""
-    stories = {reader.reader: transcript(reader) for reader in readers}
+    """All readers of a run got the same in the same places, of what all accepted, and the same end."""
+    common = set.intersection(*(_kinds(reader) for reader in readers)) if readers else set()
+    stories = {reader.reader: transcript(reader, common) for reader in readers}
     first = next(iter(stories.values()), None)
 
     for name, story in stories.items():
@@ -257,6 +359,9 @@ def same_text(readers: list[Journal]) -> Iterator[str]:
     held: dict[int, Texts] = {}
 
     for reader in readers:
+        if reader.detail != "ALL":
+            continue
+
         texts: Texts = {}
 
         for message in reader.messages:
@@ -269,16 +374,17 @@ def same_text(readers: list[Journal]) -> Iterator[str]:
                     yield f"reader {reader.reader} holds other text at {message.sequence}"
 
 
-def transcript(journal: Journal) -> dict[str, Any]:
-    """What a run was, as one reader tells it: equal however its stream was cut and merged."""
+def transcript(journal: Journal, kinds: Container[str]) -> dict[str, Any]:
+    """What a run was in events of these kinds, as one reader tells it: equal however its stream was
+    cut and merged."""
     texts: Texts = {}
     steps: list[Any] = []
 
     for message in journal.messages:
         apply(message, texts)
 
-        if message.kind in ("status", "prediction"):
-            steps.append((message.sequence, message.kind, message.body, dict(texts)))
+        if message.kind in kinds:
+            steps.append((message.sequence, message.kind, message.body))
 
     last = journal.streams[-1].end if journal.streams else None
     ends = Counter(
@@ -295,12 +401,26 @@ def transcript(journal: Journal) -> dict[str, Any]:
     }
 
 
+def _kinds(journal: Journal) -> set[str]:
+    """The kinds of event that a reader gets one by one."""
+    accepted = {kind for kind, name in TO_BE_ACCEPTED.items() if name in journal.accepts}
+
+    return {"status", "prediction", *accepted} - {"batch"}
+
+
+def _note_call(message: Message, open_calls: set[int]) -> None:
+    if message.kind == "status" and message.body["phase"] == "START":
+        open_calls.add(message.body["call"])
+    elif message.kind == "status" and message.body["phase"] == "END":
+        open_calls.discard(message.body["call"])
+
+
 def _difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} differ" for name in one if one[name] != other[name])
 
 
 def _recorded(stream: Stream) -> Iterator[Message]:
-    return (message for message in stream.messages if message.kind != "heartbeat")
+    return (one for one in stream.messages if one.kind not in ("heartbeat", "batch"))
 
 
 PER_READER: Mapping[str, Callable[[Journal], Iterator[str]]] = {
@@ -314,6 +434,12 @@ PER_READER: Mapping[str, Callable[[Journal], Iterator[str]]] = {
         ended_once,
         calls_close,
         fields_close,
+        questions_close,
+        told_inside_calls,
+        only_what_was_accepted,
+        batches_are_plain,
+        whole_fields_once,
+        usage_is_told,
         prediction_is_text,
         provider_was_asked_as_told,
         nothing_secret,

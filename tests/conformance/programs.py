@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 
+from headrace import ask, emit
 from headrace.calls import current_call, current_run, open_call
 from headrace.errors import ToolError
 from headrace.events import Kind
@@ -31,13 +32,18 @@ class Script(Module):
         pace: float = 0.001,
         whole: int = 0,
         ending: str = "ok",
+        asks: int = 0,
     ) -> Prediction:
         """branches: side by side. tokens: of each. pace: seconds between them, about.
 
-        whole: code points of a text that comes at once. ending: "ok", "error", or "never".
+        whole: code points of a text that comes at once. ending: "ok", "error", or "never". asks: questions
+        of each branch, which want their own message back.
         """
         texts = await asyncio.gather(
-            *(_branch(random.Random(seed * 100 + n), n, tokens, pace) for n in range(branches))
+            *(
+                _branch(random.Random(seed * 100 + n), n, tokens, pace, asks)
+                for n in range(branches)
+            )
         )
 
         if whole:
@@ -52,10 +58,11 @@ class Script(Module):
         return Prediction(**{f"text{n}": text for n, text in enumerate(texts)})
 
 
-async def _branch(chance: random.Random, number: int, tokens: int, pace: float) -> str:
+async def _branch(chance: random.Random, number: int, tokens: int, pace: float, asks: int) -> str:
     name = f"branches[{number}]"
     field = f"text{number}"
     written: list[str] = []
+    asked_at = {place * tokens // (asks + 1) for place in range(1, asks + 1)}
 
     with open_call(Kind.MODULE, name, None, {}):
         run, call = current_run(), current_call()
@@ -73,6 +80,13 @@ async def _branch(chance: random.Random, number: int, tokens: int, pace: float) 
 
                 if chance.random() < 0.1:
                     _fail_in_a_tool()
+
+                if chance.random() < 0.2:
+                    emit("progress", {"done": place, "of": tokens})
+
+                if place in asked_at:
+                    question = f"{name} at {place}?"
+                    assert await ask(question) == question
 
                 if chance.random() < 0.5:
                     await asyncio.sleep(chance.random() * 2 * pace)

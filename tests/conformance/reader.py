@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import grpc
+from google.protobuf.json_format import MessageToDict
 from grpc.aio import EOF, AioRpcError, Channel
 from headrace_proto.v1 import headrace_pb2 as pb
 from headrace_proto.v1 import headrace_pb2_grpc as rpc
 
-from conformance.journal import End, Journal, Stream, message_of
+from conformance.journal import End, Journal, Stream, messages_of
 
 OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 50),
@@ -46,7 +49,10 @@ async def read(
 
     Where `cut` says so the reader breaks off by itself, by cancelling or by `on_cut`.
     """
-    journal = Journal(request.run_id, reader)
+    options = request.options
+    accepts = [pb.EventKind.Name(kind).removeprefix("EVENT_KIND_") for kind in options.accept]
+    detail = pb.TokenDetail.Name(options.token_detail).removeprefix("TOKEN_DETAIL_")
+    journal = Journal(request.run_id, reader, accepts=accepts, detail=detail)
     position = fruitless = 0
 
     while fruitless < PATIENCE:
@@ -73,7 +79,8 @@ async def _follow(
     cut: Cut,
     on_cut: Callable[[], None] | None,
 ) -> None:
-    call = rpc.HeadraceServiceStub(channel).Run(request, wait_for_ready=True)
+    stub = rpc.HeadraceServiceStub(channel)
+    call = stub.Run(request, wait_for_ready=True)
 
     try:
         while not cut(len(stream.messages)):
@@ -86,7 +93,8 @@ async def _follow(
                 return
 
             assert isinstance(event, pb.StreamEvent)
-            stream.messages.append(message_of(event))
+            stream.messages += messages_of(event)
+            await _answer(stub, event)
     except AioRpcError as error:
         trailers = error.trailing_metadata()
         stream.end = End(
@@ -94,6 +102,7 @@ async def _follow(
             _trailer(trailers, "headrace-run-state"),
             _trailer(trailers, "headrace-error-reason"),
             error.details() or "",
+            _usage(trailers),
         )
         return
 
@@ -102,6 +111,30 @@ async def _follow(
         await asyncio.sleep(0)
 
     call.cancel()
+
+
+async def _answer(stub: rpc.HeadraceServiceAsyncStub, event: pb.StreamEvent) -> None:
+    """Answers what the run asks by its own message. Every reader does: the same counts once."""
+    for one in [event, *event.batch.events]:
+        if one.HasField("input_request"):
+            answer = pb.SendInputRequest(
+                run_id=one.run_id,
+                input_id=one.input_request.input_id,
+                answer_json=json.dumps(one.input_request.message),
+            )
+
+            try:
+                await stub.SendInput(answer)
+            except AioRpcError as error:
+                if error.code() is not grpc.StatusCode.ALREADY_EXISTS:  # withdrawn
+                    raise
+
+
+def _usage(trailers: Iterable[tuple[str, str | bytes]] | None) -> dict[str, Any] | None:
+    sent = [value for key, value in trailers or () if key == "headrace-usage-bin"]
+    usages = [MessageToDict(pb.Usage.FromString(one)) for one in sent if isinstance(one, bytes)]
+
+    return usages[0] if usages else None
 
 
 def _trailer(trailers: Iterable[tuple[str, str | bytes]] | None, name: str) -> str:

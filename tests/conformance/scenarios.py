@@ -18,10 +18,15 @@ INPUTS: tuple[Mapping[str, Any], ...] = (
     {"seed": 3, "tokens": 5, "whole": 100_000},
     {"seed": 4, "ending": "error"},
     {"seed": 5, "branches": 4, "tokens": 10, "pace": 0},
+    {"seed": 6, "tokens": 12, "asks": 2},
+    {"seed": 7, "tokens": 8, "asks": 1, "ending": "error"},
 )
 """Runs of every kind."""
 
 AT_ONCE = 8
+
+BUDGETS = (6_000, 6_000, 200_000)
+"""Bytes that a connection may carry before it is reset, at most: now and then a whole batch passes."""
 
 
 def cut_after(first: int) -> Cut:
@@ -43,7 +48,7 @@ def cut_after(first: int) -> Cut:
 async def read_cut(address: str, run_id: str, inputs: Mapping[str, Any], first: int) -> Journal:
     """Reads a run by a reader that breaks off after `first` messages, and so on."""
     async with connected(address) as channel:
-        request = asking(run_id, **inputs)
+        request = asking(run_id, turn=first, **inputs)
 
         return await read(channel, request, reader=f"cut at {first}", cut=cut_after(first))
 
@@ -51,7 +56,7 @@ async def read_cut(address: str, run_id: str, inputs: Mapping[str, Any], first: 
 async def cut_everywhere(address: str, run_id: str, inputs: Mapping[str, Any]) -> list[Journal]:
     """A run read whole, and then by one reader for each of its messages that is cut there."""
     async with connected(address) as channel:
-        whole = await read(channel, asking(run_id, **inputs), reader="whole")
+        whole = await read(channel, asking(run_id, turn=0, **inputs), reader="whole")
 
     gate = asyncio.Semaphore(AT_ONCE)
 
@@ -79,12 +84,12 @@ async def reset_anywhere(address: str, runs: int, *, seed: int = 7) -> tuple[lis
     chance = random.Random(seed)
 
     async with (
-        proxied(address, lambda: chance.randint(0, 6000)) as proxy,
+        proxied(address, lambda: chance.randint(0, chance.choice(BUDGETS))) as proxy,
         connected(address) as direct,
     ):
 
         async def one(number: int) -> list[Journal]:
-            request = asking(seed=number, tokens=40, pace=0.002)
+            request = asking(turn=number, seed=number, tokens=40, pace=0.002)
 
             async with connected(proxy.address) as channel:
                 pair = (

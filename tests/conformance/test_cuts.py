@@ -38,7 +38,7 @@ async def test_cut_while_it_runs_it_is_the_same_run(inputs: dict[str, Any]) -> N
 
 async def test_connections_reset_in_the_middle_of_messages_lose_nothing() -> None:
     async with hosted() as server:
-        journals, cuts = await reset_anywhere(server.address, 4)
+        journals, cuts = await reset_anywhere(server.address, 12)
 
     assert validate(journals) == []
     assert cuts > 20

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from headrace_proto.v1 import headrace_pb2 as pb
 
 from conformance.hosting import asking, hosted
 from conformance.invariants import PER_READER, PER_RUN, validate
@@ -27,7 +28,7 @@ def good() -> list[Journal]:
 
 async def recorded() -> list[Journal]:
     async with hosted() as server, connected(server.address) as channel:
-        request = asking(seed=1, tokens=10)
+        request = asking(turn=0, seed=2, tokens=10, asks=1)
         whole = await read(channel, request, reader="whole")
         cuts = iter([3, 0, 5])
         limit = [next(cuts)]
@@ -39,6 +40,8 @@ async def recorded() -> list[Journal]:
                 limit[0] = next(cuts, 10_000)
 
             return due
+
+        request.options.accept.remove(pb.EVENT_KIND_BATCH)  # so that there are places to cut at
 
         return [whole, await read(channel, request, reader="cut", cut=cut)]
 
@@ -161,6 +164,62 @@ def ask_the_provider_unseen(journal: Journal) -> None:
     journal.provider_requests = 1
 
 
+def of_kind(journal: Journal, kind: str) -> list[Message]:
+    return [message for message in journal.messages if message.kind == kind]
+
+
+def lose_a_question(journal: Journal) -> None:
+    drop(journal, of_kind(journal, "input_request")[0])
+
+
+def leave_a_question_open(journal: Journal) -> None:
+    drop(journal, of_kind(journal, "input_resolved")[0])
+
+
+def resolve_twice(journal: Journal) -> None:
+    repeat(journal, of_kind(journal, "input_resolved")[0])
+
+
+def ask_in_a_call_that_is_over(journal: Journal) -> None:
+    for kind in ("input_request", "input_resolved"):
+        of_kind(journal, kind)[0].body["call"] = 10_000
+
+
+def tell_outside_of_calls(journal: Journal) -> None:
+    of_kind(journal, "custom")[0].body["call"] = 10_000
+
+
+def tell_another_thing(journal: Journal) -> None:
+    of_kind(journal, "custom")[0].body["data"] = "else"
+
+
+def send_what_was_not_accepted(journal: Journal) -> None:
+    journal.accepts.remove("CUSTOM")
+
+
+def batch_one_alone(journal: Journal) -> None:
+    journal.streams[0].messages.insert(0, Message(0, 0, "batch", {"size": 1}))
+
+
+def batch_a_batch(journal: Journal) -> None:
+    journal.streams[0].messages[:0] = [Message(0, 0, "batch", {"size": 2})] * 2
+
+
+def count_a_batch(journal: Journal) -> None:
+    journal.streams[0].messages.insert(0, Message(1, 1, "batch", {"size": 2}))
+
+
+def ask_for_whole_fields(journal: Journal) -> None:
+    journal.detail = "WHOLE"
+    tokens(journal)[-1].body["offset"] -= 1
+
+
+def fail_untold(journal: Journal) -> None:
+    end = journal.streams[-1].end
+    assert end is not None
+    end.state = "FAILED"
+
+
 def leak(journal: Journal) -> None:
     statuses(journal, "END")[0].body["message"] = "failed: canary-sk-0123456789"
 
@@ -189,6 +248,18 @@ DAMAGES: list[tuple[Damage, str]] = [
     (count_a_heartbeat, "heartbeats_repeat"),
     (move_a_heartbeat, "heartbeats_repeat"),
     (resume_elsewhere, "resumed_where_it_was"),
+    (lose_a_question, "questions_close"),
+    (leave_a_question_open, "questions_close"),
+    (resolve_twice, "questions_close"),
+    (ask_in_a_call_that_is_over, "questions_close"),
+    (tell_outside_of_calls, "told_inside_calls"),
+    (tell_another_thing, "same_story"),
+    (send_what_was_not_accepted, "only_what_was_accepted"),
+    (batch_one_alone, "batches_are_plain"),
+    (batch_a_batch, "batches_are_plain"),
+    (count_a_batch, "batches_are_plain"),
+    (ask_for_whole_fields, "whole_fields_once"),
+    (fail_untold, "usage_is_told"),
     (ask_the_provider_unseen, "provider_was_asked_as_told"),
     (leak, "nothing_secret"),
 ]

@@ -30,7 +30,7 @@ NARROW = [
 ]
 PAGE = os.sysconf("SC_PAGE_SIZE")
 RUNS = 5
-EACH = {"branches": 2, "tokens": 1000, "pace": 0.0, "whole": 200_000}
+EACH: dict[str, Any] = {"branches": 2, "tokens": 1000, "pace": 0.0, "whole": 200_000}
 MAX_PER_READER = 160 * 1024
 """A token of 64 KiB as it is sent, gRPC's copy of it, and what a connection costs."""
 

@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from gateway.faucet import Answer
-from headrace import InputField, OutputField, Predict, Program, ReAct, Signature
+from headrace import (
+    InputField,
+    Module,
+    OutputField,
+    Predict,
+    Prediction,
+    Program,
+    ReAct,
+    Signature,
+    Tool,
+    ask,
+    emit,
+)
 from headrace.demo import composer, qa
 
 QUESTION = "Why does a headrace narrow before the wheel?"
@@ -75,6 +87,44 @@ agent = Program(
     examples=[{"question": "How much shallower is the headrace than the weir?"}],
 )
 
+
+class Choice(Module):
+    """Tells how far it is, and asks what to do."""
+
+    async def aforward(self, topic: str) -> Prediction:
+        emit("progress", {"done": 1, "of": 2})
+        chosen = await ask(f"Which way, about {topic}?", type=Literal["left", "right"])
+        emit("progress", {"done": 2, "of": 2})
+
+        return Prediction(chosen=chosen)
+
+
+choice = Program(Choice(), name="choice", outputs="chosen", examples=[{"topic": "weirs"}])
+
+
+def set_gate(height: float, note: str = "") -> str:
+    """Moves the sluice gate, in metres."""
+    return f"The gate is at {height} m. {note}".strip()
+
+
+keeper = Program(
+    ReAct("question -> answer", tools=[Tool(set_gate, approve=True)]),
+    name="keeper",
+    examples=[{"question": "Let in less water."}],
+)
+
+KEEPER: dict[str, Answer | list[Answer]] = {
+    "next_tool_name": [
+        {
+            "next_thought": "The gate should come down.",
+            "next_tool_name": "set_gate",
+            "next_tool_args": '{"height": 0.5, "note": "by night"}',
+        },
+        {"next_thought": "That is done.", "next_tool_name": "finish", "next_tool_args": "{}"},
+    ],
+    "answer": {"reasoning": "The gate was moved.", "answer": "It is done."},
+}
+
 AGENT: dict[str, Answer | list[Answer]] = {
     "next_tool_name": [
         {
@@ -96,4 +146,4 @@ AGENT: dict[str, Answer | list[Answer]] = {
     "answer": {"reasoning": "1.4 m at the weir, 0.6 m in the headrace.", "answer": "By 0.8 m."},
 }
 
-__all__ = ["agent", "composer", "letter", "qa"]
+__all__ = ["agent", "choice", "composer", "keeper", "letter", "qa"]

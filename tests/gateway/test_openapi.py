@@ -11,7 +11,7 @@ from gateway.serving import Gateway
 from headrace_gateway import create_app
 from headrace_gateway.app import document
 from headrace_gateway.reasons import HTTP_STATUS
-from headrace_gateway.requests import READ, START
+from headrace_gateway.requests import LIST, READ, START, VIEW
 from jsonschema import Draft202012Validator, ValidationError
 from openapi_spec_validator import validate
 from starlette.routing import Mount, Route
@@ -35,7 +35,7 @@ def test_every_call_is_described_and_no_other() -> None:
         (path, method)
         for path, item in document()["paths"].items()
         for method in item
-        if method in ("get", "post")
+        if method in ("get", "post", "delete")
     }
 
     assert described == served
@@ -48,14 +48,14 @@ def test_every_option_is_described() -> None:
         if parameter["in"] == "query"
     }
 
-    assert described == {*READ, *START, "status_detail", "after_sequence"}
+    assert described == {*READ, *START, *LIST, *VIEW, "status_detail", "after_sequence"}
 
 
 def test_every_status_an_error_may_have_is_described_somewhere() -> None:
     described = {
         int(status)
         for item in document()["paths"].values()
-        for method in {*item} & {"get", "post"}
+        for method in {*item} & {"get", "post", "delete"}
         for status in item[method]["responses"]
     }
 

@@ -83,7 +83,7 @@ async def test_every_call_is_told_of_to_who_asks_for_all_statuses(
 ) -> None:
     lm.open()
 
-    async with edge.stream("composer", INPUTS, status_detail="all", no_tokens="true") as events:
+    async with edge.stream("composer", INPUTS, status_detail="all", token_detail="none") as events:
         seen = [event.payload for event in (await events.to_the_end())[1:-2]]
 
     starts = {one["call_id"]: one["kind"] for one in seen if one["phase"] == "start"}

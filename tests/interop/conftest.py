@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from functools import cache
 from pathlib import Path
 
 import pytest
 from interop import table
 from interop.languages import BUILD, LANGUAGES, Language, require
+from interop.road import Road, paved
 
 PAGE = os.environ.get("HEADRACE_INTEROP_PAGE")
 """Where `make interop` wants the table written."""
@@ -44,6 +45,13 @@ def command(language: Language, built: Callable[[Language], Sequence[str]]) -> S
     require(language)
 
     return built(language)
+
+
+@pytest.fixture
+async def road(command: Sequence[str]) -> AsyncGenerator[Road, None]:
+    """A road to a server that shows the data of calls."""
+    async with paved(command, include_data=True) as road:
+        yield road
 
 
 @pytest.hookimpl(wrapper=True)

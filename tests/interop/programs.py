@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from headrace import Tool, ask, emit
 from headrace.calls import current_call, current_run, open_call
 from headrace.errors import LMRateLimitError
 from headrace.events import Kind
@@ -48,8 +49,61 @@ class Limited(Module):
         raise LMRateLimitError("the provider asks to slow down", retry_after=7.0)
 
 
+class Teller(Module):
+    """Tells of its progress, in bursts."""
+
+    async def aforward(self, bursts: int = 1, steps: int = 3) -> Prediction:
+        """steps: of a burst, one event each, with an integer that no double holds."""
+        for step in range(bursts * steps):
+            emit("progress", {"done": step, "exact": 2**53 + 1})
+
+            if (step + 1) % steps == 0:
+                await asyncio.sleep(0.005)  # so that the burst is sent by itself
+
+        return Prediction(steps=bursts * steps)
+
+
+class Planner(Module):
+    """Asks two questions, and leave to book."""
+
+    def __init__(self) -> None:
+        self.book = Tool(_book, name="book", approve=True)
+
+    async def aforward(self, task: str) -> Prediction:
+        city = await ask("Which city?")
+        days = await ask("How many days?", type=int)
+        booked = await self.book.acall(city=city, days=days)
+
+        return Prediction(task=task, booked=booked)
+
+
+def _book(city: str, days: int) -> dict[str, object]:
+    return {"city": city, "days": days}
+
+
+class Booking(Module):
+    """Asks leave to book, with an integer that no double holds."""
+
+    def __init__(self) -> None:
+        self.book = Tool(_book, name="book", approve=True)
+
+    async def aforward(self) -> Prediction:
+        return Prediction(booked=await self.book.acall(city="Köln", days=2**53 + 1))
+
+
+class Counter(Module):
+    """Gives numbers back, of one digit each."""
+
+    async def aforward(self, count: int) -> Prediction:
+        return Prediction(numbers=[number % 10 for number in range(count)])
+
+
 PROGRAMS = (
     Program(Flood(), name="flood"),
     Program(Echo(), name="echo"),
     Program(Limited(), name="limited"),
+    Program(Teller(), name="teller"),
+    Program(Planner(), name="planner"),
+    Program(Booking(), name="booking"),
+    Program(Counter(), name="counter"),
 )

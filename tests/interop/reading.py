@@ -13,13 +13,22 @@ from conformance.invariants import (
     final_texts,
     nothing_secret,
     prediction_is_text,
+    questions_close,
     same_story,
     same_text,
+    told_inside_calls,
 )
 from conformance.journal import End, Journal, Message, Stream
 
 STATES = {"RUN_CANCELLED": "CANCELLED"}
-WHOLE_CHECKS = (calls_close, fields_close, prediction_is_text, nothing_secret)
+WHOLE_CHECKS = (
+    calls_close,
+    fields_close,
+    questions_close,
+    told_inside_calls,
+    prediction_is_text,
+    nothing_secret,
+)
 """What must hold of any run that was read to its end, however its stream was cut."""
 
 
@@ -28,7 +37,7 @@ class Failure:
     """The error that a client raised."""
 
     kind: str
-    """RequestRefused, RunFailed, ServerUnreachable or ServerFault."""
+    """RequestRefused, RunFailed, RunSuspended, ServerUnreachable or ServerFault."""
     code: str
     reason: str
     run_id: str
@@ -36,6 +45,10 @@ class Failure:
     retry_delay: float | None = None
     violations: Sequence[str] = ()
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
+    state: str = ""
+    """What the server called the state of a run that is suspended."""
+    lm_calls: int | None = None
+    """From the usage that came with the error; None where none came."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +64,11 @@ class Reading:
     error: Failure | None
     cursor: int
     state: str = ""
+    """Of the run's record, where a play looks at it."""
+    inputs: str | None = None
+    """JSON text of the run's record, likewise."""
+    listed: Sequence[str] = ()
+    """Names of the runs that a filter chose."""
 
     @staticmethod
     def of(told: Mapping[str, Any]) -> Reading:
@@ -63,6 +81,8 @@ class Reading:
             error=Failure(**told["error"]) if told["error"] else None,
             cursor=told["cursor"],
             state=told.get("state") or "",
+            inputs=told.get("inputs"),
+            listed=told.get("listed") or (),
         )
 
     @property
@@ -71,6 +91,10 @@ class Reading:
         assert self.outputs is not None, self.error
 
         return json.loads(self.outputs)
+
+    def bodies(self, kind: str) -> list[dict[str, Any]]:
+        """What the messages of a kind hold, in order."""
+        return [message.body for message in self.messages if message.kind == kind]
 
     @property
     def failure(self) -> Failure:
@@ -86,9 +110,10 @@ class Reading:
 
         if self.error is not None:
             state = STATES.get(self.error.reason, "FAILED")
-            end = End(self.error.code, state, self.error.reason, self.error.message)
+            reason, details = self.error.reason, self.error.message
+            end = End(self.error.code, state, reason=reason, details=details)
 
-        return Journal(self.run_id, "client", [Stream(0, list(self.messages), end)])
+        return Journal(self.run_id, "client", streams=[Stream(0, list(self.messages), end)])
 
     def breaches(self, whole: Journal | None = None) -> list[str]:
         """What is broken in it; `whole`: the same run, read by somebody whose stream was never cut."""
@@ -102,7 +127,7 @@ class Reading:
             broken.append("the client's texts are not what its tokens say")
 
         if whole is not None:
-            told = Journal(whole.run_id, "whole", whole.streams)
+            told = Journal(whole.run_id, "whole", streams=whole.streams)
             broken += [*same_story([told, journal]), *same_text([told, journal])]
 
         return broken

@@ -26,7 +26,7 @@ What each case shows:
 
 {cases}
 
-The cases are in `tests/interop/test_matrix.py`; each language has one small driver under
+The cases are in `tests/interop/test_matrix*.py`; each language has one small driver under
 `tests/interop/drivers/`, written against the public face of its client.
 """
 
@@ -48,7 +48,7 @@ Outcomes: TypeAlias = dict[str, Case]
 
 def note(outcomes: Outcomes, item: pytest.Item, report: pytest.TestReport) -> None:
     """Takes in the report of a test, if it is one of a case in a language."""
-    if not isinstance(item, pytest.Function) or item.path.name != "test_matrix.py":
+    if not isinstance(item, pytest.Function) or not item.path.name.startswith("test_matrix"):
         return
 
     if report.when == "call" or report.outcome != "passed":

@@ -1,7 +1,8 @@
 """Every client passes the same cases, against a real server behind a proxy that mistreats connections.
 
-A driver per language plays an order with its client and prints what it read. Here stand the cases: what
-is ordered, what happens on the road meanwhile, and what must have been read.
+A driver per language plays an order with its client and prints what it read. Here stand the cases of
+connections and endings: what is ordered, what happens on the road meanwhile, and what must have been
+read. Those of what runs tell and ask, and of their records, are in test_matrix_runs.py.
 """
 
 from __future__ import annotations
@@ -9,35 +10,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
-import json
 import random
-import uuid
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import grpc
 import pytest
-from conformance.hosting import asking
 from conformance.invariants import contiguous
-from conformance.journal import Journal
-from conformance.programs import script
-from conformance.proxy import Proxy, proxied
-from conformance.reader import connected
-from conformance.reader import read as read_by_hand
+from conformance.proxy import proxied
 from headrace.server.config import Config, Principal, Tls
 from headrace.testing import serve_programs
-from headrace_proto.v1 import headrace_pb2 as pb
-from headrace_proto.v1.headrace_pb2_grpc import HeadraceServiceStub
 from interop.programs import LINE, PROGRAMS
-from interop.reading import Reading
+from interop.road import NEVER, Road, asked, ended
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # the first one of a language builds it
 
-DRIVER_SECONDS = 60.0
-"""A bound against hangs."""
-NEVER: dict[str, Any] = {"ending": "never", "pace": 0}
 BIG = "é漢😀\n" * 70_000
 """700 KB as UTF-8; requests may have 1 MiB."""
 
@@ -54,85 +40,6 @@ CLIENT_TLS = {
 }
 TOKEN = "a token of ann's"
 TOKEN_DIGEST = f"sha256:{hashlib.sha256(TOKEN.encode()).hexdigest()}"
-
-
-class Road:
-    """A server, the proxy in front of it, and the driver of one language."""
-
-    def __init__(self, address: str, proxy: Proxy, command: Sequence[str]) -> None:
-        self.address = address
-        self.proxy = proxy
-        self.tls: dict[str, str] | None = None
-        """Files for mutual TLS, by what they hold."""
-        self.token = ""
-        self._command = command
-
-    async def play(self, play: str, *runs: dict[str, Any]) -> list[Reading]:
-        """Has an order played to its end; gives what was read."""
-        order = {
-            "address": self.proxy.address,
-            "tls": self.tls,
-            "token": self.token,
-            "play": play,
-            "runs": runs,
-        }
-        driver = await asyncio.create_subprocess_exec(
-            *self._command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-
-        try:
-            async with asyncio.timeout(DRIVER_SECONDS):
-                printed, complained = await driver.communicate(json.dumps(order).encode())
-        finally:
-            if driver.returncode is None:
-                driver.kill()
-                await driver.wait()
-
-        assert driver.returncode == 0, complained.decode()[-4000:]
-
-        return [Reading.of(told) for told in json.loads(printed)]
-
-    async def whole(self, run_id: str, inputs: dict[str, Any]) -> Journal:
-        """The run as somebody reads it who sits beside the server."""
-        async with connected(self.address) as channel:
-            return await read_by_hand(channel, asking(run_id, **inputs))
-
-    async def reached(self, run_id: str, sequence: int) -> None:
-        """Waits until a run has recorded so many events."""
-        request = pb.GetRunRequest(run_id=run_id)
-        last = 0
-
-        async with connected(self.address) as channel, asyncio.timeout(DRIVER_SECONDS):
-            while last < sequence:
-                with suppress(grpc.aio.AioRpcError):  # it has not begun yet
-                    last = (await HeadraceServiceStub(channel).GetRun(request)).run.last_sequence
-
-                await asyncio.sleep(0.02)
-
-
-@pytest.fixture
-async def road(command: Sequence[str]) -> AsyncGenerator[Road, None]:
-    async with serve_programs(script, *PROGRAMS) as address, proxied(address) as proxy:
-        yield Road(address, proxy, command)
-
-
-def asked(program: str = "script", /, *, timeout: float = 0.0, **inputs: Any) -> dict[str, Any]:
-    return {
-        "program": program,
-        "inputs": inputs,
-        "run_id": uuid.uuid4().hex,
-        "timeout": timeout,
-        "fields": ["*"] if program == "script" else [],
-    }
-
-
-def ended(reading: Reading) -> tuple[str, str, str]:
-    failure = reading.failure
-
-    return failure.kind, failure.code, failure.reason
 
 
 async def test_cancel_after_begin(road: Road) -> None:
@@ -213,6 +120,7 @@ async def test_rich_error(road: Road) -> None:
     assert failed.failure.retry_delay == 7.0
     assert failed.failure.run_id == limited["run_id"]
     assert failed.failure.metadata["program"] == "limited"
+    assert failed.failure.lm_calls == 0, "the usage that came with the failure"
 
 
 async def test_mutual_tls_and_token(command: Sequence[str]) -> None:

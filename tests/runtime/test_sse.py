@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from headrace.errors import LMRateLimitError
+from headrace.events import CustomEvent
 from headrace.streaming import StatusMessage, StreamResponse, streaming_response
 from headrace.values import Prediction
 from pydantic import BaseModel
@@ -47,11 +48,13 @@ async def test_each_kind_of_item_has_its_shape() -> None:
         StatusMessage("Searching...", call_id=2),
         StreamResponse("ask", "answer", "Par", call_id=3),
         StreamResponse("ask", "answer", "is", is_last_chunk=True, call_id=3),
+        CustomEvent("progress", 3, '{"done":1}'),
         Prediction(answer="Paris", city=city, tags={"b", "a"}),
     ) == [
         {"type": "status", "message": "Searching..."},
         {"type": "token", "field": "answer", "predictor": "ask", "chunk": "Par", "is_last": False},
         {"type": "token", "field": "answer", "predictor": "ask", "chunk": "is", "is_last": True},
+        {"type": "custom", "name": "progress", "data": {"done": 1}},
         {
             "type": "prediction",
             "data": {
@@ -70,6 +73,14 @@ async def test_each_kind_of_item_has_its_shape() -> None:
 )
 async def test_a_result_of_any_kind_is_a_prediction(result: object, outputs: object) -> None:
     assert await lines(result) == [{"type": "prediction", "data": outputs}, "[DONE]"]
+
+
+async def test_integers_of_any_length_are_written_in_digits() -> None:
+    assert await lines(CustomEvent("grains", 1, str(2**70)), Prediction(answer=2**70)) == [
+        {"type": "custom", "name": "grains", "data": 2**70},
+        {"type": "prediction", "data": {"answer": 2**70}},
+        "[DONE]",
+    ]
 
 
 async def test_what_is_encoded_already_passes() -> None:

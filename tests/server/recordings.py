@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeAlias
 
-from headrace.events import Event, Kind, Phase, Status, Token
+from headrace.events import (
+    CustomEvent,
+    Event,
+    InputKind,
+    InputOutcome,
+    InputRequest,
+    InputResolved,
+    Kind,
+    Phase,
+    PredictionEvent,
+    Status,
+    Token,
+)
 from headrace.log import Entry
 from hypothesis import strategies as st
+
+Texts: TypeAlias = dict[tuple[int, str], str]
+"""By call and field."""
+
+CALLS = (2, 3)
+FIELDS = ("a", "b", "c")
+TYPED = ("c",)
 
 
 def status(name: str = "step") -> Status:
@@ -17,40 +37,74 @@ def token(chunk: str, offset: int, field: str = "answer", call_id: int = 1) -> T
     return Token("self", field, chunk, False, offset, call_id)
 
 
+def custom(name: str = "progress") -> CustomEvent:
+    return CustomEvent(name, 2, '{"done":1}')
+
+
+def asked() -> InputRequest:
+    return InputRequest("q", 2, InputKind.QUESTION, "Which?", '{"type":"string"}')
+
+
+def answered() -> InputResolved:
+    return InputResolved("q", 2, InputOutcome.ANSWERED, '"this"')
+
+
 def entries(*events: Event) -> list[Entry]:
     return [Entry(place, 0.0, event) for place, event in enumerate(events, start=1)]
 
 
 @st.composite
 def recordings(draw: st.DrawFn) -> list[Event]:
-    """Events of a run: three parallel fields, statuses between them, and texts taken back."""
-    ends = {"a": 0, "b": 0, "c": 0}
+    """Events of a run: parallel fields of two calls, texts taken back, texts that come at once, and
+    statuses, told events and questions between them. Every field that begins ends; not every run does."""
+    ends = dict.fromkeys([(call, field) for call in CALLS for field in FIELDS], 0)
+    begun: set[tuple[int, str]] = set()
     events: list[Event] = []
+    texts = st.text("xyzé", max_size=4)
+    kinds = st.sampled_from(["token"] * 6 + ["rewind", "last", "cached", "status", "other"])
+    others: st.SearchStrategy[Event] = st.sampled_from((custom(), asked(), answered()))
+
+    def write(key: tuple[int, str], offset: int, chunk: str, last: bool, cached: bool) -> None:
+        call, field = key
+        events.append(Token("self", field, chunk, last, offset, call, cached, field in TYPED))
+        begun.add(key)
+        ends[key] = offset + len(chunk)
+
+        if last:
+            begun.discard(key)
+            del ends[key]
 
     for _ in range(draw(st.integers(0, 60))):
-        kind = draw(st.sampled_from(["token", "token", "token", "status", "rewind"]))
-        field = draw(st.sampled_from(["a", "b", "c"]))
+        kind = draw(kinds)
 
         if kind == "status":
             events.append(status())
-            continue
+        elif kind == "other":
+            events.append(draw(others))
+        elif ends:
+            key = draw(st.sampled_from(sorted(ends)))
+            offset = draw(st.integers(0, ends[key])) if kind == "rewind" else ends[key]
+            whole = kind == "cached" and key not in begun
+            write(key, offset, draw(texts), kind == "last" or whole, whole)
 
-        offset = draw(st.integers(0, ends[field])) if kind == "rewind" else ends[field]
-        chunk = draw(st.text("xyzé", max_size=4))
-        events.append(token(chunk, offset, field))
-        ends[field] = offset + len(chunk)
+    for key in sorted(begun):
+        write(key, ends[key], draw(texts), True, False)
+
+    if draw(st.booleans()):
+        events.append(PredictionEvent("done", {"answer": "done"}))
 
     return events
 
 
-def apply(events: Iterable[Event], texts: dict[str, str]) -> None:
+def apply(events: Iterable[Event], texts: Texts) -> None:
     for event in events:
         if isinstance(event, Token):
-            texts[event.field] = texts.get(event.field, "")[: event.offset] + event.chunk
+            key = event.call_id, event.field
+            texts[key] = texts.get(key, "")[: event.offset] + event.chunk
 
 
-def texts_of(events: Iterable[Event]) -> dict[str, str]:
-    texts: dict[str, str] = {}
+def texts_of(events: Iterable[Event]) -> Texts:
+    texts: Texts = {}
     apply(events, texts)
 
     return texts

@@ -123,6 +123,11 @@ class RowStore:
 
         return self._run(key) if key in self._records else None
 
+    async def named(self, run_id: str) -> Sequence[Run]:
+        await asyncio.sleep(0)
+
+        return [self._run(key) for key in self._records if key.run_id == run_id]
+
     async def page(
         self, principal: str, wanted: RunFilter, *, after: PagePlace | None = None, size: int
     ) -> Page:

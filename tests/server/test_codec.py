@@ -30,6 +30,7 @@ from headrace.log import Entry
 from headrace.runs.codec import entry_of, record_of, record_row, row_of
 from headrace.runs.error_codec import failure_members, failure_of
 from headrace.runs.record import Ending, RunKey, RunRecord
+from headrace.runs.run import Revisions
 from headrace.server.selection import OutputForm
 from headrace.server.v1.events import (
     custom_message,
@@ -75,6 +76,7 @@ FAILURES: list[HeadraceError] = [
             HeadraceError,
             errors.SignatureError,
             errors.UsageError,
+            errors.CannotAsk,
             errors.RequestRefused,
             errors.ProgramNotFound,
             errors.RunNotFound,
@@ -85,8 +87,6 @@ FAILURES: list[HeadraceError] = [
             errors.PermissionDenied,
             errors.RunError,
             errors.RunTooLarge,
-            errors.InputExpired,
-            errors.InputDeclined,
             errors.ProgramError,
             errors.ProgramResultInvalid,
             errors.OutputUnserialisable,
@@ -119,6 +119,8 @@ FAILURES: list[HeadraceError] = [
     errors.ServerDraining("leaving"),
     errors.RunCancelled("linger", "the last reader went"),
     errors.RunTimeout(30.0),
+    errors.InputExpired("the question", 5.0),
+    errors.InputDeclined("too dear"),
     errors.AdapterParseError("ChatAdapter", "no answer", lm_response="secret", parsed_result={}),
     errors.LMTimeoutError("first_token", 5.0, model="m"),
 ]
@@ -146,7 +148,7 @@ def told(event: Event) -> Any:
         case Status():
             return status_message(event, include_data=True)
         case PredictionEvent():
-            return prediction_message(event, "revision", OutputForm.BOTH)
+            return prediction_message(event, Revisions("revision"), OutputForm.BOTH, 2**21)
         case CustomEvent():
             return custom_message(event)
         case InputRequest():

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ from headrace.server.core import Caller, Core, Start
 from headrace.server.errors import StreamAged
 from headrace.server.reader import Delivery
 from headrace.server.selection import ReaderOptions, StatusDetail
-from server.scripted import Gate, soon, write
+from server.scripted import BOUND, Gate, soon, until, write
 from server.serving import program
 
 ANN = Caller(Principal(name="ann", include_data=True))
@@ -71,6 +72,23 @@ class Sink:
     @property
     def outline(self) -> list[tuple[int, int, str]]:
         return [(one.sequence, one.event_count, outlined(one)) for one in self.told]
+
+
+class Holding(Sink):
+    """Holds back what it was told until it is flushed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: list[Delivery] = []
+
+    async def write(self, delivery: Delivery) -> None:
+        self.held.append(delivery)
+
+    async def flush(self) -> None:
+        held, self.held = self.held, []
+
+        for delivery in held:
+            await super().write(delivery)
 
 
 def outlined(delivery: Delivery) -> str:
@@ -167,6 +185,54 @@ async def test_a_reader_with_nothing_to_read_is_told_that_the_run_lives(registry
 
     assert sink.outline == [(5, 5, "why?"), (5, 0, "heartbeat"), (9, 4, "prediction")]
     assert reader.position == 9
+
+
+async def test_what_is_held_back_is_flushed_before_every_wait_and_at_the_end(
+    registry: Registry,
+) -> None:
+    gate, sink = Gate(), Holding()
+    core = Core([program(gate.play)], registry)
+    run = await started(core)
+    await soon(gate.entered.wait())
+
+    with core.follow(run, ReaderOptions(status_detail=StatusDetail.NONE)) as reader:
+        reading = asyncio.create_task(reader.stream(sink.write, sink.flush))
+        await soon(sink.alive.wait())
+        assert not sink.held
+        gate.opened.set()
+        await soon(reading)
+
+    assert sink.outline == [(5, 5, "why?"), (5, 0, "heartbeat"), (9, 4, "prediction")]
+    assert reader.position == 9
+
+
+async def test_what_is_held_back_is_flushed_before_text_is_collected(registry: Registry) -> None:
+    gate, sink = Gate(), Holding()
+    core = Core([program(gate.play)], registry)
+    run = await started(core)
+    await soon(gate.entered.wait())
+    options = replace(QUIET, merge_interval=BOUND, heartbeat_interval=0.0)
+
+    with core.follow(run, options) as reader:
+        reading = asyncio.create_task(reader.stream(sink.write, sink.flush))
+        await soon(until(lambda: bool(sink.told)))
+        gate.opened.set()
+        await soon(reading)
+
+    assert [text for _, _, text in sink.outline] == ["why?", "prediction"]
+
+
+async def test_a_reader_sent_away_has_been_sent_all_up_to_its_position(registry: Registry) -> None:
+    gate, sink = Gate(), Holding()
+    core = Core([program(gate.play)], registry, max_stream_age=0.05)
+    run = await started(core, linger=60.0)
+
+    with pytest.raises(StreamAged), core.follow(run, QUIET) as reader:
+        await soon(reader.stream(sink.write, sink.flush))
+
+    assert [one.sequence for one in sink.told if one.sequence][-1] == reader.position == 5
+    gate.opened.set()
+    await soon(core.wait(run))
 
 
 async def test_text_longer_than_a_token_may_be_is_split(registry: Registry) -> None:

@@ -95,6 +95,11 @@ class Broken:
 
         return await self.store.get(key)
 
+    async def named(self, run_id: str) -> Sequence[Run]:
+        self._fail("named")
+
+        return await self.store.named(run_id)
+
     async def page(
         self, principal: str, wanted: RunFilter, *, after: PagePlace | None = None, size: int
     ) -> Page:

@@ -2,57 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
 
-from headrace.events import Event, Kind, Phase, PredictionEvent, Status
-from headrace.log import Entry, RunLog
-from headrace.server.reader import Deliveries, Delivery
-from headrace.server.selection import ReaderOptions, StatusDetail, TokenDetail
-from headrace.server.v1.events import EventEncoder
-from headrace_proto.v1 import headrace_pb2 as pb
-from hypothesis import given
-from hypothesis import strategies as st
-from server.recordings import entries, recordings, status, texts_of, token
-
-
-def deliveries(
-    options: ReaderOptions | None = None, after: int = 0, size: int = 65_536
-) -> Deliveries:
-    return Deliveries(replace(options or ReaderOptions(), after=after), max_token_bytes=size)
-
-
-def message(delivery: Delivery, options: ReaderOptions | None = None) -> pb.StreamEvent:
-    return EventEncoder("r1", "rev", options or ReaderOptions()).message(delivery)
-
-
-def sent(
-    recorded: Sequence[Entry], options: ReaderOptions | None = None, size: int = 65_536
-) -> list[pb.StreamEvent]:
-    return [message(one, options) for one in deliveries(options, size=size).of(recorded)]
-
-
-def outline(messages: Sequence[pb.StreamEvent]) -> list[tuple[int, int, str]]:
-    return [(one.sequence, one.event_count, shown(one)) for one in messages]
-
-
-def shown(event: pb.StreamEvent) -> str:
-    if event.WhichOneof("event") == "token":
-        return f"{event.token.field}@{event.token.offset}:{event.token.chunk}"
-
-    return str(event.WhichOneof("event"))
-
-
-def apply(messages: Sequence[pb.StreamEvent], texts: dict[tuple[int, str], str]) -> None:
-    for one in messages:
-        if one.HasField("token"):
-            key = (one.token.call_id, one.token.field)
-            texts[key] = texts.get(key, "")[: one.token.offset] + one.token.chunk
-
-
-def wire_texts(recorded: Sequence[Event]) -> dict[tuple[int, str], str]:
-    return {(1, field): text for field, text in texts_of(recorded).items()}
+from headrace.events import (
+    Kind,
+    Phase,
+    PredictionEvent,
+    Status,
+)
+from headrace.server.reader import Delivery
+from headrace.server.selection import (
+    ReaderOptions,
+    StatusDetail,
+    TokenDetail,
+)
+from server.messages import deliveries, message, outline, sent
+from server.recordings import (
+    entries,
+    status,
+    token,
+)
 
 
 def test_tokens_that_pend_together_become_one_message() -> None:
@@ -161,40 +130,3 @@ def test_content_is_sent_only_where_it_is_wanted() -> None:
     assert not sent(entries(spoken))[0].status.HasField("data")
     wanted = sent(entries(spoken), ReaderOptions(include_data=True))
     assert dict(wanted[0].status.data.items()) == {"question": "why?"}
-
-
-steps = st.lists(st.tuples(st.integers(0, 9), st.none() | st.integers(0, 4)), max_size=40)
-
-
-@given(recordings(), steps)
-def test_a_reader_cut_anywhere_ends_with_every_text_and_every_event_counted(
-    events: list[Event], plan: list[tuple[int, int | None]]
-) -> None:
-    """Reads a growing, merging log in portions, and starts anew after some of their messages."""
-    log = RunLog(merges=True)
-    pending = iter(events)
-    texts: dict[tuple[int, str], str] = {}
-    position = counted = 0
-    one, cursor = deliveries(), log.cursor()
-
-    for more, cut in [*plan, *[(len(events), None)] * (len(events) + 1)]:
-        for event in islice(pending, more):
-            log.append(event)
-
-        if log.last_sequence == len(events):
-            log.close()
-
-        for told in list(one.of(cursor.read(limit=3)))[:cut]:
-            apply([message(told)], texts)
-            counted += told.event_count
-
-            if told.sequence:
-                assert counted == told.sequence - position
-                position, counted = told.sequence, 0
-
-        if cut is not None:  # the connection broke there
-            cursor.close()
-            one, cursor, counted = deliveries(after=position), log.cursor(position), 0
-
-    assert position == len(events)
-    assert texts == wire_texts(events)

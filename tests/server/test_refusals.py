@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -80,7 +80,7 @@ async def cancelled(service: Served, run_id: str = "r1", reason: str = "") -> pb
 
 def metadata_of(ended: Heard) -> dict[str, str]:
     """The metadata of the ErrorInfo that a call ended with."""
-    status = status_pb2.Status.FromString(ended.trailers["grpc-status-details-bin"])
+    status = status_pb2.Status.FromString(cast("bytes", ended.trailers["grpc-status-details-bin"]))
     info = error_details_pb2.ErrorInfo()
     assert status.details[0].Unpack(info)
 

@@ -112,13 +112,13 @@ def test_inputs_have_a_largest_size_and_number_of_values() -> None:
     limits = Limits(max_input_bytes=100, max_input_elements=10)
 
     assert refusal(pb.RunRequest(inputs_json=json.dumps({"a": "x" * 100})), limits) == [
-        ("inputs", "are 109 bytes; at most 100 are taken")
+        ("inputs", "109 bytes; at most 100 are taken")
     ]
     assert refusal(pb.RunRequest(inputs=struct(a=[0] * 10)), limits) == [
-        ("inputs", "are 119 bytes; at most 100 are taken")
+        ("inputs", "119 bytes; at most 100 are taken")
     ]
     assert refusal(pb.RunRequest(inputs_json='{"a": [0,0,0,0,0,0,0,0,0]}'), limits) == [
-        ("inputs", "hold 11 values; at most 10 are taken")
+        ("inputs", "11 values; at most 10 are taken")
     ]
 
 

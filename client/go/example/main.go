@@ -70,5 +70,9 @@ func show(event *headracev1.StreamEvent) {
 		if event.Status.Message != "" {
 			fmt.Println(event.Status.Message)
 		}
+	case *headracev1.StreamEvent_Custom:
+		fmt.Println(event.Custom.Name, event.Custom.DataJson)
+	case *headracev1.StreamEvent_InputRequest:
+		fmt.Println("asks:", event.InputRequest.Message)
 	}
 }

@@ -57,26 +57,6 @@ func TestPlainTrailersDoWhereDetailsAreMissing(t *testing.T) {
 	equal(t, failure(t, err).Reason, "LM_RATE_LIMITED")
 }
 
-func TestCallsWithOneAnswerAreRepeatedByTheChannel(t *testing.T) {
-	service := &scripted{events: composed(), endings: []ending{{code: codes.Unavailable}, {code: codes.Unavailable}}}
-	record, err := serve(t, service).GetRun(context.Background(), "r")
-
-	equal(t, err, nil)
-	equal(t, record.RunId, "r")
-}
-
-func TestAllPagesOfProgramsAreRead(t *testing.T) {
-	programs, err := serve(t, &scripted{}).Programs(context.Background())
-	var names []string
-
-	for _, program := range programs {
-		names = append(names, program.Name)
-	}
-
-	equal(t, err, nil)
-	equal(t, names, []string{"composer", "qa"})
-}
-
 func TestNobodyListeningIsToldWithinSeconds(t *testing.T) {
 	client, _ := NewClient("127.0.0.1:1")
 	defer client.Close()

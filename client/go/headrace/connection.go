@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	maxMessage   = 16 << 20 // a prediction comes as Struct and as JSON
+	maxMessage   = 16 << 20 // a Struct takes several times the bytes of its JSON
 	streamWindow = 64 << 10 // small, so that the server merges early for a reader that is slow
 )
 
@@ -27,6 +27,8 @@ const serviceConfig = `{"methodConfig": [{
 		{"service": "headrace.v1.HeadraceService", "method": "GetRun"},
 		{"service": "headrace.v1.HeadraceService", "method": "ListRuns"},
 		{"service": "headrace.v1.HeadraceService", "method": "CancelRun"},
+		{"service": "headrace.v1.HeadraceService", "method": "DeleteRun"},
+		{"service": "headrace.v1.HeadraceService", "method": "SendInput"},
 		{"service": "headrace.v1.HeadraceService", "method": "GetServerInfo"}
 	],
 	"retryPolicy": {

@@ -21,6 +21,7 @@
 //	var answer struct{ Answer string }
 //	err = run.Result(&answer)
 //
-// Events are the messages of the wire, from package headracev1. A connection that breaks is mended
+// Events are the messages of the wire, from package headracev1. A run that asks is answered with
+// [Run.Answer] or, from anywhere, with [Client.Answer]. A connection that breaks is mended
 // underneath, without loss; what cannot be mended is an [Error].
 package headrace

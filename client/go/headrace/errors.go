@@ -8,6 +8,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	headracev1 "headrace.dev/go/headrace/v1"
 )
 
 // The kinds of [Error], by what they mean for the caller; tell them apart with errors.Is.
@@ -15,12 +17,17 @@ var (
 	// ErrRefused: the server refused the request, and nothing was started.
 	ErrRefused = errors.New("request refused")
 
-	// ErrRunFailed: the run is over and has no prediction. It stays failed; a new try is a new run.
+	// ErrRunFailed: the run is over, and there is no prediction to be had. It stays failed; a new try is
+	// a new run. With reason PREDICTION_TOO_LARGE it succeeded: ask for its outputs in another form.
 	ErrRunFailed = errors.New("run failed")
 
 	// ErrUnreachable: no answer, or the connection broke and did not come back in time. A run that
 	// had begun may still go on: Attach reads it.
 	ErrUnreachable = errors.New("server unreachable")
+
+	// ErrSuspended: the run is not over, but reading on would not help now; Error.RunState says how it
+	// stands. Ask GetRun, and Attach later.
+	ErrSuspended = errors.New("run suspended")
 
 	// ErrFault: an answer that the contract does not foresee.
 	ErrFault = errors.New("server fault")
@@ -28,8 +35,8 @@ var (
 
 // Error is how every call of a client fails, except for inputs that have no JSON form.
 //
-// It wraps one of ErrRefused, ErrRunFailed, ErrUnreachable and ErrFault, and the error of the
-// context where that is what ended the call.
+// It wraps one of ErrRefused, ErrRunFailed, ErrUnreachable, ErrSuspended and ErrFault, and the error of
+// the context where that is what ended the call.
 type Error struct {
 	Code    codes.Code
 	Message string
@@ -41,6 +48,13 @@ type Error struct {
 
 	// RunID names the run, where there is one.
 	RunID string
+
+	// RunState is SUCCEEDED, FAILED or CANCELLED where the run is over. Any other value: it is not over,
+	// and the error is an ErrSuspended. Empty where only the call ended.
+	RunState string
+
+	// Usage is the LM work done by a run that failed, where the server said so; else nil.
+	Usage *headracev1.Usage
 
 	// RetryDelay is how long to wait before trying again, where the server said so; else 0.
 	RetryDelay time.Duration
@@ -91,8 +105,12 @@ func contextEnded(err error) bool {
 
 // kindOf decides by the run's state, then by the reason, then by the code.
 func kindOf(code codes.Code, reason, runState string) error {
-	if runState != "" {
+	switch runState {
+	case "":
+	case "SUCCEEDED", "FAILED", "CANCELLED":
 		return ErrRunFailed
+	default:
+		return ErrSuspended
 	}
 
 	if kind, known := kinds[reason]; known {

@@ -2,14 +2,13 @@ package headrace
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"iter"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/encoding/protojson"
 
 	headracev1 "headrace.dev/go/headrace/v1"
 )
@@ -19,16 +18,21 @@ const (
 	goodbye         = 3 * time.Second // to stop a run that is left
 )
 
-// Run is one run as its reader sees it, made by [Client.Run] and [Client.Attach]. One goroutine at a
-// time may read it; Cancel may be called from any.
+// Run is one run as its reader sees it, made by [Client.Run] and [Client.Attach]. Goroutines may share it,
+// but close it when none reads it any more; to end a reading from outside, cancel its context.
 type Run struct {
-	id         string
-	client     *Client
-	stream     *eventStream
-	release    context.CancelFunc
-	stops      bool // leaving it stops it
+	id      string
+	client  *Client
+	stream  *eventStream
+	form    headracev1.OutputForm
+	release context.CancelFunc
+	stops   bool       // leaving it stops it
+	turn    sync.Mutex // of whoever takes the next event
+
+	mu         sync.Mutex // guards what follows, which others look at meanwhile
+	taken      int        // events, and the end
 	cursor     int32
-	transcript transcript
+	transcript *transcript
 	prediction *headracev1.Prediction
 	err        error // how reading ended
 }
@@ -37,17 +41,33 @@ type Run struct {
 func (r *Run) ID() string { return r.id }
 
 // Cursor is the last position read: Attach goes on from it.
-func (r *Run) Cursor() int32 { return r.cursor }
+func (r *Run) Cursor() int32 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	return r.cursor
+}
 
 // Recv gives the next event; io.EOF behind the last one of a run that succeeded, an [Error] otherwise.
-// Heartbeats stay inside. A broken connection is mended without loss or repetition of positions;
-// tokens inside a merged group may come again, which [Run.Text] knows to handle.
+// Heartbeats stay inside, and batches are unpacked. A broken connection is mended without loss or
+// repetition of positions; tokens inside a merged group may come again, which [Run.Text] knows to handle.
 func (r *Run) Recv() (*headracev1.StreamEvent, error) {
+	r.turn.Lock()
+	defer r.turn.Unlock()
+
+	return r.take()
+}
+
+// take is for whoever has the turn.
+func (r *Run) take() (*headracev1.StreamEvent, error) {
 	if r.err != nil {
 		return nil, r.err
 	}
 
 	event, err := r.stream.recv()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.taken++
 
 	if err != nil {
 		r.err = err
@@ -84,11 +104,6 @@ func (r *Run) Events() iter.Seq2[*headracev1.StreamEvent, error] {
 	}
 }
 
-// Text is the text of a predictor's field as read so far, of its latest call; "" before it began.
-func (r *Run) Text(predictor, field string) string {
-	return r.transcript.text(predictor, field)
-}
-
 // Prediction reads to the end and gives the run's result.
 func (r *Run) Prediction() (*headracev1.Prediction, error) {
 	for {
@@ -103,26 +118,31 @@ func (r *Run) Prediction() (*headracev1.Prediction, error) {
 		}
 	}
 
-	if r.prediction == nil { // read from behind it
-		record, err := r.client.GetRun(r.stream.ctx, r.id)
+	r.mu.Lock()
+	prediction := r.prediction
+	r.mu.Unlock()
 
-		if err != nil {
-			return nil, err
-		}
-
-		if record.Prediction == nil {
-			return nil, &Error{
-				Code: codes.Internal, Message: "the run ended well without a prediction", RunID: r.id, kind: ErrFault,
-			}
-		}
-
-		r.prediction = record.Prediction
+	if prediction == nil { // read from behind it
+		return r.recorded()
 	}
 
-	return r.prediction, nil
+	return prediction, nil
 }
 
-// Result reads to the end and decodes the run's outputs into out, as json.Unmarshal does.
+// recorded gives the prediction in the run's record.
+func (r *Run) recorded() (*headracev1.Prediction, error) {
+	record, err := r.client.GetRun(r.stream.ctx, r.id, FormOption(r.form))
+
+	if err == nil && record.Prediction == nil {
+		err = &Error{
+			Code: codes.Internal, Message: "the run ended well without a prediction", RunID: r.id, kind: ErrFault,
+		}
+	}
+
+	return record.GetPrediction(), err
+}
+
+// Result reads to the end and decodes the run's outputs into out, as [Outputs] does.
 func (r *Run) Result(out any) error {
 	prediction, err := r.Prediction()
 
@@ -133,23 +153,8 @@ func (r *Run) Result(out any) error {
 	return Outputs(prediction, out)
 }
 
-// Outputs decodes a prediction's outputs into out, as json.Unmarshal does.
-func Outputs(prediction *headracev1.Prediction, out any) error {
-	text := []byte(prediction.OutputsJson)
-
-	if len(text) == 0 {
-		var err error
-
-		if text, err = protojson.Marshal(prediction.Outputs); err != nil {
-			return err
-		}
-	}
-
-	return json.Unmarshal(text, out)
-}
-
-// Cancel stops the run, whoever else reads it, and gives its record.
-func (r *Run) Cancel(ctx context.Context, reason string) (*headracev1.Run, error) {
+// Cancel stops the run, whoever else reads it, as [Client.Cancel] does.
+func (r *Run) Cancel(ctx context.Context, reason string) (*headracev1.CancelRunResponse, error) {
 	return r.client.Cancel(ctx, r.id, reason)
 }
 

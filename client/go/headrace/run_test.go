@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	headracev1 "headrace.dev/go/headrace/v1"
 )
@@ -81,7 +82,7 @@ func TestARunGivesItsEventsTextAndResult(t *testing.T) {
 	run := start(t, serve(t, service))
 
 	equal(t, sequences(t, run), []int32{1, 2, 3, 4, 5})
-	equal(t, run.Text("compose", "answer"), whole)
+	equal(t, run.Text("compose.answer"), whole)
 	equal(t, run.Cursor(), int32(5))
 
 	var answer struct{ Answer string }
@@ -95,22 +96,23 @@ func TestARunGivesItsEventsTextAndResult(t *testing.T) {
 	equal(t, len(service.cancelled), 0)
 }
 
-func TestARunAsksForALingerHeartbeatsAndExactOutputsUnderAFreshName(t *testing.T) {
+func TestARunAsksForALingerHeartbeatsExactOutputsAndAllKindsOfEventsUnderAFreshName(t *testing.T) {
 	service := &scripted{events: composed()}
 	client := serve(t, service, WithToken(func() string { return "secret" }))
 	sequences(t, start(t, client, WithTimeout(time.Minute), WithFields("compose.answer")))
-	sequences(t, start(t, client, WithRunID("mine"), WithLinger(time.Hour)))
 
-	first, second := service.runs[0], service.runs[1]
+	first := service.runs[0]
 	equal(t, len(first.RunId), 36)
 	equal(t, first.GetInputsJson(), `{"question":"why?"}`)
 	equal(t, first.Linger.AsDuration(), 30*time.Second)
 	equal(t, first.Timeout.AsDuration(), time.Minute)
 	equal(t, first.Options.Fields, []string{"compose.answer"})
 	equal(t, first.Options.HeartbeatInterval.AsDuration(), 15*time.Second)
-	equal(t, first.Options.OutputsJson, true)
-	equal(t, second.RunId, "mine")
-	equal(t, second.Linger.AsDuration(), time.Hour)
+	equal(t, first.Options.OutputForm, headracev1.OutputForm_OUTPUT_FORM_JSON)
+	equal(t, first.Options.Accept, []headracev1.EventKind{
+		headracev1.EventKind_EVENT_KIND_CUSTOM, headracev1.EventKind_EVENT_KIND_INPUT,
+		headracev1.EventKind_EVENT_KIND_BATCH,
+	})
 	equal(t, service.metadata.Get("authorization"), []string{"Bearer secret"})
 }
 
@@ -123,7 +125,7 @@ func TestWhereverAStreamIsCutNothingIsLostNorComesTwice(t *testing.T) {
 				run := start(t, serve(t, service))
 
 				equal(t, sequences(t, run), []int32{1, 2, 3, 4, 5})
-				equal(t, run.Text("compose", "answer"), whole)
+				equal(t, run.Text("compose.answer"), whole)
 				equal(t, service.cursors[:2], []int32{0, int32(first)})
 			}
 		}
@@ -145,8 +147,8 @@ func TestACutInsideAMergedGroupLeavesTextsWhole(t *testing.T) {
 
 	equal(t, sequences(t, run), []int32{1, 0, 0, 0, 0, 5, 6})
 	equal(t, service.cursors, []int32{0, 1})
-	equal(t, run.Text("compose", "answer"), "one two three")
-	equal(t, run.Text("compose", "other"), "uno")
+	equal(t, run.Text("compose.answer"), "one two three")
+	equal(t, run.Text("compose.other"), "uno")
 }
 
 func TestSilenceCountsAsACut(t *testing.T) {
@@ -197,6 +199,27 @@ func TestWithoutProgressTheReaderGivesUpAndSaysWhere(t *testing.T) {
 	equal(t, len(service.cancelled), 0) // it may be attached to again
 }
 
+func TestAStreamThatLastsIsOpenedAgainHoweverOften(t *testing.T) {
+	usual := lasting
+	lasting = 0
+	defer func() { lasting = usual }()
+
+	events := slices.Insert(composed(), 2, heartbeat()) // of a run that waits for people
+	service := &scripted{events: events}
+
+	for range 9 {
+		service.endings = append(service.endings, ending{code: codes.Unavailable, reason: "STREAM_AGED", after: 3})
+	}
+
+	for i := range service.endings[1:] {
+		service.endings[i+1].after = 1 // behind event 2: the heartbeat
+	}
+
+	run := start(t, serve(t, service, WithRetries(1)))
+	equal(t, sequences(t, run), []int32{1, 2, 3, 4, 5})
+	equal(t, len(service.cursors), 10)
+}
+
 func TestAServerThatNeverAnsweredIsGivenUpSooner(t *testing.T) {
 	service := &scripted{events: composed()}
 
@@ -221,6 +244,7 @@ func TestABusyServerIsAskedAgainNoSoonerThanItSaid(t *testing.T) {
 func TestAFailedRunIsNotAskedForAgain(t *testing.T) {
 	service := &scripted{events: composed()}
 	service.endings = []ending{{code: codes.Aborted, reason: "LM_UNAVAILABLE", state: "FAILED", after: 2}}
+	service.endings[0].metadata = map[string]string{"model": "m"}
 	run := start(t, serve(t, service))
 	_, err := run.Prediction()
 	failed := failure(t, err)
@@ -334,7 +358,9 @@ func TestWaitingToTryAgainDoesNotPassTheDeadline(t *testing.T) {
 }
 
 func TestAPredictionReadFromBehindItIsAskedFor(t *testing.T) {
-	service := &scripted{events: composed()}
+	outputs, _ := structpb.NewStruct(map[string]any{"answer": "as recorded"})
+	record := &headracev1.Run{Prediction: &headracev1.Prediction{Outputs: outputs}}
+	service := &scripted{events: composed(), recorded: record}
 	run := attach(t, context.Background(), serve(t, service), 5)
 	var answer map[string]string
 

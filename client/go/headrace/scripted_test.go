@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -14,9 +15,9 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/durationpb"
-	"google.golang.org/protobuf/types/known/structpb"
 
 	headracev1 "headrace.dev/go/headrace/v1"
 )
@@ -34,8 +35,10 @@ type ending struct {
 	state      string // headrace-run-state
 	retryDelay time.Duration
 	violation  string // path of a field
-	plain      bool   // no rich details, only trailers
-	after      int    // for streams: how many events are sent before it
+	metadata   map[string]string
+	usage      *headracev1.Usage
+	plain      bool // no rich details, only trailers
+	after      int  // for streams: how many events are sent before it
 }
 
 func (e ending) trailer() metadata.MD {
@@ -49,6 +52,11 @@ func (e ending) trailer() metadata.MD {
 		}
 	}
 
+	if e.usage != nil {
+		bytes, _ := proto.Marshal(e.usage)
+		trailer.Set("headrace-usage-bin", string(bytes))
+	}
+
 	return trailer
 }
 
@@ -60,7 +68,7 @@ func (e ending) err() error {
 	}
 
 	details := []protoadapt.MessageV1{&errdetails.ErrorInfo{
-		Domain: "headrace.dev", Reason: e.reason, Metadata: map[string]string{"model": "m"},
+		Domain: "headrace.dev", Reason: e.reason, Metadata: e.metadata,
 	}}
 
 	if e.retryDelay > 0 {
@@ -89,13 +97,21 @@ type scripted struct {
 
 	mu        sync.Mutex
 	events    []*headracev1.StreamEvent
+	batched   int // how many of them go into one message; 0 or 1 for each alone
 	endings   []ending
 	holds     bool   // calls stay open behind their last event
 	asked     func() // called at every predict that stays open
+	state     string // headrace-run-state of streams that end OK
+	recorded  *headracev1.Run
 	runs      []*headracev1.RunRequest
+	attaches  []*headracev1.AttachRequest
 	predicts  []*headracev1.PredictRequest
+	records   []*headracev1.GetRunRequest
+	lists     []*headracev1.ListRunsRequest
+	inputs    []*headracev1.SendInputRequest
 	cursors   []int32
 	cancelled []string
+	deleted   []string
 	metadata  metadata.MD
 }
 
@@ -109,6 +125,10 @@ func (s *scripted) Run(r *headracev1.RunRequest, stream grpc.ServerStreamingServ
 }
 
 func (s *scripted) Attach(r *headracev1.AttachRequest, stream grpc.ServerStreamingServer[headracev1.StreamEvent]) error {
+	s.mu.Lock()
+	s.attaches = append(s.attaches, r)
+	s.mu.Unlock()
+
 	return s.play(r.AfterSequence, stream)
 }
 
@@ -132,37 +152,6 @@ func (s *scripted) Predict(ctx context.Context, r *headracev1.PredictRequest) (*
 	return &headracev1.PredictResponse{Prediction: s.events[len(s.events)-1].GetPrediction()}, nil
 }
 
-func (s *scripted) GetRun(ctx context.Context, r *headracev1.GetRunRequest) (*headracev1.GetRunResponse, error) {
-	if end := s.next(); end != nil {
-		_ = grpc.SetTrailer(ctx, end.trailer())
-		return nil, end.err()
-	}
-
-	outputs, _ := structpb.NewStruct(map[string]any{"answer": "as recorded"}) // a record has no JSON text
-
-	return &headracev1.GetRunResponse{Run: &headracev1.Run{
-		RunId: r.RunId, Prediction: &headracev1.Prediction{Outputs: outputs},
-	}}, nil
-}
-
-func (s *scripted) CancelRun(_ context.Context, r *headracev1.CancelRunRequest) (*headracev1.CancelRunResponse, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.cancelled = append(s.cancelled, r.RunId)
-
-	return &headracev1.CancelRunResponse{Run: &headracev1.Run{State: headracev1.Run_STATE_CANCELLED}}, nil
-}
-
-func (s *scripted) ListPrograms(_ context.Context, r *headracev1.ListProgramsRequest) (*headracev1.ListProgramsResponse, error) {
-	if r.PageToken == "" {
-		return &headracev1.ListProgramsResponse{
-			Programs: []*headracev1.Program{{Name: "composer"}}, NextPageToken: "composer",
-		}, nil
-	}
-
-	return &headracev1.ListProgramsResponse{Programs: []*headracev1.Program{{Name: "qa"}}}, nil
-}
-
 func (s *scripted) play(after int32, stream grpc.ServerStreamingServer[headracev1.StreamEvent]) error {
 	end := s.next()
 	s.mu.Lock()
@@ -174,10 +163,14 @@ func (s *scripted) play(after int32, stream grpc.ServerStreamingServer[headracev
 		events = events[:min(end.after, len(events))]
 	}
 
-	for _, event := range events {
-		if err := stream.Send(event); err != nil {
+	for messages := range slices.Chunk(events, max(s.batched, 1)) {
+		if err := stream.Send(together(messages)); err != nil {
 			return err
 		}
+	}
+
+	if s.state != "" {
+		stream.SetTrailer(metadata.Pairs("headrace-run-state", s.state))
 	}
 
 	switch {
@@ -191,6 +184,17 @@ func (s *scripted) play(after int32, stream grpc.ServerStreamingServer[headracev
 	}
 
 	return nil
+}
+
+// together is one message of events: the event itself, or a batch.
+func together(events []*headracev1.StreamEvent) *headracev1.StreamEvent {
+	if len(events) == 1 {
+		return events[0]
+	}
+
+	return &headracev1.StreamEvent{
+		RunId: "r", Event: &headracev1.StreamEvent_Batch{Batch: &headracev1.EventBatch{Events: events}},
+	}
 }
 
 // behind are the events after a position; those of a merged group come with its last one.

@@ -1,6 +1,9 @@
 package headrace
 
 import (
+	"iter"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	headracev1 "headrace.dev/go/headrace/v1"
@@ -21,7 +24,7 @@ func (t *fieldText) apply(offset int, chunk string) {
 	}
 
 	if keep := max(offset-t.start, 0); keep < t.length {
-		t.text = t.text[:byteIndex(t.text, keep)]
+		t.text = t.text[:t.byteIndex(keep)]
 		t.start = min(t.start, offset)
 		t.length = keep
 	}
@@ -30,13 +33,18 @@ func (t *fieldText) apply(offset int, chunk string) {
 	t.length += utf8.RuneCountInString(chunk)
 }
 
-// byteIndex is where the first codePoints of the text end.
-func byteIndex(text []byte, codePoints int) int {
-	index := 0
+// since is the text after the first so many code points that are held.
+func (t *fieldText) since(position int) string {
+	return string(t.text[t.byteIndex(position):])
+}
 
-	for range codePoints {
-		_, size := utf8.DecodeRune(text[index:])
-		index += size
+// byteIndex is where the first codePoints of the text end; it is looked for from the end, where it is near.
+func (t *fieldText) byteIndex(codePoints int) int {
+	index := len(t.text)
+
+	for range t.length - codePoints {
+		_, size := utf8.DecodeLastRune(t.text[:index])
+		index -= size
 	}
 
 	return index
@@ -47,34 +55,65 @@ type fieldKey struct {
 	callID           int32
 }
 
-// transcript holds all texts of a run, and which call of each field began last.
+// transcript holds all texts of a run, in the order in which they began.
 type transcript struct {
-	texts  map[fieldKey]*fieldText
-	latest map[fieldKey]*fieldText // by keys without a call
+	texts map[fieldKey]*fieldText
+	keys  []fieldKey
 }
 
-func newTranscript() transcript {
-	return transcript{map[fieldKey]*fieldText{}, map[fieldKey]*fieldText{}}
+func newTranscript() *transcript {
+	return &transcript{texts: map[fieldKey]*fieldText{}}
 }
 
-func (t transcript) apply(token *headracev1.Token) {
+func (t *transcript) apply(token *headracev1.Token) {
 	key := fieldKey{token.Predictor, token.Field, token.CallId}
 	text, known := t.texts[key]
 
 	if !known {
 		text = &fieldText{}
 		t.texts[key] = text
-		key.callID = 0
-		t.latest[key] = text
+		t.keys = append(t.keys, key)
 	}
 
 	text.apply(int(token.Offset), token.Chunk)
 }
 
-func (t transcript) text(predictor, field string) string {
-	if text, known := t.latest[fieldKey{predictor: predictor, field: field}]; known {
-		return string(text.text)
+// newest is the text of the call that began last; "" before any did.
+func (t *transcript) newest(wanted selector) string {
+	for _, key := range slices.Backward(t.keys) {
+		if wanted.matches(key) {
+			return string(t.texts[key].text)
+		}
 	}
 
 	return ""
+}
+
+// matching are the texts that a selector means, in the order in which they began.
+func (t *transcript) matching(wanted selector) iter.Seq2[fieldKey, *fieldText] {
+	return func(yield func(fieldKey, *fieldText) bool) {
+		for _, key := range t.keys {
+			if wanted.matches(key) && !yield(key, t.texts[key]) {
+				return
+			}
+		}
+	}
+}
+
+// selector means a field of one predictor, or of any.
+type selector struct {
+	predictor string // "" for any
+	field     string
+}
+
+// selected reads "answer" or "compose.answer". On the wire a predictor goes without the ".predict" that
+// ChainOfThought adds.
+func selected(text string) selector {
+	dot := strings.LastIndex(text, ".")
+
+	return selector{strings.TrimSuffix(text[:max(dot, 0)], ".predict"), text[dot+1:]}
+}
+
+func (s selector) matches(key fieldKey) bool {
+	return s.field == key.field && (s.predictor == "" || s.predictor == key.predictor)
 }

@@ -1,8 +1,9 @@
 package headrace
 
 import (
-	"slices"
 	"testing"
+
+	headracev1 "headrace.dev/go/headrace/v1"
 )
 
 func TestTextGoesOnFromItsOffsetInCodePoints(t *testing.T) {
@@ -29,15 +30,36 @@ func TestTextGoesOnFromItsOffsetInCodePoints(t *testing.T) {
 	}
 }
 
-func TestTheTextOfAFieldIsThatOfItsLatestCall(t *testing.T) {
+func TestTheTextOfAFieldIsThatOfTheCallThatBeganLast(t *testing.T) {
 	texts := newTranscript()
-	calls := []int32{4, 4, 7}
 
-	for i, event := range slices.Concat(composed()[:2], composed()[:1]) {
-		event.GetToken().CallId = calls[i]
-		texts.apply(event.GetToken())
+	for _, one := range []*headracev1.Token{
+		{Predictor: "compose", Field: "answer", CallId: 7, Chunk: "first"},
+		{Predictor: "compose", Field: "answer", CallId: 4, Chunk: "second"},
+		{Predictor: "ideas.compose", Field: "answer", CallId: 5, Chunk: "third"},
+		{Predictor: "compose", Field: "answer", CallId: 7, Offset: 5, Chunk: ", longer"},
+	} {
+		texts.apply(one)
 	}
 
-	equal(t, texts.text("compose", "answer"), "Grö")
-	equal(t, texts.text("compose", "none"), "")
+	cases := map[string]string{
+		"compose.answer": "second", "compose.predict.answer": "second", "answer": "third",
+		"ideas.compose.answer": "third", "compose.none": "", "none.answer": "", "": "",
+	}
+
+	for selector, want := range cases {
+		equal(t, texts.newest(selected(selector)), want)
+	}
+}
+
+func TestWhatIsNewInATextIsCountedInCodePoints(t *testing.T) {
+	text := fieldText{}
+	text.apply(0, "Größe → 長さ🌊")
+
+	for position, want := range []string{"Größe → 長さ🌊", "röße → 長さ🌊", "öße → 長さ🌊", "ße → 長さ🌊"} {
+		equal(t, text.since(position), want)
+	}
+
+	equal(t, text.since(10), "🌊")
+	equal(t, text.since(11), "")
 }

@@ -9,7 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from headrace_client import Failure, Prediction, StatusUpdate, StreamEvent, Token
+from headrace_client import (
+    CustomEvent,
+    Failure,
+    InputRequest,
+    InputResolved,
+    Prediction,
+    StatusUpdate,
+    StreamEvent,
+    Token,
+)
 from headrace_client._transcript import FieldKey, FieldText, Transcript
 from headrace_client.cli.wording import field_label
 
@@ -79,6 +88,12 @@ class Board:
             case "prediction":
                 self.prediction = event.prediction
                 self.end(Mark.DONE)
+            case "custom":
+                self._take_custom(event.custom)
+            case "input_request":
+                self._take_request(event.input_request)
+            case "input_resolved":
+                self._take_resolved(event.input_resolved)
             case _:
                 pass
 
@@ -155,6 +170,25 @@ class Board:
             again = ", trying again" if status.phase == StatusUpdate.PHASE_UPDATE else ""
             self._note(f"{status.name}: {failure_text(status.failure)}{again}", Mark.FAILED)
 
+    def _take_custom(self, event: CustomEvent) -> None:
+        """What a program tells keeps its row: the newest of a name and call is what counts."""
+        key = ("told", event.call_id, event.name)
+        row = self.rows.setdefault(key, Row(Mark.NOTE, event.name, self.clock))
+        row.text, row.ended = event.data_json, self.clock
+
+    def _take_request(self, request: InputRequest) -> None:
+        label = f"{request.tool}()?" if request.tool else "asks"
+        text = f"{request.message} (headrace answer {self.run_id} {request.input_id} ...)"
+        self.rows["asks", request.input_id] = Row(Mark.RUNNING, label, self.clock, text=text)
+
+    def _take_resolved(self, resolved: InputResolved) -> None:
+        row = self.rows.get(("asks", resolved.input_id))
+
+        if row is not None:
+            answered = resolved.outcome == InputResolved.OUTCOME_ANSWERED
+            row.mark, row.ended = Mark.DONE if answered else Mark.STOPPED, self.clock
+            row.text = outcome_text(resolved)
+
     def _note(self, message: str, mark: Mark = Mark.NOTE) -> None:
         self._note_count += 1
         self.rows["note", self._note_count] = Row(
@@ -165,6 +199,13 @@ class Board:
 def failure_text(failure: Failure) -> str:
     """A failure as `REASON: message`; empty for none."""
     return ": ".join(filter(None, (failure.reason, failure.message)))
+
+
+def outcome_text(resolved: InputResolved) -> str:
+    """How a question ended: answered, declined with its reason, expired, withdrawn."""
+    outcome = InputResolved.Outcome.Name(resolved.outcome).removeprefix("OUTCOME_").lower()
+
+    return ": ".join(filter(None, (outcome, resolved.reason)))
 
 
 def _mark_of(status: StatusUpdate) -> Mark:

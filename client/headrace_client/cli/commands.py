@@ -14,7 +14,8 @@ import click
 
 from headrace_client.cli.exits import REFUSED, leave
 from headrace_client.cli.listing import describe, programs, runs
-from headrace_client.cli.runs import attach, cancel, run
+from headrace_client.cli.records import answer, cancel, rm
+from headrace_client.cli.runs import attach, run
 
 GROUP = "headrace.commands"
 
@@ -75,5 +76,5 @@ def headrace() -> None:
     """Run LM programs and watch what happens inside them."""
 
 
-for command in (attach, cancel, describe, programs, run, runs):
+for command in (answer, attach, cancel, describe, programs, rm, run, runs):
     headrace.add_command(command)

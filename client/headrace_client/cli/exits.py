@@ -26,6 +26,7 @@ from headrace_client import (
     RunFailed,
     RunLost,
     RunNotFound,
+    RunSuspended,
     ServerBusy,
     ServerFault,
     ServerUnreachable,
@@ -51,6 +52,7 @@ ADVICE: dict[type[HeadraceError], str] = {
     RunNotFound: "runs are kept for some minutes after their end",
     Unauthenticated: "give a token in HEADRACE_TOKEN or with --token-file",
     RunLost: "run it again",
+    RunSuspended: "the run is not over; `headrace attach` reads on later",
     ServerUnreachable: "`headrace serve` starts one; --address names another",
 }
 
@@ -130,7 +132,7 @@ def exit_code(error: HeadraceError) -> int:
     if isinstance(error, RunFailed):
         return FAILED
 
-    if isinstance(error, ServerUnreachable | ServerBusy | ServerFault):
+    if isinstance(error, RunSuspended | ServerUnreachable | ServerBusy | ServerFault):
         return UNREACHABLE
 
     return REFUSED

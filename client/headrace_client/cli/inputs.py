@@ -64,6 +64,21 @@ def from_json(source: str) -> dict[str, Any]:
     return cast("dict[str, Any]", inputs)
 
 
+def labels_of(pairs: Iterable[str]) -> dict[str, str]:
+    """The labels that `key=value` pairs give."""
+    labels: dict[str, str] = {}
+
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+
+        if not separator:
+            raise click.UsageError(f"{pair!r} is no label: write key=value")
+
+        labels[name] = value
+
+    return labels
+
+
 def text_of(value: str, name: str) -> str:
     """The text meant: of a file after `@`, of standard input for `-`, less one final line end."""
     try:

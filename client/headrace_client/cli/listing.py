@@ -7,18 +7,22 @@ import os
 import shlex
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import click
 from google.protobuf import json_format
 
 from headrace_client import Field, HeadraceError, Program, Run, SyncClient
+from headrace_client._requests import RunState
 from headrace_client.cli.clean import clean, one_line
 from headrace_client.cli.exits import reporting
+from headrace_client.cli.inputs import labels_of
 from headrace_client.cli.target import ADDRESS, DEFAULT_ADDRESS, Target, with_target
 from headrace_client.cli.wording import message_json, seconds
 
 COMPLETION_SECONDS = 1.0
+
+STATES: tuple[RunState, ...] = get_args(RunState)
 
 
 def complete_program(
@@ -68,14 +72,25 @@ def describe(target: Target, program: str, as_json: bool) -> None:
 
 @click.command()
 @click.option("--program", default="", shell_complete=complete_program, help="Only its runs.")
+@click.option("--state", "states", multiple=True, type=click.Choice(STATES), help="Repeatable.")
+@click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="All must be there.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per run.")
 @with_target
 @reporting
-def runs(target: Target, program: str, limit: int, as_json: bool) -> None:
+def runs(
+    target: Target,
+    program: str,
+    states: Sequence[RunState],
+    labels: Sequence[str],
+    limit: int,
+    as_json: bool,
+) -> None:
     """List your runs that can still be attached to, newest first."""
+    wanted = labels_of(labels)
+
     with target.sync_client() as client:
-        found = client.runs(program=program, limit=limit)
+        found = client.runs(program=program, states=states, labels=wanted, limit=limit)
 
     if as_json:
         for run in found:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import time
+from collections.abc import Generator
 from types import TracebackType
 from typing import Self
 
@@ -44,7 +45,8 @@ class LiveView:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._board = Board()
-        self._live = Live(console=console, auto_refresh=False, redirect_stdout=False)
+        self._live = self._new_live()
+        self._is_paused = False
         self._glyphs = UNICODE if console.encoding.lower().startswith("utf") else ASCII
         self._width = console.width
         self._tick = 0
@@ -84,10 +86,29 @@ class LiveView:
         self._board.update(event)
         self._newest = time.monotonic()
 
+    @contextlib.contextmanager
+    def paused(self) -> Generator[None, None, None]:
+        """See View. The board is drawn anew below what was written meanwhile."""
+        self._draw()
+        self._live.stop()
+        self._is_paused = True
+
+        try:
+            yield
+        finally:
+            self._is_paused = False
+            self._live = self._new_live()
+            self._live.start()
+
+    def _new_live(self) -> Live:
+        return Live(console=self._console, auto_refresh=False, redirect_stdout=False)
+
     async def _keep_drawing(self) -> None:
         try:
             while True:
-                self._draw()
+                if not self._is_paused:
+                    self._draw()
+
                 self._tick += 1
                 await asyncio.sleep(REDRAW_SECONDS)
         except OutputLost as lost:

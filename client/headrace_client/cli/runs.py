@@ -1,4 +1,4 @@
-"""`headrace run`, `attach` and `cancel`."""
+"""`headrace run` and `attach`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,18 @@ from typing import Any
 import click
 from rich.console import Console
 
-from headrace_client import HeadraceError, Run, RunStream
+from headrace_client import HeadraceError, InputRequest, InputResolved, Run, RunStream
 from headrace_client.cli import inputs as written
-from headrace_client.cli.exits import INTERRUPTED, TERMINATED, reporting, usage_errors
+from headrace_client.cli.desk import ClosedDesk, Desk, Unanswered
+from headrace_client.cli.equivalent import Call, Line, with_lines
+from headrace_client.cli.exits import (
+    FAILED,
+    INTERRUPTED,
+    TERMINATED,
+    leave,
+    reporting,
+    usage_errors,
+)
 from headrace_client.cli.listing import complete_program
 from headrace_client.cli.live import LiveView
 from headrace_client.cli.streams import OutputLost, check_output
@@ -56,8 +65,11 @@ def with_view(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--inputs-json", metavar="JSON", help="Inputs as a JSON object; @file, - for stdin.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="Longest time for the run.")
 @click.option("--revision", help="Refuse to run any other revision of the program.")
+@click.option("--interface-revision", help="Refuse to run any other interface of the program.")
 @click.option("--run-id", help="A name of your own; a run that has it already is joined.")
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Kept on the record.")
+@click.option("--no-input", is_flag=True, help="Fail where the run asks something.")
+@with_lines
 @with_view
 @with_target
 @reporting
@@ -67,37 +79,38 @@ def run(
     pairs: Sequence[str],
     inputs_json: str | None,
     labels: Sequence[str],
+    no_input: bool,
+    line: Line | None,
     as_json: bool,
     quiet: bool,
-    include_data: bool,
     **options: Any,
 ) -> None:
     """Run PROGRAM and watch it.
 
-    Inputs are KEY=VALUE, KEY=@FILE, or KEY=- for standard input. Ctrl-C stops the run.
+    Inputs are KEY=VALUE, KEY=@FILE, or KEY=- for standard input. Where the run asks something, so does
+    this command. Ctrl-C stops the run.
     """
     check_output()
-    view = view_of(as_json, quiet, include_data)
+    view = view_of(as_json, quiet, options["include_data"])
     written.check_standard_input([inputs_json, *(pair.partition("=")[2] for pair in pairs)])
     from_json = written.from_json(inputs_json) if inputs_json is not None else {}
     texts = written.texts_of(pairs)
+    options["labels"] = written.labels_of(labels)
 
     async def go() -> None:
         async with target.client() as client:
             typed = written.typed(texts, await client.describe(program)) if texts else {}
             inputs = {**from_json, **typed}
-            all_labels = dict(map(_label, labels))
+
+            if line is not None:
+                click.echo(line(Call(program, inputs, **options), target))
+                return
 
             with usage_errors():
-                stream = client.run(
-                    program,
-                    inputs=inputs,
-                    labels=all_labels,
-                    include_data=include_data,
-                    **options,
-                )
+                stream = client.run(program, inputs=inputs, **options)
 
-            await watch(stream, view, stops=True)
+            desk = None if as_json else desk_for(stream, view, asks=not no_input)
+            await watch(stream, view, desk, stops=True)
 
     drive(go)
 
@@ -127,23 +140,9 @@ def attach(
                     run_id, after_sequence=after, fields=fields, include_data=include_data
                 )
 
-            await watch(stream, view, stops=False)
+            await watch(stream, view, None, stops=False)
 
     drive(go)
-
-
-@click.command()
-@click.argument("run_id")
-@click.option("--reason", default="", help="Told to all who read the run.")
-@with_target
-@reporting
-def cancel(target: Target, run_id: str, reason: str) -> None:
-    """Stop a run, however many read it."""
-    with target.sync_client() as client:
-        record = client.cancel(run_id, reason=reason)
-
-    state = Run.State.Name(record.state).removeprefix("STATE_").lower()
-    click.echo(f"run {run_id}: {state}")
 
 
 def view_of(as_json: bool, quiet: bool, data: bool) -> View:
@@ -166,10 +165,18 @@ def view_of(as_json: bool, quiet: bool, data: bool) -> View:
     return LiveView(console) if has_board else LineView()
 
 
-async def watch(stream: RunStream, view: View, *, stops: bool) -> None:
+def desk_for(stream: RunStream, view: View, *, asks: bool) -> Desk | ClosedDesk:
+    """Whoever answers the questions of a run."""
+    return Desk(stream, view.paused) if asks else ClosedDesk(stream.run_id)
+
+
+async def watch(
+    stream: RunStream, view: View, desk: Desk | ClosedDesk | None, *, stops: bool
+) -> None:
     """Shows a run to its end. Interrupted, it stops the run or leaves it to go on, and says so.
 
-    Output that cannot be written interrupts it likewise.
+    Output that cannot be written interrupts it likewise, and a question that nobody answers. Without
+    a desk questions are shown, and left to others.
     """
     said = f"did not wait for run {stream.run_id} to begin"
 
@@ -177,8 +184,8 @@ async def watch(stream: RunStream, view: View, *, stops: bool) -> None:
         async with stream as run:
             try:
                 with view:
-                    await _show(run, view)
-            except (asyncio.CancelledError, OutputLost):
+                    await _attended(run, view, desk)
+            except (asyncio.CancelledError, OutputLost, Unanswered):
                 said = await _stop(run) if stops else f"run {run.run_id} goes on"
                 run.detach()
                 raise
@@ -204,22 +211,42 @@ def drive(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
     try:
         asyncio.run(work_until_told())
+    except Unanswered as unanswered:
+        leave(str(unanswered), FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except asyncio.CancelledError:
         sys.exit(TERMINATED)
 
 
-async def _show(run: RunStream, view: View) -> None:
-    async for _ in run:
+async def _attended(run: RunStream, view: View, desk: Desk | ClosedDesk | None) -> None:
+    if desk is None:
+        return await _show(run, view, None)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            attending = group.create_task(desk.attend())
+            await _show(run, view, desk)
+            attending.cancel()
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+
+
+async def _show(run: RunStream, view: View, desk: Desk | ClosedDesk | None) -> None:
+    async for event in run:
         assert run.last_event is not None
         view.show(run.last_event)
+
+        if desk is not None and isinstance(event, InputRequest):
+            desk.asked(event)
+        elif desk is not None and isinstance(event, InputResolved):
+            desk.resolved(event)
 
 
 async def _stop(run: RunStream) -> str:
     try:
         async with asyncio.timeout(STOP_SECONDS):
-            record = await run.cancel("interrupted")
+            record = (await run.cancel("interrupted")).run
     except (HeadraceError, TimeoutError):
         return f"run {run.run_id} could not be cancelled; without a reader it soon ends by itself"
 
@@ -227,12 +254,3 @@ async def _stop(run: RunStream) -> str:
         return f"run {run.run_id} has ended: `headrace attach {run.run_id}` shows it"
 
     return f"cancelled run {run.run_id}"
-
-
-def _label(text: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-
-    if not separator:
-        raise click.UsageError(f"{text!r} is no label: write key=value")
-
-    return name, value

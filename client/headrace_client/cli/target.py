@@ -25,8 +25,14 @@ class Target:
     """A server, and credentials for it."""
 
     address: str
-    token: str | None
-    credentials: grpc.ChannelCredentials | None
+    token: str | None = None
+    credentials: grpc.ChannelCredentials | None = None
+    """None = in clear text."""
+    token_file: Path | None = None
+    """Where the token comes from; None = the environment. The other files are those of TLS."""
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
 
     def client(self) -> Client:
         """A client of it."""
@@ -77,7 +83,7 @@ def with_target(command: Callable[..., Any]) -> Callable[..., Any]:
 
         try:
             made = tls_credentials(ca, certificate_file=cert, key_file=key) if secure else None
-            target = Target(address, _token(token_file), made)
+            target = Target(address, _token(token_file), made, token_file, ca, cert, key)
             target.client()
         except ClearTextToken as error:
             raise click.UsageError(f"{error} (--tls or --ca)") from error

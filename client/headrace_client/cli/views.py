@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import Protocol, Self
 
 import click
 
-from headrace_client import Prediction, StatusUpdate, StreamEvent, Token, outputs
+from headrace_client import (
+    CustomEvent,
+    InputRequest,
+    InputResolved,
+    Prediction,
+    StatusUpdate,
+    StreamEvent,
+    Token,
+    outputs,
+)
 from headrace_client._transcript import Transcript
-from headrace_client.cli.board import failure_text
+from headrace_client.cli.board import failure_text, outcome_text
 from headrace_client.cli.clean import clean, one_line
 from headrace_client.cli.content import content_lines
 from headrace_client.cli.wording import field_label, message_json, seconds, usage_line, value_text
@@ -21,6 +32,10 @@ class View(Protocol):
 
     def show(self, event: StreamEvent) -> None:
         """Shows an event."""
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Leaves the terminal to somebody else; what comes meanwhile is shown afterwards."""
+        ...
 
     def __enter__(self) -> Self: ...
 
@@ -34,6 +49,10 @@ class View(Protocol):
 
 class Printed:
     """A view that prints as it goes, and has nothing to put in order."""
+
+    def paused(self) -> AbstractContextManager[None]:
+        """See View: nothing here stands on the terminal for people."""
+        return nullcontext()
 
     def __enter__(self) -> Self:
         return self
@@ -83,9 +102,29 @@ class LineView(Printed):
 
     def __init__(self) -> None:
         self._transcript = Transcript()
+        self._held: list[StreamEvent] | None = None
+
+    @contextmanager
+    def paused(self) -> Generator[None, None, None]:
+        """See View."""
+        held = self._held = []
+
+        try:
+            yield
+        finally:
+            self._held = None
+
+            for event in held:
+                self.show(event)
 
     def show(self, event: StreamEvent) -> None:
         """Prints what an event completes, if anything."""
+        if self._held is not None:
+            self._held.append(event)
+        else:
+            self._print(event)
+
+    def _print(self, event: StreamEvent) -> None:
         match event.WhichOneof("event"):
             case "token":
                 self._take(event.token)
@@ -97,6 +136,12 @@ class LineView(Printed):
                     click.echo(line)
             case "prediction":
                 click.echo("\n" + prediction_text(event.prediction))
+            case "custom":
+                click.echo(custom_line(event.custom))
+            case "input_request":
+                click.echo(asks_line(event.input_request, event.run_id))
+            case "input_resolved":
+                click.echo(resolved_line(event.input_resolved))
             case _:
                 pass
 
@@ -125,6 +170,25 @@ def status_lines(status: StatusUpdate, run_id: str) -> list[str]:
         lines.append(f"{name}() took {seconds(status.elapsed.ToNanoseconds() / 1e9)}")
 
     return lines
+
+
+def custom_line(event: CustomEvent) -> str:
+    """What a program told, in a line."""
+    return f"{one_line(event.name)}: {one_line(event.data_json)}"
+
+
+def asks_line(request: InputRequest, run_id: str) -> str:
+    """A question in a line, with the command that answers it."""
+    tool = f" {one_line(request.tool)}({one_line(request.proposal_json)})" if request.tool else ""
+
+    return (
+        f"asks: {one_line(request.message)}{tool} (headrace answer {run_id} {request.input_id} ...)"
+    )
+
+
+def resolved_line(resolved: InputResolved) -> str:
+    """How a question ended, in a line."""
+    return f"{one_line(outcome_text(resolved))} (input {resolved.input_id})"
 
 
 def prediction_text(prediction: Prediction) -> str:

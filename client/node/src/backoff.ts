@@ -1,7 +1,13 @@
 /** Delays between tries, growing while there is no progress, and a bound on their number. */
 
-/** Between tries, in milliseconds; shorter in tests. */
-export const delays = { first: 100, longest: 5_000 };
+/** In milliseconds; shorter in tests. */
+export const delays = {
+  /** Between tries. */
+  first: 100,
+  longest: 5_000,
+  /** A call that is alive after so long was worth making: a run that waits for people brings nothing new. */
+  lasting: 15_000,
+};
 
 /** A server that never answered is given up sooner: after about a second. */
 const TRIES_TO_REACH = 4;
@@ -10,12 +16,22 @@ export class Backoff {
   /** The server has answered before. */
   reached = false;
   private spent = 0;
+  private askedAt = Date.now();
 
   constructor(private readonly retries: number) {}
 
-  /** The server is there; that alone is no progress. */
+  /** The call is made, or made again. */
+  asking(): void {
+    this.askedAt = Date.now();
+  }
+
+  /** The server is there; that alone is no progress, unless the call has lasted. */
   answered(): void {
     this.reached = true;
+
+    if (Date.now() - this.askedAt >= delays.lasting) {
+      this.spent = 0;
+    }
   }
 
   /** Something new came: the count starts afresh. */

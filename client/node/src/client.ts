@@ -1,29 +1,31 @@
 /** The client: one address, one channel, any number of runs at a time. */
 
-import { randomUUID } from "node:crypto";
-
 import type { ServiceError } from "@grpc/grpc-js";
 
+import { cancelRun, deleteRun, getRun, listRuns, sendInput, stopRun } from "./calls.js";
 import { Connection, type ConnectionOptions } from "./connection.js";
-import {
-  type HeadraceServiceClient,
-  type PredictRequest,
-  type Prediction,
-  type Program,
-  type Run as RunRecord,
+import type {
+  CancelRunResponse,
+  GetServerInfoResponse,
+  HeadraceServiceClient,
+  InputResolved,
+  PredictRequest,
+  Prediction,
+  Program,
+  Run as RunRecord,
 } from "./gen/headrace/v1/headrace.js";
-import {
-  type AttachOptions,
-  duration,
-  type Inputs,
-  inputsJson,
-  LINGER_MS,
-  type ReadOptions,
-  type StartOptions,
-  streamOptions,
-} from "./requests.js";
+import type {
+  AttachOptions,
+  Inputs,
+  OutputOptions,
+  ReadOptions,
+  RecordOptions,
+  RunFilters,
+  StartOptions,
+} from "./options.js";
+import { answerRequest, declineRequest, outputForm, startRequest, streamOptions } from "./requests.js";
 import { Resumption } from "./resume.js";
-import { cancelRun, Run, stopRun } from "./run.js";
+import { Run } from "./run.js";
 import { statusOf } from "./status.js";
 import { EventStream, type OpenCall } from "./stream.js";
 
@@ -45,10 +47,12 @@ export class Client {
     this.retries = options.retries ?? 10;
   }
 
-  /** The generated client over the same connection, for calls that have no method here. */
+  /** The generated client over the same connection. */
   get service(): HeadraceServiceClient {
     return this.connection.stub;
   }
+
+  // Runs
 
   /**
    * Starts a run of a program, or joins the run of the same name, and reads it. It is there once the
@@ -73,8 +77,8 @@ export class Client {
   }
 
   /** Runs a program and gives its prediction; `outputs` reads it. Aborting its signal stops the run. */
-  async predict(program: string, inputs: Inputs, options: StartOptions = {}): Promise<Prediction> {
-    const request = { ...startRequest(program, inputs, options), outputsJson: true };
+  async predict(program: string, inputs: Inputs, options: StartOptions & OutputOptions = {}): Promise<Prediction> {
+    const request = { ...startRequest(program, inputs, options), outputForm: outputForm(options) };
     const signal = options.signal ?? new AbortController().signal;
     const resumption = this.resumption(request.runId, deadlineOf(options), signal);
 
@@ -92,17 +96,44 @@ export class Client {
     }
   }
 
-  /** A run's record: its state, and its prediction or failure once it has ended. */
-  async getRun(runId: string): Promise<RunRecord> {
-    const { run } = await this.connection.ask(this.service.getRun, { runId }, { runId });
-
-    return run!;
+  /** A run's record: its state, its open questions, and its prediction or failure once it has ended. */
+  async getRun(runId: string, options: RecordOptions = {}): Promise<RunRecord> {
+    return getRun(this.connection, runId, options);
   }
 
-  /** Stops a run and gives its record; one that had ended comes back unchanged. */
-  cancel(runId: string, reason = ""): Promise<RunRecord> {
+  /** Your runs that can still be read, newest first, without predictions, failures and questions. */
+  async runs(filters: RunFilters = {}): Promise<RunRecord[]> {
+    return listRuns(this.connection, filters);
+  }
+
+  /**
+   * Stops a run. `run` is its record; one that had ended comes back unchanged. Where no run has the id,
+   * `run` is undefined, and a run that comes with it before `refusedUntil` is refused with RUN_CANCELLED.
+   */
+  async cancel(runId: string, reason = ""): Promise<CancelRunResponse> {
     return cancelRun(this.connection, runId, reason);
   }
+
+  /** Ends a run if need be, and forgets all of it. RUN_NOT_FOUND where there is none. */
+  async delete(runId: string): Promise<void> {
+    return deleteRun(this.connection, runId);
+  }
+
+  /**
+   * Answers an open question of a run; gives how the question ended. `value` has the JSON form that the
+   * question's schema asks for; to let a tool be called, it is the arguments to call it with, or true for
+   * those proposed. The same answer again is fine; another one is refused with INPUT_RESOLVED.
+   */
+  async answer(runId: string, inputId: string, value: unknown, reason = ""): Promise<InputResolved> {
+    return sendInput(this.connection, answerRequest(runId, inputId, value, reason));
+  }
+
+  /** Declines to answer a question, or to let a tool be called. `reason` is told to who asked. */
+  async decline(runId: string, inputId: string, reason = ""): Promise<InputResolved> {
+    return sendInput(this.connection, declineRequest(runId, inputId, reason));
+  }
+
+  // Programs and the server
 
   /** The hosted programs, by name. */
   async programs(): Promise<Program[]> {
@@ -118,6 +149,18 @@ export class Client {
     return programs;
   }
 
+  /** One program: its fields, schemas, predictors, tools and inputs to try. */
+  async describe(program: string): Promise<Program> {
+    const { program: described } = await this.connection.ask(this.service.getProgram, { name: program });
+
+    return described!;
+  }
+
+  /** The server's version, features and limits. */
+  async serverInfo(): Promise<GetServerInfoResponse> {
+    return this.connection.ask(this.service.getServerInfo, {});
+  }
+
   /** Ends the connection, once the runs that are still read have been closed. */
   close(): void {
     this.connection.close();
@@ -126,20 +169,16 @@ export class Client {
   private reader(
     runId: string,
     open: OpenCall,
-    {
-      afterSequence = 0,
-      deadline = Infinity,
-      signal,
-      stopsOnLeaving = false,
-    }: AttachOptions & { deadline?: number; stopsOnLeaving?: boolean },
+    options: AttachOptions & { deadline?: number; stopsOnLeaving?: boolean },
   ): Promise<Run> {
+    const { afterSequence = 0, deadline = Infinity, signal, outputForm = "json", stopsOnLeaving = false } = options;
     const closing = new AbortController();
     const either = signal ? AbortSignal.any([signal, closing.signal]) : closing.signal;
     const resumption = this.resumption(runId, deadline, either);
     resumption.cursor = afterSequence;
     const stream = new EventStream(this.connection.address, resumption, open);
 
-    return new Run(runId, this.connection, stream, closing, stopsOnLeaving).accepted();
+    return new Run(runId, this.connection, stream, closing, outputForm, stopsOnLeaving).accepted();
   }
 
   private resumption(runId: string, deadline: number, signal: AbortSignal): Resumption {
@@ -147,13 +186,18 @@ export class Client {
   }
 
   private predictOnce(request: PredictRequest, resumption: Resumption): Promise<Prediction> {
-    resumption.signal.throwIfAborted();
+    resumption.asking();
 
     return new Promise((resolve, reject) => {
       const { deadline, signal } = resumption;
+      let isAccepted = false;
       const abort = () => call.cancel();
       const call = this.service.predict(request, this.connection.metadata(), { deadline }, (error, response) => {
         signal.removeEventListener("abort", abort);
+
+        if (isAccepted) {
+          resumption.answered(); // worth more tries
+        }
 
         if (error) {
           reject(error);
@@ -161,22 +205,10 @@ export class Client {
           resolve(response.prediction!);
         }
       });
-      call.on("metadata", () => resumption.answered()); // accepted: worth more tries
+      call.on("metadata", () => (isAccepted = true));
       signal.addEventListener("abort", abort);
     });
   }
-}
-
-function startRequest(program: string, inputs: Inputs, options: StartOptions) {
-  return {
-    program,
-    input: inputsJson(inputs),
-    runId: options.runId ?? randomUUID(),
-    timeout: duration(options.timeoutMs),
-    linger: duration(options.lingerMs ?? LINGER_MS),
-    revision: options.revision ?? "",
-    labels: options.labels ?? {},
-  };
 }
 
 function deadlineOf({ timeoutMs }: StartOptions): number {

@@ -20,7 +20,16 @@ import { type CallStatus, errorOf, isCut, statusOf } from "./status.js";
 const SERVICE = "headrace.v1.HeadraceService";
 
 /** Repeated by the channel itself. Run, Attach and Predict are repeated by the client loop. */
-const REPEATABLE = ["ListPrograms", "GetProgram", "GetRun", "ListRuns", "CancelRun", "GetServerInfo"];
+const REPEATABLE = [
+  "ListPrograms",
+  "GetProgram",
+  "GetRun",
+  "ListRuns",
+  "CancelRun",
+  "DeleteRun",
+  "SendInput",
+  "GetServerInfo",
+];
 
 const SERVICE_CONFIG = {
   methodConfig: [
@@ -43,7 +52,7 @@ const CHANNEL_OPTIONS: ChannelOptions = {
   "grpc.keepalive_timeout_ms": 5_000,
   "grpc.initial_reconnect_backoff_ms": 100,
   "grpc.max_reconnect_backoff_ms": 2_000, // else a restarted server is found minutes later
-  "grpc.max_receive_message_length": 16 * 1024 * 1024, // a prediction comes as Struct and JSON
+  "grpc.max_receive_message_length": 16 * 1024 * 1024, // a Struct takes several times the bytes of its JSON
   "grpc.service_config": JSON.stringify(SERVICE_CONFIG),
   "grpc.primary_user_agent": "headrace-node",
 };
@@ -112,15 +121,18 @@ export class Connection {
     { runId = "", timeoutMs = this.callTimeoutMs } = {},
   ): Promise<Response> {
     const deadline = Date.now() + timeoutMs;
+    let isAccepted = false;
 
     return new Promise((resolve, reject) => {
-      method.call(this.stub, request, this.metadata(), { deadline }, (error, response) => {
+      const call = method.call(this.stub, request, this.metadata(), { deadline }, (error, response) => {
         if (error) {
-          void this.explained(statusOf(error, this.address, runId)).then((ended) => reject(errorOf(ended)));
+          const explained = this.explained(statusOf(error, this.address, runId));
+          void explained.then((ended) => reject(errorOf(ended, isAccepted)));
         } else {
           resolve(response);
         }
       });
+      call.on("metadata", () => (isAccepted = true));
     });
   }
 

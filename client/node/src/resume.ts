@@ -1,9 +1,9 @@
 /**
  * Decision after a call for a run ended badly: throw, or wait and make the same call again.
  *
- * The rule, from the contract: `headrace-run-state` in the trailers ends with the run's failure; a
- * code that speaks of the road means: wait, and ask again, as long as there is progress; anything
- * else says that the request is wrong.
+ * The rule, from the contract: with `headrace-run-state` in the trailers nothing is asked again, whether
+ * the run is over or not; a code that speaks of the road means: wait, and ask again, as long as there is
+ * progress; anything else says that the request is wrong.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
@@ -30,7 +30,13 @@ export class Resumption {
     this.backoff = new Backoff(retries);
   }
 
-  /** The server answered, at this position if it named one. Only a new position is progress. */
+  /** The call is made, or made again; throws the reason where the signal was aborted. */
+  asking(): void {
+    this.signal.throwIfAborted();
+    this.backoff.asking();
+  }
+
+  /** The server answered, at this position if it named one. Progress is a new position, or a call that lasts. */
   answered(sequence = 0): void {
     if (sequence > this.cursor) {
       this.cursor = sequence;
@@ -62,7 +68,7 @@ export class Resumption {
   }
 
   private final(ended: CallStatus): HeadraceError {
-    if (ended.code === status.DEADLINE_EXCEEDED && !ended.reason) {
+    if (ended.code === status.DEADLINE_EXCEEDED && !ended.reason && !ended.runState) {
       return this.tooLate();
     }
 
@@ -72,7 +78,7 @@ export class Resumption {
       return new RunFailed(message, ended);
     }
 
-    return errorOf(ended);
+    return errorOf(ended, this.backoff.reached);
   }
 
   private givenUp(ended: CallStatus): HeadraceError {

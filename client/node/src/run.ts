@@ -2,50 +2,33 @@
 
 import { status } from "@grpc/grpc-js";
 
+import { cancelRun, getRun, sendInput, stopRun } from "./calls.js";
 import type { Connection } from "./connection.js";
 import { ServerFault } from "./errors.js";
-import type { Prediction, Run as RunRecord, StreamEvent } from "./gen/headrace/v1/headrace.js";
+import type { CancelRunResponse, InputResolved, Prediction, StreamEvent } from "./gen/headrace/v1/headrace.js";
+import type { OutputForm } from "./options.js";
+import { outputs } from "./outputs.js";
+import { answerRequest, declineRequest } from "./requests.js";
 import type { EventStream } from "./stream.js";
-import { Transcript } from "./transcript.js";
-
-/** Most that stopping a run may take when it is left. */
-const GOODBYE_MS = 3_000;
-
-/** The outputs of a prediction as plain values. `prediction.outputsJson` holds them as text, integers exact. */
-export function outputs(prediction: Prediction): Record<string, any> {
-  return prediction.outputsJson ? JSON.parse(prediction.outputsJson) : (prediction.outputs ?? {});
-}
-
-/** Stops a run and gives its record. */
-export async function cancelRun(
-  connection: Connection,
-  runId: string,
-  reason: string,
-  timeoutMs?: number,
-): Promise<RunRecord> {
-  const bound = timeoutMs === undefined ? {} : { timeoutMs };
-  const response = await connection.ask(connection.stub.cancelRun, { runId, reason }, { runId, ...bound });
-
-  return response.run!;
-}
-
-/** Stops a run whose reader leaves; where this fails, its linger ends it. */
-export async function stopRun(connection: Connection, runId: string): Promise<void> {
-  await cancelRun(connection, runId, "the reader left", GOODBYE_MS).catch(() => {});
-}
+import { type FieldText, Transcript } from "./transcript.js";
 
 /**
  * One run, made by `client.run` and `client.attach`. Iterate over it once, for its events; leaving the
- * loop of `client.run` early, by `break` or by an exception, stops the run.
+ * loop of `client.run` early, by `break` or by an exception, stops the run. Or iterate over any number of
+ * `field(...)` at the same time, for text.
  *
- * A broken connection is mended underneath without loss. Heartbeats stay inside. Tokens inside a
- * merged group may come again after a break, which `text` knows to handle.
+ * A broken connection is mended underneath without loss. Batches come as the single events they hold, and
+ * heartbeats stay inside. Tokens inside a merged group may come again after a break, which `text` and
+ * `field` know to handle.
  */
 export class Run implements AsyncIterable<StreamEvent>, AsyncDisposable {
   private readonly transcript = new Transcript();
   private recorded: Prediction | undefined;
   private failure: { error: unknown } | undefined;
   private position: number;
+  private readAs: "events" | "fields" | undefined;
+  /** The step that is under way, for whoever waits for more. */
+  private step: Promise<StreamEvent | undefined> | undefined;
 
   /** @internal */
   constructor(
@@ -54,6 +37,7 @@ export class Run implements AsyncIterable<StreamEvent>, AsyncDisposable {
     private readonly connection: Connection,
     private readonly stream: EventStream,
     private readonly closing: AbortController,
+    private readonly outputForm: OutputForm,
     private stopsOnLeaving: boolean,
   ) {
     this.position = stream.resumption.cursor;
@@ -71,26 +55,27 @@ export class Run implements AsyncIterable<StreamEvent>, AsyncDisposable {
     return this;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<StreamEvent, void, void> {
-    try {
-      for (;;) {
-        const event = await this.read();
+  [Symbol.asyncIterator](): AsyncGenerator<StreamEvent, void, void> {
+    this.readBy("events");
 
-        if (!event) {
-          return;
-        }
+    return this.events();
+  }
 
-        yield event;
-      }
-    } finally {
-      await this.close();
-    }
+  /**
+   * New text of a field as it comes, until the run ends. `selector` is `answer` or `compose.answer`. Each
+   * reader gets all of its text; calls of one predictor follow each other. Leaving the loop does not stop
+   * the run: `close` does.
+   */
+  field(selector: string): AsyncGenerator<string, void, void> {
+    this.readBy("fields");
+
+    return this.follow(selector);
   }
 
   /** Reads to the end and gives the run's result. */
   async prediction(): Promise<Prediction> {
-    while (!this.recorded && (await this.read())) {
-      // `read` keeps the prediction
+    while (!this.recorded && (await this.next())) {
+      // each step keeps the prediction, if that is what it read
     }
 
     this.recorded ??= await this.askForPrediction();
@@ -103,13 +88,26 @@ export class Run implements AsyncIterable<StreamEvent>, AsyncDisposable {
     return outputs(await this.prediction());
   }
 
-  /** The text of a predictor's field as read so far, of its latest call; empty before it began. */
-  text(predictor: string, field: string): string {
-    return this.transcript.text(predictor, field);
+  /**
+   * The text of a field as read so far; empty before it began. `selector` is `answer` or `compose.answer`;
+   * the text is that of the latest call, or of the call given.
+   */
+  text(selector: string, callId?: number): string {
+    return this.transcript.text(selector, callId);
   }
 
-  /** Stops the run, whoever else reads it, and gives its record. */
-  cancel(reason = ""): Promise<RunRecord> {
+  /** Answers a question of the run; see `client.answer`. */
+  async answer(inputId: string, value: unknown, reason = ""): Promise<InputResolved> {
+    return sendInput(this.connection, answerRequest(this.id, inputId, value, reason));
+  }
+
+  /** Declines to answer a question of the run, or to let it call a tool; see `client.decline`. */
+  async decline(inputId: string, reason = ""): Promise<InputResolved> {
+    return sendInput(this.connection, declineRequest(this.id, inputId, reason));
+  }
+
+  /** Stops the run, whoever else reads it; see `client.cancel`. */
+  cancel(reason = ""): Promise<CancelRunResponse> {
     return cancelRun(this.connection, this.id, reason);
   }
 
@@ -133,6 +131,60 @@ export class Run implements AsyncIterable<StreamEvent>, AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  private readBy(way: "events" | "fields"): void {
+    if (this.readAs && (this.readAs === "events" || way === "events")) {
+      const others = "text() and prediction() remain, and client.attach reads it again";
+
+      throw new TypeError(`a run is iterated over once, by its events or by its fields; ${others}`);
+    }
+
+    this.readAs = way;
+  }
+
+  private async *events(): AsyncGenerator<StreamEvent, void, void> {
+    try {
+      for (;;) {
+        const event = await this.next();
+
+        if (!event) {
+          return;
+        }
+
+        yield event;
+      }
+    } finally {
+      await this.close();
+    }
+  }
+
+  private async *follow(selector: string): AsyncGenerator<string, void, void> {
+    const texts = this.transcript.matching(selector);
+    const read = new Map<FieldText, number>();
+
+    for (;;) {
+      let isNew = false;
+
+      for (const text of texts) {
+        const piece = text.since(read.get(text) ?? 0);
+
+        if (piece) {
+          isNew = true;
+          read.set(text, text.length);
+          yield piece;
+        }
+      }
+
+      if (!isNew && !(await this.next())) {
+        return;
+      }
+    }
+  }
+
+  /** The next event; whoever waits for it at the same time gets the same one. */
+  private next(): Promise<StreamEvent | undefined> {
+    return (this.step ??= this.read().finally(() => (this.step = undefined)));
   }
 
   private async read(): Promise<StreamEvent | undefined> {
@@ -179,13 +231,14 @@ export class Run implements AsyncIterable<StreamEvent>, AsyncDisposable {
   }
 
   private async askForPrediction(): Promise<Prediction> {
-    const { connection, id: runId } = this;
-    const { run } = await connection.ask(connection.stub.getRun, { runId }, { runId });
+    const { prediction } = await getRun(this.connection, this.id, { outputForm: this.outputForm });
 
-    if (!run?.prediction) {
-      throw new ServerFault("the run ended well without a prediction", { code: status.INTERNAL, runId });
+    if (!prediction) {
+      const facts = { code: status.INTERNAL, runId: this.id };
+
+      throw new ServerFault("the run ended well without a prediction", facts);
     }
 
-    return run.prediction;
+    return prediction;
   }
 }

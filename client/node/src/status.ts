@@ -1,8 +1,9 @@
 /**
  * A gRPC status other than OK, read from its trailers, and the error it stands for.
  *
- * The rule of the contract: `headrace-run-state` present means the run is over; absent, only this
- * stream ended, and a code that speaks of the road rather than of the request means: resume.
+ * The rule of the contract: `headrace-run-state` absent means that only this stream ended, and a code
+ * that speaks of the road rather than of the request means: resume. SUCCEEDED, FAILED and CANCELLED mean
+ * that the run is over; any other value that it is not, and that resuming would not help now.
  */
 
 import { type Metadata, type ServiceError, status } from "@grpc/grpc-js";
@@ -12,13 +13,17 @@ import {
   type HeadraceError,
   RequestRefused,
   RunFailed,
+  RunSuspended,
   ServerFault,
   ServerUnreachable,
   type Violation,
 } from "./errors.js";
 import { BadRequest, ErrorInfo, RetryInfo } from "./gen/google/rpc/error_details.js";
 import { Status } from "./gen/google/rpc/status.js";
+import { type MessageFns, Usage } from "./gen/headrace/v1/headrace.js";
 import { BY_REASON } from "./reasons.js";
+
+const OVER = new Set(["SUCCEEDED", "FAILED", "CANCELLED"]);
 
 const OF_THE_ROAD = new Set([
   status.UNAVAILABLE,
@@ -42,24 +47,41 @@ const NO_ANSWER = new Set([status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.
 /** A status other than OK. */
 export interface CallStatus extends ErrorFacts {
   message: string;
-  /** SUCCEEDED, FAILED or CANCELLED once the run is over; else empty. */
-  runState: string;
 }
 
-/** Only the stream ended: the same request may be made again. */
+/** Only this stream ended: the same request may be made again. */
 export function isCut(read: CallStatus): boolean {
   return !read.runState && OF_THE_ROAD.has(read.code);
 }
 
-/** The error that a status stands for. */
-export function errorOf(read: CallStatus): HeadraceError {
-  return new (errorClass(read))(read.message, read);
+/** The error that a status stands for; `isAccepted`: the server had taken the request before. */
+export function errorOf(read: CallStatus, isAccepted = false): HeadraceError {
+  const ended = isAccepted && isLimitOfThisEnd(read) ? tooLarge(read) : read;
+  const kind = errorClass(ended);
+
+  return new kind(kind === RunSuspended ? suspended(ended) : ended.message, ended);
+}
+
+function suspended({ runId, runState, message }: CallStatus): string {
+  return `run ${runId} is ${runState} (${message}): it is not over, and reading on would not help now; ask getRun`;
+}
+
+/** gRPC's own limit: a server refuses before it has accepted, and gives its reasons. */
+function isLimitOfThisEnd({ code, reason, runState, runId }: CallStatus): boolean {
+  return runId !== "" && code === status.RESOURCE_EXHAUSTED && !reason && !runState;
+}
+
+function tooLarge(read: CallStatus): CallStatus {
+  const remedy = 'ask for outputForm "json", or raise "grpc.max_receive_message_length" in channelOptions';
+  const message = `the answer is larger than this client takes: ${remedy}: ${read.message}`;
+
+  return { ...read, reason: "PREDICTION_TOO_LARGE", message };
 }
 
 /** The run's state decides, then the reason, then the code. */
 function errorClass({ code, reason, runState }: CallStatus): typeof HeadraceError {
   if (runState) {
-    return RunFailed;
+    return OVER.has(runState) ? RunFailed : RunSuspended;
   }
 
   const known = BY_REASON.get(reason);
@@ -73,19 +95,22 @@ function errorClass({ code, reason, runState }: CallStatus): typeof HeadraceErro
 
 /** Reads the rich details of an error, else the plain trailers beside them. */
 export function statusOf(error: ServiceError, address: string, runId: string): CallStatus {
-  const details = readDetails(error.metadata);
-  const reason = details.reason || first(error.metadata, "headrace-error-reason");
-  const isRoad = error.code === status.UNAVAILABLE && !reason;
+  const trailers = error.metadata;
+  const details = readDetails(trailers);
+  const reason = details.reason || text(trailers, "headrace-error-reason");
+  const runState = text(trailers, "headrace-run-state");
+  const isRoad = error.code === status.UNAVAILABLE && !reason && !runState;
 
   return {
     code: error.code,
     message: isRoad ? `no server answers at ${address}: ${error.details}` : error.details,
     reason,
     runId,
-    runState: first(error.metadata, "headrace-run-state"),
-    retryDelayMs: details.retryDelayMs ?? milliseconds(error.metadata),
+    runState,
+    retryDelayMs: details.retryDelayMs ?? milliseconds(trailers),
     violations: details.violations,
     metadata: details.metadata,
+    usage: decoded(Usage, packed(trailers, "headrace-usage-bin")),
   };
 }
 
@@ -98,23 +123,22 @@ interface Details {
 
 function readDetails(trailers: Metadata): Details {
   const details: Details = { reason: "", metadata: {}, retryDelayMs: undefined, violations: [] };
-  const [packed] = trailers.get("grpc-status-details-bin");
 
-  for (const { typeUrl, value } of packed instanceof Buffer ? Status.decode(packed).details : []) {
+  for (const { typeUrl, value } of decoded(Status, packed(trailers, "grpc-status-details-bin"))?.details ?? []) {
     switch (typeUrl) {
       case "type.googleapis.com/google.rpc.ErrorInfo": {
-        const info = ErrorInfo.decode(value);
-        details.reason = info.reason;
-        details.metadata = info.metadata;
+        const info = decoded(ErrorInfo, value);
+        details.reason = info?.reason ?? "";
+        details.metadata = info?.metadata ?? {};
         break;
       }
       case "type.googleapis.com/google.rpc.RetryInfo": {
-        const delay = RetryInfo.decode(value).retryDelay;
+        const delay = decoded(RetryInfo, value)?.retryDelay;
         details.retryDelayMs = delay && delay.seconds * 1e3 + delay.nanos / 1e6;
         break;
       }
       case "type.googleapis.com/google.rpc.BadRequest":
-        details.violations = BadRequest.decode(value).fieldViolations.map(({ field, description }) => ({
+        details.violations = (decoded(BadRequest, value)?.fieldViolations ?? []).map(({ field, description }) => ({
           field,
           description,
         }));
@@ -124,12 +148,27 @@ function readDetails(trailers: Metadata): Details {
   return details;
 }
 
-function first(trailers: Metadata, name: string): string {
+/** A message; undefined for bytes that are none, whoever wrote them on the way. */
+function decoded<Message>(kind: MessageFns<Message>, bytes: Uint8Array | undefined): Message | undefined {
+  try {
+    return bytes && kind.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+function packed(trailers: Metadata, name: string): Uint8Array | undefined {
+  const [value] = trailers.get(name);
+
+  return value instanceof Buffer ? value : undefined;
+}
+
+function text(trailers: Metadata, name: string): string {
   return String(trailers.get(name)[0] ?? "");
 }
 
 function milliseconds(trailers: Metadata): number | undefined {
-  const text = first(trailers, "headrace-retry-delay-ms");
+  const delay = text(trailers, "headrace-retry-delay-ms");
 
-  return /^\d+$/.test(text) ? Number(text) : undefined;
+  return /^\d+$/.test(delay) ? Number(delay) : undefined;
 }

@@ -90,8 +90,8 @@ export class EventStream {
   /** A prediction came: only the OK behind it is left. */
   isOver = false;
   private call: EventCall | undefined;
-  /** Came with the acceptance, and is still to be read. */
-  private ahead: StreamEvent | undefined;
+  /** Came with the acceptance or in a batch, and are still to be read. */
+  private ahead: StreamEvent[] = [];
 
   constructor(
     private readonly address: string,
@@ -103,45 +103,19 @@ export class EventStream {
 
   /** Waits until the server has taken the request, which shows in the first message it sends. */
   async accepted(): Promise<void> {
-    this.ahead = await this.next();
+    while (!this.ahead.length && !this.isOver) {
+      await this.receive();
+    }
   }
 
   /** The next event that was recorded; undefined behind the last one of a run that succeeded. */
   async read(): Promise<StreamEvent | undefined> {
-    for (;;) {
-      const event = this.ahead ?? (await this.next());
-      this.ahead = undefined;
+    while (this.ahead.length || !this.isOver) {
+      const event = this.ahead.shift();
 
-      if (event?.event?.$case !== "heartbeat") {
-        return event;
-      }
-    }
-  }
-
-  /** Ends the stream. A reader that got its prediction stays for the OK behind it: it has not left early. */
-  close(): void {
-    this.call?.close(this.isOver ? silences.farewell : 0);
-    this.call = undefined;
-  }
-
-  /** The next message of any kind, over as many calls as it takes. */
-  private async next(): Promise<StreamEvent | undefined> {
-    while (!this.isOver) {
-      let event: StreamEvent | undefined;
-
-      try {
-        event = await (this.call ?? this.open()).read();
-      } catch (error) {
-        this.call = undefined;
-        await this.resumption.waitAfter(this.statusOf(error));
-        continue;
-      }
-
-      this.isOver = !event || event.event?.$case === "prediction";
-
-      if (event) {
-        this.resumption.answered(event.sequence);
-
+      if (!event) {
+        await this.receive();
+      } else if (event.event?.$case !== "heartbeat") {
         return event;
       }
     }
@@ -149,11 +123,44 @@ export class EventStream {
     return undefined;
   }
 
-  private open(): EventCall {
-    this.resumption.signal.throwIfAborted();
-    this.call = new EventCall(this.openCall(this.resumption.cursor));
+  /** Ends the stream. A reader that got its prediction stays for the OK behind it: it has not left early. */
+  close(): void {
+    this.call?.close(this.isOver ? silences.farewell : 0);
+    this.call = undefined;
+    this.ahead = [];
+  }
 
-    return this.call;
+  /** Waits for the next message; where the stream was cut, until another may be opened. */
+  private async receive(): Promise<void> {
+    let message: StreamEvent | undefined;
+
+    try {
+      message = await (this.call ?? this.open()).read();
+    } catch (error) {
+      this.call = undefined;
+
+      return this.resumption.waitAfter(this.statusOf(error));
+    }
+
+    this.take(message);
+  }
+
+  /** A cut behind a batch finds all of it here, so that reading goes on from its end. */
+  private take(message: StreamEvent | undefined): void {
+    this.ahead = unpacked(message);
+    this.isOver = !message || this.ahead.at(-1)?.event?.$case === "prediction";
+
+    for (const { sequence } of this.ahead) {
+      this.resumption.answered(sequence);
+    }
+  }
+
+  private open(): EventCall {
+    this.resumption.asking();
+    const call = this.openCall(this.resumption.cursor);
+    call.on("metadata", () => this.resumption.answered()); // accepted: worth more tries
+
+    return (this.call = new EventCall(call));
   }
 
   private statusOf(error: unknown): CallStatus {
@@ -163,4 +170,13 @@ export class EventStream {
 
     throw error; // not the call's doing
   }
+}
+
+/** The events of a message: those of a batch, or the one it is. */
+function unpacked(message: StreamEvent | undefined): StreamEvent[] {
+  if (message?.event?.$case === "batch") {
+    return message.event.value.events;
+  }
+
+  return message ? [message] : [];
 }

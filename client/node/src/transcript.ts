@@ -4,9 +4,20 @@ import type { Token } from "./gen/headrace/v1/headrace.js";
 
 /** The text of one field of one predictor call so far. A reader that came late holds it from its first token on. */
 export class FieldText {
-  text = "";
+  /** Code points held. */
+  length = 0;
   private start = 0;
-  private length = 0;
+  private chunks: string[] = []; // joined only when asked for: appending must not copy the text
+
+  constructor(readonly callId = 0) {}
+
+  get text(): string {
+    if (this.chunks.length > 1) {
+      this.chunks = [this.chunks.join("")];
+    }
+
+    return this.chunks[0] ?? "";
+  }
 
   apply(offset: number, chunk: string): void {
     if (this.length === 0) {
@@ -16,43 +27,81 @@ export class FieldText {
     const keep = Math.max(offset - this.start, 0);
 
     if (keep < this.length) {
-      this.text = [...this.text].slice(0, keep).join("");
+      this.chunks = [[...this.text].slice(0, keep).join("")];
       this.start = Math.min(this.start, offset);
       this.length = keep;
     }
 
-    this.text += chunk;
+    this.chunks.push(chunk);
     this.length += codePoints(chunk);
+  }
+
+  /** The text behind the first `position` code points held. */
+  since(position: number): string {
+    let first = this.chunks.length;
+    let start = this.length;
+
+    while (start > position) {
+      first -= 1;
+      start -= codePoints(this.chunks[first]!);
+    }
+
+    const late = this.chunks.slice(first).join("");
+
+    return start < position ? [...late].slice(position - start).join("") : late;
   }
 }
 
 /** All texts of a run. */
 export class Transcript {
-  private readonly texts = new Map<string, FieldText>();
-  private readonly latest = new Map<string, FieldText>();
+  private readonly byCall = new Map<string, FieldText>();
+  /** By selector, in the order in which they began. */
+  private readonly bySelector = new Map<string, FieldText[]>();
 
-  apply(token: Token): void {
-    const field = key(token.predictor, token.field);
-    const call = `${field}#${token.callId}`;
-    let text = this.texts.get(call);
+  apply({ predictor, field, callId, offset, chunk }: Token): void {
+    const selector = `${predictor}.${field}`;
+    const call = `${selector}#${callId}`;
+    let text = this.byCall.get(call);
 
     if (!text) {
-      text = new FieldText();
-      this.texts.set(call, text);
-      this.latest.set(field, text);
+      text = new FieldText(callId);
+      this.byCall.set(call, text);
+      this.append(selector, text);
+      this.append(field, text);
     }
 
-    text.apply(token.offset, token.chunk);
+    text.apply(offset, chunk);
   }
 
-  /** The text of a field's latest call; empty before it began. */
-  text(predictor: string, field: string): string {
-    return this.latest.get(key(predictor, field))?.text ?? "";
+  /** The texts of `field` or `predictor.field`, in the order in which they began; the list grows. */
+  matching(selector: string): readonly FieldText[] {
+    return this.list(onTheWire(selector));
+  }
+
+  /** The text of the latest call of a field, or of the call given; empty before it began. */
+  text(selector: string, callId?: number): string {
+    return this.matching(selector).findLast((text) => callId === undefined || text.callId === callId)?.text ?? "";
+  }
+
+  private append(selector: string, text: FieldText): void {
+    this.list(selector).push(text);
+  }
+
+  private list(selector: string): FieldText[] {
+    let texts = this.bySelector.get(selector);
+
+    if (!texts) {
+      texts = [];
+      this.bySelector.set(selector, texts);
+    }
+
+    return texts;
   }
 }
 
-function key(predictor: string, field: string): string {
-  return `${predictor}.${field}`;
+/** A selector as events name it: without the `.predict` that ChainOfThought adds to a predictor. */
+function onTheWire(selector: string): string {
+  return selector.replace(/\.predict(\.[^.]*)$/, "$1");
 }
 
 function codePoints(text: string): number {

@@ -8,8 +8,9 @@ import { test } from "node:test";
 import { Client, credentials, RequestRefused, RunFailed, ServerUnreachable, status } from "../src/index.js";
 import { isLoopback } from "../src/connection.js";
 import { delays, Backoff } from "../src/backoff.js";
-import { FieldText, Transcript } from "../src/transcript.js";
-import { composed, Scripted, WHOLE } from "./scripted.js";
+import { OutputForm } from "../src/gen/headrace/v1/headrace.js";
+import { composed, WHOLE } from "./events.js";
+import { Scripted } from "./scripted.js";
 
 delays.first = 1;
 delays.longest = 5;
@@ -22,7 +23,7 @@ test("predict is made again with the same run id", async () => {
   assert.deepEqual(JSON.parse(answer.outputsJson), { answer: WHOLE });
   assert.equal(service.predicts.length, 3);
   assert.equal(new Set(service.predicts.map((request) => request.runId)).size, 1);
-  assert.equal(service.predicts[0]!.outputsJson, true);
+  assert.equal(service.predicts[0]!.outputForm, OutputForm.OUTPUT_FORM_JSON);
 });
 
 test("leaving a predict stops its run", async () => {
@@ -141,30 +142,4 @@ test("delays double up to the longest, and then they end", () => {
   }
 
   assert.equal(backoff.nextDelay(), undefined);
-});
-
-test("text goes on from its offset in code points", () => {
-  const cases: [string, ...[number, string][]][] = [
-    ["Größe", [0, "Grö"], [3, "ße"]],
-    ["Größer", [0, "Grö"], [3, "ße"], [3, "ßer"]], // again, after a resume
-    ["短い", [0, "長さ"], [2, "!"], [0, "短い"]], // taken back
-    ["🌊→", [0, "🌊🌊"], [1, "→"]],
-    ["late", [7, "la"], [9, "te"]], // a reader that came late
-  ];
-
-  for (const [want, ...tokens] of cases) {
-    const text = new FieldText();
-    tokens.forEach(([offset, chunk]) => text.apply(offset, chunk));
-    assert.equal(text.text, want);
-  }
-});
-
-test("the text of a field is that of its latest call", () => {
-  const texts = new Transcript();
-  const part = { predictor: "compose", field: "answer", isLast: false, cached: false };
-  texts.apply({ ...part, chunk: "first", offset: 0, callId: 4 });
-  texts.apply({ ...part, chunk: "second", offset: 0, callId: 7 });
-
-  assert.equal(texts.text("compose", "answer"), "second");
-  assert.equal(texts.text("compose", "none"), "");
 });

@@ -2,76 +2,70 @@
 
 import { once } from "node:events";
 
-import {
-  Metadata,
-  Server,
-  ServerCredentials,
-  type ServerWritableStream,
-  type ServiceError,
-  status,
-} from "@grpc/grpc-js";
+import { type sendUnaryData, Server, ServerCredentials, type ServerWritableStream, status } from "@grpc/grpc-js";
 
 import { Client, type ClientOptions } from "../src/index.js";
-import type { Any } from "../src/gen/google/protobuf/any.js";
-import { BadRequest, ErrorInfo, RetryInfo } from "../src/gen/google/rpc/error_details.js";
-import { Status } from "../src/gen/google/rpc/status.js";
 import {
+  type CancelRunResponse,
+  GetServerInfoResponse,
+  type GetRunRequest,
   type HeadraceServiceServer,
   HeadraceServiceService,
+  InputResolved,
+  InputResolved_Outcome,
+  type ListRunsRequest,
+  OutputForm,
   type PredictRequest,
   Prediction,
   Program,
   Run,
   Run_State,
   type RunRequest,
-  StreamEvent,
-  Token,
+  type SendInputRequest,
+  type StreamEvent,
 } from "../src/gen/headrace/v1/headrace.js";
-import { duration } from "../src/requests.js";
+import { type Ending, errorOf } from "./endings.js";
+import { batch, composed } from "./events.js";
 
-/** How a call ends other than OK. */
-export interface Ending {
-  code: status;
-  reason?: string;
-  runState?: string;
-  retryDelayMs?: number;
-  /** Path of a field. */
-  violation?: string;
-  /** No rich details, only trailers. */
-  isPlain?: boolean;
-  /** For streams: how many events are sent before it. */
-  after?: number;
-}
-
-/** `endings` holds one entry per call; once they are used up calls end OK. */
+/** `endings` holds one entry per call; undefined is OK, as are calls behind the last one. */
 export class Scripted {
   runs: RunRequest[] = [];
   predicts: PredictRequest[] = [];
+  records: GetRunRequest[] = [];
+  lists: ListRunsRequest[] = [];
+  inputs: SendInputRequest[] = [];
   cursors: number[] = [];
   cancelled: string[] = [];
+  deleted: string[] = [];
   authorization: unknown[] = [];
+  /** What there is to list, newest first. */
+  kept: string[] = ["r2", "r1"];
+  /** Events put into one message. */
+  batchSize = 1;
   /** Called at every predict that stays open. */
   asked: () => void = () => {};
   private readonly server = new Server();
 
   constructor(
     public events: StreamEvent[] = composed(),
-    public endings: Ending[] = [],
+    public endings: (Ending | undefined)[] = [],
     /** Calls stay open behind the last event. */
     public holds = false,
   ) {}
 
-  async serve(options: ClientOptions = {}): Promise<{ client: Client } & AsyncDisposable> {
-    this.addService();
+  async serve(options: ClientOptions = {}): Promise<{ client: Client; address: string } & AsyncDisposable> {
+    this.server.addService(HeadraceServiceService, this.service());
     const port = await new Promise<number>((resolve, reject) =>
       this.server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) =>
         error ? reject(error) : resolve(port),
       ),
     );
-    const client = new Client(`127.0.0.1:${port}`, options);
+    const address = `127.0.0.1:${port}`;
+    const client = new Client(address, options);
 
     return {
       client,
+      address,
       [Symbol.asyncDispose]: async () => {
         client.close();
         this.server.forceShutdown();
@@ -79,8 +73,8 @@ export class Scripted {
     };
   }
 
-  private addService(): void {
-    const service: HeadraceServiceServer = {
+  private service(): HeadraceServiceServer {
+    return {
       run: (call) => {
         this.runs.push(call.request);
         this.authorization = call.metadata.get("authorization");
@@ -89,36 +83,57 @@ export class Scripted {
       attach: (call) => void this.play(call),
       predict: (call, answer) => {
         this.predicts.push(call.request);
-        const ending = this.endings.shift();
 
-        if (ending) {
-          answer(errorOf(ending));
-        } else if (this.holds) {
+        if (this.holds) {
           this.asked();
         } else {
-          answer(null, { runId: call.request.runId, prediction: this.prediction() });
+          this.end(answer, { runId: call.request.runId, prediction: this.prediction() });
         }
       },
       getRun: (call, answer) => {
-        const ending = this.endings.shift();
-        const outputs = { answer: "as recorded" }; // a record has no JSON text
-        const run = Run.fromPartial({ runId: call.request.runId, prediction: { outputs } });
-        answer(ending ? errorOf(ending) : null, { run });
+        this.records.push(call.request);
+        this.end(answer, { run: recordOf(call.request) });
+      },
+      listRuns: (call, answer) => {
+        this.lists.push(call.request);
+        const first = Number(call.request.pageToken);
+        const end = first + Math.min(call.request.pageSize, 2); // no more on one page
+        const runs = this.kept.slice(first, end).map((runId) => Run.fromPartial({ runId }));
+        this.end(answer, { runs, nextPageToken: end < this.kept.length ? String(end) : "" });
       },
       cancelRun: (call, answer) => {
         this.cancelled.push(call.request.runId);
-        answer(null, { run: Run.fromPartial({ state: Run_State.STATE_CANCELLED }) });
+        this.end(answer, cancelledOf(call.request.runId));
+      },
+      deleteRun: (call, answer) => {
+        this.deleted.push(call.request.runId);
+        this.end(answer, {});
+      },
+      sendInput: (call, answer) => {
+        this.inputs.push(call.request);
+        this.end(answer, { resolved: resolvedOf(call.request) });
       },
       listPrograms: (call, answer) => {
         const isFirst = !call.request.pageToken;
         const programs = [Program.fromPartial({ name: isFirst ? "composer" : "qa" })];
-        answer(null, { programs, nextPageToken: isFirst ? "composer" : "" });
+        this.end(answer, { programs, nextPageToken: isFirst ? "composer" : "" });
       },
-      getProgram: (_, answer) => answer({ code: status.UNIMPLEMENTED }),
-      listRuns: (_, answer) => answer({ code: status.UNIMPLEMENTED }),
-      getServerInfo: (_, answer) => answer({ code: status.UNIMPLEMENTED }),
+      getProgram: (call, answer) => {
+        const inputSchemaJson = '{"properties": {"zeal": {}, "age": {}}}';
+        this.end(answer, { program: Program.fromPartial({ name: call.request.name, inputSchemaJson }) });
+      },
+      getServerInfo: (_, answer) => this.end(answer, GetServerInfoResponse.fromPartial({ version: "0.1.0" })),
     };
-    this.server.addService(HeadraceServiceService, service);
+  }
+
+  private end<Response>(answer: sendUnaryData<Response>, response: Response): void {
+    const ending = this.endings.shift();
+
+    if (ending) {
+      answer(errorOf(ending));
+    } else {
+      answer(null, response);
+    }
   }
 
   private async play(call: ServerWritableStream<{ afterSequence: number }, StreamEvent>): Promise<void> {
@@ -126,9 +141,10 @@ export class Scripted {
     const after = call.request.afterSequence;
     this.cursors.push(after);
     const first = after && this.events.findIndex((event) => event.sequence === after) + 1;
+    const messages = [...batches(this.events.slice(first), this.batchSize)];
 
-    for (const event of this.events.slice(first, ending && first + (ending.after ?? 0))) {
-      call.write(event);
+    for (const message of messages.slice(0, ending && (ending.after ?? 0))) {
+      call.write(message);
     }
 
     if (ending) {
@@ -149,78 +165,35 @@ export class Scripted {
   }
 }
 
-function errorOf(ending: Ending): Partial<ServiceError> {
-  const metadata = new Metadata();
-
-  if (ending.reason) {
-    metadata.set("headrace-error-reason", ending.reason);
+function* batches(events: StreamEvent[], size: number): Generator<StreamEvent> {
+  for (let first = 0; first < events.length; first += size) {
+    const together = events.slice(first, first + size);
+    yield together.length > 1 ? batch(...together) : together[0]!;
   }
-
-  if (ending.runState) {
-    metadata.set("headrace-run-state", ending.runState);
-  }
-
-  if (ending.reason && !ending.isPlain) {
-    metadata.set("grpc-status-details-bin", Buffer.from(detailsOf(ending)));
-  }
-
-  return { code: ending.code, details: "scripted", metadata };
 }
 
-function detailsOf({ code, reason = "", retryDelayMs, violation }: Ending): Uint8Array {
-  const info = { domain: "headrace.dev", reason, metadata: { model: "m" } };
-  const details = [packed("ErrorInfo", ErrorInfo.encode(info).finish())];
+function recordOf({ runId, outputForm }: GetRunRequest): Run {
+  const outputs = { answer: "as recorded" };
+  const isJson = outputForm === OutputForm.OUTPUT_FORM_JSON;
+  const prediction = isJson ? { outputsJson: JSON.stringify(outputs) } : { outputs };
 
-  if (retryDelayMs) {
-    const delay = RetryInfo.fromPartial({ retryDelay: duration(retryDelayMs)! });
-    details.push(packed("RetryInfo", RetryInfo.encode(delay).finish()));
-  }
-
-  if (violation) {
-    const request = BadRequest.fromPartial({
-      fieldViolations: [{ field: violation, description: "unknown" }],
-    });
-    details.push(packed("BadRequest", BadRequest.encode(request).finish()));
-  }
-
-  return Status.encode({ code, message: "scripted", details }).finish();
+  return Run.fromPartial({ runId, prediction });
 }
 
-function packed(name: string, value: Uint8Array): Any {
-  return { typeUrl: `type.googleapis.com/google.rpc.${name}`, value: Buffer.from(value) };
+/** Of an id that begins with "un" there is no run. */
+function cancelledOf(runId: string): CancelRunResponse {
+  return runId.startsWith("un")
+    ? { run: undefined, refusedUntil: new Date(60_000) }
+    : { run: Run.fromPartial({ runId, state: Run_State.STATE_CANCELLED }), refusedUntil: undefined };
 }
 
-// Events, in short
+function resolvedOf({ inputId, input, reason }: SendInputRequest): InputResolved {
+  const isAnswer = input?.$case === "answerJson";
 
-export function numbered(...arms: StreamEvent["event"][]): StreamEvent[] {
-  return arms.map((event, i) => envelope(event, i + 1));
-}
-
-export function envelope(event: StreamEvent["event"], sequence: number): StreamEvent {
-  return { runId: "", sequence, eventCount: 1, attempt: 1, createTime: undefined, event };
-}
-
-export function token(field: string, chunk: string, offset: number, callId = 2): StreamEvent["event"] {
-  const value = Token.fromPartial({ predictor: "compose", field, chunk, offset, callId });
-
-  return { $case: "token", value };
-}
-
-export function prediction(outputsJson: string): StreamEvent["event"] {
-  return { $case: "prediction", value: Prediction.fromPartial({ outputsJson }) };
-}
-
-export const heartbeat: StreamEvent["event"] = { $case: "heartbeat", value: {} };
-
-export const WHOLE = "Größe → 長さ";
-
-/** A run that says WHOLE in tokens. */
-export function composed(): StreamEvent[] {
-  return numbered(
-    token("answer", "Grö", 0),
-    token("answer", "ße ", 3),
-    token("answer", "→ ", 6),
-    token("answer", "長さ", 8),
-    prediction(JSON.stringify({ answer: WHOLE })),
-  );
+  return InputResolved.fromPartial({
+    inputId,
+    outcome: isAnswer ? InputResolved_Outcome.OUTCOME_ANSWERED : InputResolved_Outcome.OUTCOME_DECLINED,
+    answerJson: isAnswer ? input.value : "",
+    reason,
+  });
 }

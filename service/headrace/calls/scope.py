@@ -28,7 +28,11 @@ from headrace.calls.field_writer import FieldWriter
 from headrace.calls.observers import Observers, UsageTotal, observers_here
 from headrace.calls.statuses import Statuses, StatusMessages, tool_content
 from headrace.errors import HeadraceError
-from headrace.events import Event, Kind, LmCall, Phase, Usage
+from headrace.events import CustomEvent, Event, Kind, LmCall, Phase, Usage
+from headrace.questions import Desk, Questions
+
+MAX_CUSTOM_EVENT_BYTES = 65_536
+"""Of what is told in one event, as JSON, unless a server says otherwise."""
 
 
 class RunScope:
@@ -37,7 +41,9 @@ class RunScope:
     emit: appends to the run's log; safe from any thread. addresses: module path by id(module).
     joins_text: text that comes at the same moment may be recorded as one event. tells_content:
     statuses carry the inputs and outputs of calls. observers: told of its calls, besides statuses and
-    usage. last_call_id, usage, reask_count: of an earlier attempt, which this one goes on from.
+    usage. last_call_id, usage, reask_count: of an earlier attempt, which this one goes on from. desk:
+    where people answer its questions. max_custom_event_bytes: of what the code inside tells in one
+    event, as JSON.
     """
 
     def __init__(
@@ -52,8 +58,12 @@ class RunScope:
         last_call_id: int = 0,
         usage: Usage | None = None,
         reask_count: int = 0,
+        desk: Desk | None = None,
+        max_custom_event_bytes: int = MAX_CUSTOM_EVENT_BYTES,
     ) -> None:
         self.emit = emit
+        self.questions = Questions(emit, desk)
+        self.max_custom_event_bytes = max_custom_event_bytes
         self.addresses = addresses or {}
         self.joins_text = joins_text
         self.call_ids = itertools.count(last_call_id + 1)
@@ -104,6 +114,19 @@ class RunScope:
                 del self._open[call]
                 self._observers.end(call, end)
 
+    def tell(self, name: str, data_json: str) -> None:
+        """Records what the code here tells, of its innermost call that is open; dropped once over."""
+        call = current_call()
+
+        with self._lock:
+            if self._over:
+                return
+
+            while call is not None and call not in self._open:  # a task that its call left behind
+                call = call.parent
+
+            self.emit(CustomEvent(name, call.call_id if call else 0, data_json))
+
     @contextmanager
     def fields(
         self, predictor: str, call_id: int, typed: Container[str]
@@ -127,8 +150,10 @@ class RunScope:
         """Ends what tasks and threads the program left behind still have open, newest first.
 
         Their tasks are cancelled, so that nobody goes on asking providers for a run that is over, and
-        they can begin nothing more.
+        they can begin nothing more. Their questions are withdrawn before the calls end that wait for them.
         """
+        self.questions.close()
+
         with self._lock:
             self._over = True
             calls, writers = [*self._open], [*self._writers.values()]

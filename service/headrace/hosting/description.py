@@ -50,7 +50,13 @@ def tool_infos(module: Module) -> Sequence[ToolInfo]:
     tools = {tool.name: tool for _, one in module.named_modules() for tool in _tools(one)}
 
     return [
-        ToolInfo(tool.name, tool.desc, tool.parameters_schema, tool.idempotent)
+        ToolInfo(
+            tool.name,
+            tool.desc,
+            tool.parameters_schema,
+            idempotent=tool.idempotent,
+            approval=bool(tool.approve),
+        )
         for tool in tools.values()
     ]
 

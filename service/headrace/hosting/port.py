@@ -67,6 +67,8 @@ class ToolInfo:
     parameters_schema: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """JSON Schema of its arguments."""
     idempotent: bool = False
+    approval: bool = False
+    """Calls of it may wait until somebody allows them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,7 @@ class StartRequest:
         """The inputs as JSON, their names in order: as the program takes them."""
         inputs = {name: _jsonable(value) for name, value in self.inputs.items()}
 
-        return json.dumps(inputs, ensure_ascii=False, sort_keys=True)
+        return json.dumps(inputs, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
     @cached_property
     def digest(self) -> str:

@@ -81,6 +81,7 @@ def record_row(record: RunRecord) -> bytes:
             None if record.ending is None else _ending_members(record.ending),
             record.end_time,
             record.expire_time,
+            record.waiting,
             record.interface_revision,
         ]
     )
@@ -89,18 +90,7 @@ def record_row(record: RunRecord) -> bytes:
 def record_of(row: bytes) -> RunRecord:
     """The record of a row."""
     principal, run_id, program, revision, digest, create_time, timeout, linger, *rest = _read(row)
-    (
-        labels,
-        peer,
-        attempt,
-        begun,
-        inputs_json,
-        ending,
-        end_time,
-        expire_time,
-        interface_revision,
-        *_,
-    ) = rest
+    labels, peer, attempt, begun, inputs_json, ending, end_time, expire_time, *newer = rest
 
     return RunRecord(
         RunKey(principal, run_id),
@@ -118,7 +108,7 @@ def record_of(row: bytes) -> RunRecord:
         None if ending is None else _ending(ending),
         end_time,
         expire_time,
-        interface_revision,
+        *newer[:2],
     )
 
 

@@ -17,6 +17,7 @@ FACTS: Mapping[type[HeadraceError], Mapping[str, object]] = {
     errors.RequestRefused: {"retry_delay": None},
     errors.RunCancelled: {"by": ""},
     errors.RunTimeout: {"seconds": 0.0},
+    errors.InputDeclined: {"explanation": ""},
     errors.AdapterParseError: {"adapter_name": ""},
     errors.LMError: {
         "model": "",

@@ -33,10 +33,14 @@ class Limits:
     max_token_bytes: Size = 64 * KIB
     """Of the chunk of one token message; longer text is split."""
     max_prediction_bytes: Size = 2 * MIB
-    """Of the outputs, as JSON text."""
+    """Of the outputs, as encoded in the form that a caller asks for."""
+    max_custom_event_bytes: Size = 64 * KIB
+    """Of what a program tells in one event, as JSON text."""
     max_run_bytes: Size = 8 * MIB
     """Of the text one run records."""
     max_output_depth: Depth = SENT_DEPTH
+    max_open_inputs: Size = 100
+    """Questions of one run that may be open at once."""
     max_labels: Count = 16
     max_label_length: Count = 64
     """Characters of a label's key, and of its value."""

@@ -22,15 +22,17 @@ from headrace.errors import (
     ServerFault,
     bare,
 )
-from headrace.events import Usage
+from headrace.events import InputResolved, Usage
 from headrace.execution import Execution, Outlet, Work
 from headrace.log import Cursor
 from headrace.log_context import contained
+from headrace.questions import Desk, Reply
 from headrace.runs.limits import Limits
 from headrace.runs.record import Ending, RunRecord
 from headrace.runs.run import Run
 from headrace.runs.sanitize import with_content, without_content
 from headrace.runs.stores.base import Intake, RunStore
+from headrace.threads.background import running_loop
 from headrace.values.limits import check_outputs
 
 logger = logging.getLogger("headrace.runs")
@@ -73,10 +75,13 @@ class LiveRun(Run):
             Outlet(self.log, self._outbox.put, self._conclude),
             tells_content=keeps_content,
             observers=observers,
+            desk=Desk(limits.max_open_inputs, limits.max_input_bytes, self._note_questions),
+            max_custom_event_bytes=limits.max_custom_event_bytes,
             when_over=lambda: when_over(self),
         )
         self._deadline = self._loop.call_later(record.timeout, self._time_out)
         self._leaving: asyncio.TimerHandle | None = None
+        self._is_left = False  # by its last reader
 
     @property
     def record(self) -> RunRecord:
@@ -162,6 +167,7 @@ class LiveRun(Run):
 
     def join(self, after: int = 0) -> Cursor:
         """See Run."""
+        self._is_left = False
         self._stay()
 
         return super().join(after)
@@ -170,17 +176,48 @@ class LiveRun(Run):
         """See Run. With the last one the linger begins, unless the server made it go."""
         super().leave(cursor)
 
-        if counts and self.reader_count == 0 and self._final is None:
-            self._stay()
-
-            if self._record.linger > 0:
-                self._leaving = self._loop.call_later(self._record.linger, self._abandon)
-            else:
-                self._abandon()
+        if counts and self.reader_count == 0:
+            self._is_left = True
+            self._linger()
 
     def release(self) -> None:
         """Lets go of all that it needed to run."""
         self._execution = None
+
+    def _end_question(self, input_id: str, reply: Reply) -> tuple[InputResolved, bool]:
+        """See Run. Here the program is told."""
+        if self._execution is None:
+            return super()._end_question(input_id, reply)
+
+        return self._execution.questions.reply(input_id, reply)
+
+    def _note_questions(self) -> None:
+        """A question was asked or has ended, in any thread."""
+        if running_loop() is self._loop:
+            self._wait_or_go_on()
+        else:
+            self._loop.call_soon_threadsafe(self._wait_or_go_on)
+
+    def _wait_or_go_on(self) -> None:
+        """The run waits for people, and nobody need read it; or goes on, and its linger begins."""
+        waits = self._execution is not None and self._execution.questions.any_open
+
+        if self._final is None and waits != self._record.waiting:
+            self._change(replace(self._record, waiting=waits))
+            self._stay()
+            self._linger()
+
+    def _linger(self) -> None:
+        """Begins the time that the run outlives its last reader, if that has left and nothing is asked."""
+        if not self._is_left or self._record.waiting or self._final is not None:
+            return
+
+        self._stay()
+
+        if self._record.linger > 0:
+            self._leaving = self._loop.call_later(self._record.linger, self._abandon)
+        else:
+            self._abandon()
 
     def _conclude(self) -> None:
         """The program is done: hands the store the end. Readers are told once it has taken that."""
@@ -233,6 +270,7 @@ class LiveRun(Run):
 
         return replace(
             self._record,
+            waiting=False,
             ending=ending,
             end_time=now,
             expire_time=now + self._limits.retention,

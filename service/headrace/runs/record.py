@@ -76,15 +76,20 @@ class RunRecord:
     end_time: float | None = None
     expire_time: float | None = None
     """When the record is dropped, at the latest."""
+    waiting: bool = False
+    """True while it has open questions."""
     interface_revision: str = ""
 
     @property
     def state(self) -> RunState:
         """State of the run now."""
-        if self.ending is None:
-            return RunState.RUNNING if self.begun else RunState.QUEUED
+        if self.ending is not None:
+            return state_of(self.ending)
 
-        return state_of(self.ending)
+        if self.waiting:
+            return RunState.WAITING
+
+        return RunState.RUNNING if self.begun else RunState.QUEUED
 
     @property
     def refused(self) -> bool:

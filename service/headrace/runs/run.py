@@ -5,11 +5,14 @@ As it stands here a run has ended, or lives in another process. Where it lives i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from headrace.errors import HeadraceError
-from headrace.events import PredictionEvent, Usage
+from headrace.errors import HeadraceError, ServerBusy
+from headrace.events import InputRequest, InputResolved, PredictionEvent, Usage
 from headrace.log import Cursor, RunLog
+from headrace.questions import Reply, demand_repeat, not_asked
+from headrace.runs.inputs import end_recorded, question_in, questions_in
 from headrace.runs.record import Ending, RunKey, RunRecord, RunState
 
 RECORD_BYTES = 4096
@@ -18,6 +21,13 @@ RECORD_BYTES = 4096
 NO_EVENTS = RunLog()
 """The log of a run that never came."""
 NO_EVENTS.close()
+
+
+class Revisions(NamedTuple):
+    """The revisions of a run's program."""
+
+    revision: str
+    interface_revision: str = ""
 
 
 class Run:
@@ -58,6 +68,11 @@ class Run:
     def interface_revision(self) -> str:
         """The interface revision of its program."""
         return self.record.interface_revision
+
+    @property
+    def revisions(self) -> Revisions:
+        """The revisions of its program."""
+        return Revisions(self.record.revision, self.record.interface_revision)
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -115,6 +130,14 @@ class Run:
         return self._ending.usage
 
     @property
+    def input_requests(self) -> Sequence[InputRequest]:
+        """Its open questions, oldest first."""
+        if self.state is not RunState.WAITING:
+            return []
+
+        return [one.request for one in questions_in(self.log) if one.resolved is None]
+
+    @property
     def reask_count(self) -> int:
         """How often an answer that could not be read was asked for again, as far as it is known here."""
         return self._ending.reask_count
@@ -144,6 +167,29 @@ class Run:
 
     def keep_for(self, linger: float) -> None:
         """Lets it outlive its last reader by so many seconds, where it lives here."""
+
+    async def reply(self, input_id: str, reply: Reply) -> tuple[InputResolved, bool]:
+        """Somebody replies to a question; gives its end, and True unless the same had been said before.
+
+        Returns once readers can have that end. Raises InputInvalid for an answer that does not fit, and then
+        the question stays open; InputNotFound, InputAlreadyResolved, and ServerBusy for an open question of
+        a run that lives elsewhere.
+        """
+        ended = self._end_question(input_id, reply)
+        await end_recorded(self.log, input_id)
+
+        return ended
+
+    def _end_question(self, input_id: str, reply: Reply) -> tuple[InputResolved, bool]:
+        asked = question_in(self.log, input_id)
+
+        if asked is None:
+            raise not_asked(input_id)
+
+        if asked.resolved is None:
+            raise ServerBusy(f"run {self.run_id!r} lives on another server; try again")
+
+        return demand_repeat(asked.request, asked.resolved, reply), False
 
     async def ended(self) -> None:
         """Waits until it is over."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from headrace.errors import bare
-from headrace.events import Event, Status, Token
+from headrace.events import Event, InputResolved, Status, Token
 from headrace.values.previews import shown
 
 
@@ -24,5 +24,8 @@ def with_content(event: Event) -> Event:
         data = None if event.data is None else shown(event.data)
 
         return replace(event, data=data, failure=bare(event.failure))
+
+    if isinstance(event, InputResolved):
+        return event  # its answer is JSON text, and no larger than a request may be
 
     return without_content(event)

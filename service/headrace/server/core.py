@@ -6,8 +6,9 @@ and encodes the deliveries of a `Reader`. `server/v1` is one such; others stand 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from headrace.errors import (
     CursorAhead,
@@ -15,9 +16,13 @@ from headrace.errors import (
     InputInvalid,
     PermissionDenied,
     RequestInvalid,
+    RunNotFound,
 )
+from headrace.events import InputResolved
 from headrace.hosting import HostedProgram, ProgramInfo
 from headrace.hosting.port import StartRequest, check_revision, check_run_id
+from headrace.questions import Reply, not_asked
+from headrace.runs.inputs import question_in
 from headrace.runs.registry import Registry
 from headrace.runs.run import Run
 from headrace.runs.stores.listing import ALL, RunFilter
@@ -26,8 +31,10 @@ from headrace.server.config.model import Principal
 from headrace.server.reader import MAX_STREAM_AGE, Reader
 from headrace.server.selection import ReaderOptions, check_selectors
 
+logger = logging.getLogger("headrace.server")
+
 MAX_REASON = 200
-"""Characters that are kept of why a caller cancels a run."""
+"""Characters that are kept of why a caller cancels a run, answers or declines."""
 
 NO_DATA = (
     "{field}: this server does not show {what} to you; serve --dev shows it on loopback, "
@@ -169,6 +176,48 @@ class Core:
         _require(run_id)
         await self._registry.delete(caller.principal.name, run_id)
 
+    async def reply(
+        self, caller: Caller, run_id: str, input_id: str, reply: Reply
+    ) -> InputResolved:
+        """A caller's reply to a question of a run; gives how that ended.
+
+        Raises RunNotFound, InputNotFound, InputInvalid and InputAlreadyResolved.
+        """
+        _require(run_id)
+        _require(input_id, "input_id")
+        runs = await self._answerable(caller, run_id)
+        run = next((run for run in runs if question_in(run.log, input_id) is not None), None)
+
+        if run is None:
+            raise not_asked(input_id)
+
+        resolved, counts = await run.reply(
+            input_id, replace(reply, reason=reply.reason[:MAX_REASON])
+        )
+
+        if counts:
+            _log_reply(caller, run, resolved)
+
+        return resolved
+
+    async def _answerable(self, caller: Caller, run_id: str) -> Sequence[Run]:
+        """The runs of that name that the caller may answer: its own, and others' if its settings say so."""
+        principal = caller.principal
+
+        if not principal.may_answer:
+            return [await self.find(caller, run_id)]
+
+        runs = [
+            run
+            for run in await self._registry.named(run_id)
+            if run.key.principal == principal.name or principal.may_run(run.program)
+        ]
+
+        if not runs:
+            raise RunNotFound(f"no run {run_id[:64]!r}: never started, expired, or not for you")
+
+        return runs
+
     async def page(
         self, caller: Caller, wanted: RunFilter = ALL, *, size: int, token: str = ""
     ) -> tuple[Sequence[Run], str]:
@@ -193,6 +242,20 @@ def _streamable(program: ProgramInfo) -> Mapping[str, Iterable[str]]:
     return {one.address: [field.name for field in one.outputs] for one in program.predictors}
 
 
-def _require(run_id: str) -> None:
-    if not run_id:
-        raise RequestInvalid([FieldViolation("run_id", "is required")])
+def _log_reply(caller: Caller, run: Run, resolved: InputResolved) -> None:
+    """Logs who answered what, and not what they said."""
+    facts = {
+        "run_id": run.run_id,
+        "program": run.program,
+        "starter": run.key.principal,
+        "principal": caller.principal.name,
+        "peer": caller.peer,
+        "input_id": resolved.input_id,
+        "outcome": resolved.outcome.name,
+    }
+    logger.info("question %s", resolved.outcome.name.lower(), extra={"facts": facts})
+
+
+def _require(value: str, field: str = "run_id") -> None:
+    if not value:
+        raise RequestInvalid([FieldViolation(field, "is required")])

@@ -21,18 +21,19 @@ class StreamAged(HeadraceError):
 class PredictionTooLarge(HeadraceError):
     """The outputs of a run that succeeded are too large in the form that one caller asked for."""
 
-    def __init__(self, form: str, size: int, most: int, fits: str) -> None:
+    def __init__(self, form: str, most: int, fits: str) -> None:
         super().__init__(
-            f"the prediction is {size} bytes as {form}, and at most {most} are sent; it fits as {fits}",
+            f"the outputs take more than {most} bytes in output_form {form}, which is the most that is "
+            f"sent; ask for {fits}",
             metadata={"form": form, "fits": fits},
         )
 
 
 class RunOver(Exception):
-    """The run of a call has ended with a failure.
+    """The run of a call is over, and the call ends with a failure: the run's, or what kept its prediction.
 
-    The failure belongs to the run and is told to many readers; it is not raised itself, because each
-    time it would gather frames.
+    A run's failure belongs to the run and is told to many readers; it is not raised itself, because
+    each time it would gather frames.
     """
 
     def __init__(self, failure: HeadraceError, cause: str = "", usage: Usage | None = None) -> None:

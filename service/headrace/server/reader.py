@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self, TypeAlias
 
@@ -16,7 +16,8 @@ from headrace.events import Token
 from headrace.log import Cursor, Entry, EventLog, merge
 from headrace.runs.run import Run
 from headrace.server.errors import StreamAged
-from headrace.server.selection import ReaderOptions, Selection
+from headrace.server.selection import ReaderOptions, Selection, TokenDetail
+from headrace.server.texts import WholeTexts, cut
 
 TAKE = 256
 """Entries taken from the log at a time: what a reader that stalls keeps in memory."""
@@ -40,6 +41,8 @@ Delivery: TypeAlias = Entry | Heartbeat
 which is none; its count includes what was left out before it."""
 
 Write: TypeAlias = Callable[[Delivery], Awaitable[None]]
+Flush: TypeAlias = Callable[[], Awaitable[None]]
+"""Sends what was written and is held back; called before every wait."""
 
 
 class Deliveries:
@@ -120,6 +123,51 @@ class Deliveries:
         return Heartbeat(self._position, time.time(), self._attempt)
 
 
+class WholeDeliveries(Deliveries):
+    """Deliveries with the text of each field once, when it is complete; its other tokens are left out.
+
+    earlier: the entries up to the reader's place, in which fields may have begun.
+    """
+
+    __slots__ = ("_texts",)
+
+    def __init__(
+        self,
+        options: ReaderOptions,
+        earlier: Sequence[Entry] = (),
+        *,
+        attempt: int = 1,
+        max_token_bytes: int,
+    ) -> None:
+        super().__init__(options, attempt=attempt, max_token_bytes=max_token_bytes)
+        self._texts = WholeTexts()
+        self._wanted(earlier)
+
+    def _wanted(self, entries: Sequence[Entry]) -> list[Entry]:
+        wanted: list[Entry] = []
+
+        for entry in super()._wanted(entries):
+            if not isinstance(entry.event, Token):
+                wanted.append(entry)
+            elif (whole := self._texts.take(entry.event)) is not None:
+                wanted.append(entry._replace(event=whole))
+
+        return wanted
+
+
+def deliveries_of(
+    log: EventLog, options: ReaderOptions, *, attempt: int = 1, max_token_bytes: int
+) -> Deliveries:
+    """What a reader of the log is told, by its options."""
+    if options.token_detail is not TokenDetail.WHOLE:
+        return Deliveries(options, attempt=attempt, max_token_bytes=max_token_bytes)
+
+    earlier = log.read() if options.after else ()
+    read = [entry for entry in earlier if entry.sequence <= options.after]
+
+    return WholeDeliveries(options, read, attempt=attempt, max_token_bytes=max_token_bytes)
+
+
 class Reader:
     """Writes what happens in a run until it is over, or until the stream is old.
 
@@ -131,6 +179,7 @@ class Reader:
         "_cursor",
         "_deliveries",
         "_ends",
+        "_flush",
         "_heartbeat_interval",
         "_log",
         "_loop",
@@ -155,7 +204,9 @@ class Reader:
         """The last sequence that was written."""
         self._run = run
         self._log: EventLog = run.log
-        self._deliveries = Deliveries(options, attempt=run.attempt, max_token_bytes=max_token_bytes)
+        self._deliveries = deliveries_of(
+            run.log, options, attempt=run.attempt, max_token_bytes=max_token_bytes
+        )
         self._merge_interval = options.merge_interval
         self._heartbeat_interval = options.heartbeat_interval
         self._max_age = max_age
@@ -164,6 +215,7 @@ class Reader:
         self._ends = self._written + max_age
         self._waiting: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._flush: Flush | None = None
 
     def __enter__(self) -> Self:
         self._cursor: Cursor = self._run.join(self.position)
@@ -178,15 +230,27 @@ class Reader:
     ) -> None:
         self._run.leave(self._cursor, counts=not isinstance(error, StreamAged))
 
-    async def stream(self, write: Write) -> None:
-        """Writes until the log has ended. Raises StreamAged when `max_age` seconds have passed."""
+    async def stream(self, write: Write, flush: Flush | None = None) -> None:
+        """Writes until the log has ended. Raises StreamAged when `max_age` seconds have passed.
+
+        flush: of a `write` that holds deliveries back, to send together what is pending together.
+        """
+        self._flush = flush
+
         try:
-            await self._follow(write)
+            is_over = await self._follow(write)
         finally:
             if self._timer is not None:
                 self._timer.cancel()
 
-    async def _follow(self, write: Write) -> None:
+        if flush is not None:
+            await flush()
+
+        if not is_over:
+            raise StreamAged(self._max_age)
+
+    async def _follow(self, write: Write) -> bool:
+        """Writes until the log has ended; False when the stream is old before that."""
         at_live_edge = False
 
         while True:
@@ -205,7 +269,7 @@ class Reader:
                 self._written = now
 
             if now >= self._ends and not self._log.closed:
-                raise StreamAged(self._max_age)
+                return False
 
             if len(entries) >= TAKE:
                 continue
@@ -217,13 +281,16 @@ class Reader:
                 continue
 
             if self._log.closed:
-                return
+                return True
 
             if self._heartbeat_due(at_live_edge):
                 at_live_edge = True
                 await write(self._deliveries.heartbeat())
                 self._written = self._loop.time()
                 continue
+
+            if self._flush is not None:
+                await self._flush()
 
             if self._timer is None:
                 self._arm()
@@ -237,6 +304,9 @@ class Reader:
 
         if left <= 0:
             return
+
+        if self._flush is not None:
+            await self._flush()
 
         something_else = self._cursor.follow(patient=True)
         timer = self._loop.call_later(left, _release, something_else)
@@ -269,36 +339,6 @@ class Reader:
 
     def _silence(self) -> float:
         return self._loop.time() - self._written
-
-
-def cut(entries: Iterable[Entry], max_bytes: int) -> Iterator[Entry]:
-    """The entries, each text in parts of at most `max_bytes` of UTF-8. The last part is its position."""
-    size = max_bytes // 4
-
-    for entry in entries:
-        token = entry.event
-
-        if not isinstance(token, Token) or _utf8_size(token.chunk) <= max_bytes:
-            yield entry
-            continue
-
-        for start in range(0, len(token.chunk), size):
-            chunk = token.chunk[start : start + size]
-            ends = start + size >= len(token.chunk)
-            part = token._replace(
-                chunk=chunk, offset=token.offset + start, is_last=token.is_last and ends
-            )
-
-            yield (
-                entry._replace(event=part)
-                if ends
-                else entry._replace(sequence=0, event=part, event_count=0)
-            )
-
-
-def _utf8_size(text: str) -> int:
-    """Bytes of the text as it is sent: U+FFFD, in the place of half a surrogate pair, has three too."""
-    return len(text.encode(errors="surrogatepass"))
 
 
 def _release(waiting: asyncio.Future[None]) -> None:

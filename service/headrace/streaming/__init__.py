@@ -2,6 +2,7 @@
 
 from headrace.asyncify import asyncify, syncify
 from headrace.calls import StatusMessageProvider
+from headrace.events import CustomEvent
 from headrace.streaming.listeners import StreamListener
 from headrace.streaming.responses import StatusMessage, StreamResponse
 from headrace.streaming.sse import streaming_response
@@ -9,6 +10,7 @@ from headrace.streaming.streamify import streamify
 from headrace.streaming.sync import apply_sync_streaming
 
 __all__ = [
+    "CustomEvent",
     "StatusMessage",
     "StatusMessageProvider",
     "StreamListener",

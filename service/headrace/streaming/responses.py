@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from headrace.events import Event, PredictionEvent, Status, Token
+from headrace.events import CustomEvent, Event, PredictionEvent, Status, Token
 from headrace.streaming.listeners import Wants
 
 
@@ -32,7 +32,7 @@ class StatusMessage:
     """The call it speaks of."""
 
 
-StreamItem: TypeAlias = StreamResponse | StatusMessage
+StreamItem: TypeAlias = StreamResponse | StatusMessage | CustomEvent
 """Items of a stream other than the program's result."""
 
 
@@ -59,6 +59,9 @@ class ResponseFilter:
 
         if isinstance(event, Status) and event.message:
             return StatusMessage(event.message, event.call_id)
+
+        if isinstance(event, CustomEvent):
+            return event
 
         if isinstance(event, PredictionEvent) and (self._include_prediction or not self._streamed):
             return event.value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from typing import Any, assert_never, cast
@@ -9,6 +10,7 @@ from typing import Any, assert_never, cast
 import orjson
 
 from headrace.errors import HeadraceError, UsageError
+from headrace.events import CustomEvent
 from headrace.streaming.responses import StatusMessage, StreamItem, StreamResponse
 from headrace.values import to_jsonable
 
@@ -21,7 +23,7 @@ def streaming_response(stream: AsyncIterable[Any]) -> AsyncGenerator[str, None]:
     """Encodes the items of a streamified program, ending with `data: [DONE]`.
 
     {"type": "status", "message"}, {"type": "token", "field", "predictor", "chunk", "is_last"},
-    {"type": "prediction", "data"}. Strings that begin with `data:` pass as they are. When the program
+    {"type": "custom", "name", "data"}, {"type": "prediction", "data"}. Strings that begin with `data:` pass as they are. When the program
     fails, {"type": "error", "reason", "message"} comes last, with no `[DONE]`; the message is safe.
     Raises UsageError for what is no stream.
     """
@@ -80,9 +82,18 @@ def _event(item: StreamItem) -> dict[str, Any]:
                 "chunk": item.chunk,
                 "is_last": item.is_last_chunk,
             }
+        case CustomEvent():
+            return {"type": "custom", "name": item.name, "data": item.data}
         case _:
             assert_never(item)
 
 
 def _data(payload: dict[str, Any]) -> str:
-    return f"data: {orjson.dumps(payload).decode()}\n\n"
+    return f"data: {_json(payload)}\n\n"
+
+
+def _json(payload: dict[str, Any]) -> str:
+    try:
+        return orjson.dumps(payload).decode()
+    except TypeError:  # an integer of more than 64 bits
+        return json.dumps(payload, ensure_ascii=False, separators=(",", ":"))

@@ -68,8 +68,8 @@ def streamify(
     is_async_program: a function that is not a module returns an awaitable. Modules are known.
     async_streaming: False gives a sync generator.
 
-    The stream yields `StreamResponse`, `StatusMessage` and the Prediction (or whatever else the program
-    returned). It raises what the program raised. Settings are those in force at the call, not at the
+    The stream yields `StreamResponse`, `StatusMessage`, each `CustomEvent` that the program tells, and the
+    Prediction (or whatever else the program returned). It raises what the program raised. Settings are those in force at the call, not at the
     iteration. Leaving it early, by whatever means, stops the run and closes the provider's connection.
     Raises UsageError at once for listeners that fit no predictor, or several.
     """

@@ -21,11 +21,20 @@ from headrace.signatures.violations import (
 from headrace.values import to_jsonable
 
 
+class Fault(NamedTuple):
+    """One thing that is wrong with the arguments."""
+
+    place: str
+    """Of the argument, or inside it: `place.city`."""
+    rule: str
+    """In a sentence of its own."""
+
+
 class Arguments(NamedTuple):
     """The arguments of a call, and in words what is wrong with them."""
 
     values: dict[str, Any]
-    faults: list[str]
+    faults: list[Fault]
     """They name places and rules, and hold none of the values."""
     cause: ValidationError | None
     """The first of them, which does: internal."""
@@ -54,31 +63,32 @@ def check_arguments(
             except ValidationError as error:
                 cause = cause or error
                 found = violations(error, adapter)
-                faults += (f"argument {name + one.path!r}: {one.rule}" for one in found)
+                places = ((name + one.path, one.rule) for one in found)
+                faults += (Fault(place, f"argument {place!r}: {rule}") for place, rule in places)
 
     return Arguments(values, faults, cause)
 
 
-def _misnamed(given: Mapping[str, Any], schema: JsonSchema) -> Iterator[str]:
+def _misnamed(given: Mapping[str, Any], schema: JsonSchema) -> Iterator[Fault]:
     known: Mapping[str, Any] = schema["properties"]
 
     for name in schema["required"]:
         if name not in given:
-            yield f"argument {name!r} is missing"
+            yield Fault(name, f"argument {name!r} is missing")
 
     for name in () if schema["additionalProperties"] else given:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             there = f"it takes {', '.join(known)}" if known else "it takes none"
             hint = f"did you mean {near[0]!r}? " if near else ""
-            yield f"there is no argument {name!r}; {hint}{there}"
+            yield Fault(name, f"there is no argument {name!r}; {hint}{there}")
 
 
-def _unfit(name: str, value: object, schema: JsonSchema) -> Iterator[str]:
+def _unfit(name: str, value: object, schema: JsonSchema) -> Iterator[Fault]:
     try:
         plain = to_jsonable(value)
     except OutputUnserialisable:
-        yield f"argument {name!r} has no JSON form"
+        yield Fault(name, f"argument {name!r} has no JSON form")
         return
 
     from jsonschema import Draft202012Validator  # a sixth of what importing headrace would take
@@ -91,4 +101,5 @@ def _unfit(name: str, value: object, schema: JsonSchema) -> Iterator[str]:
     ]
 
     for path, rule in few(found):
-        yield f"argument {name + path!r} breaks the rule {clipped(rule)}"
+        place = name + path
+        yield Fault(place, f"argument {place!r} breaks the rule {clipped(rule)}")

@@ -6,16 +6,20 @@ import functools
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeAlias, cast
 
+from headrace.asking import ask_for_leave, refuse_on_loop
 from headrace.calls import BaseCallback, open_call
-from headrace.errors import ToolError, UsageError
+from headrace.errors import FieldViolation, InputInvalid, ToolError, UsageError
 from headrace.events import Kind
 from headrace.settings import settings
 from headrace.signatures.schemas import JsonSchema
 from headrace.threads import portal
-from headrace.tools.arguments import check_arguments
+from headrace.tools.arguments import Arguments, check_arguments
 from headrace.tools.parameters import parameters_schema, read_parameters
+
+Approve: TypeAlias = bool | Callable[[dict[str, Any]], Any]
+"""Whether people are asked before a call; or a function of the arguments that says so, sync or async."""
 
 
 class Tool:
@@ -24,6 +28,10 @@ class Tool:
     `args` gives JSON Schemas, `arg_types` types and `arg_desc` descriptions of arguments, by name.
     `idempotent` says that calling it twice does no harm. A call's arguments are held to the schema
     and become what the parameters' types ask for, such as a model where a dict came.
+
+    `approve` has a call wait until somebody allows it, perhaps with other arguments: always, or where a
+    function of the checked arguments says so. `approval_timeout` is in seconds; None = until the run's
+    timeout is spent.
 
     Raises UsageError for a function without a name, one that yields or cannot be called by names, and
     for types that are unknown.
@@ -41,6 +49,8 @@ class Tool:
         arg_types: Mapping[str, Any] | None = None,
         arg_desc: Mapping[str, str] | None = None,
         idempotent: bool = False,
+        approve: Approve = False,
+        approval_timeout: float | None = None,
     ) -> None:
         if inspect.isgeneratorfunction(func) or inspect.isasyncgenfunction(func):
             raise UsageError(
@@ -57,6 +67,8 @@ class Tool:
         self.has_kwargs = parameters.has_kwargs
         """True where the function takes arguments of any name."""
         self.idempotent = idempotent
+        self.approve = approve
+        self.approval_timeout = approval_timeout
         self.callbacks: list[BaseCallback] = []
         """Told of this tool's calls, besides those in settings."""
         self._declared = dict(args or {})
@@ -71,7 +83,8 @@ class Tool:
     async def acall(self, /, **kwargs: Any) -> Any:
         """Calls the tool from async code; a sync function runs in a worker thread.
 
-        Raises ToolError for arguments that do not fit, and what the function raises.
+        Raises ToolError for arguments that do not fit, InputDeclined and InputExpired where the call was
+        not allowed, and what the function raises.
         """
         return await self._call(kwargs)
 
@@ -85,11 +98,21 @@ class Tool:
             self._arguments_of(tool_call), provider_call_id=str(tool_call.get("id") or "")
         )
 
-    async def _call(self, arguments: Mapping[str, Any], provider_call_id: str = "") -> Any:
-        opened = open_call(Kind.TOOL, self.name, self, arguments, provider_call_id=provider_call_id)
+    async def _call(self, given: Mapping[str, Any], provider_call_id: str = "") -> Any:
+        opened = open_call(Kind.TOOL, self.name, self, given, provider_call_id=provider_call_id)
 
         with opened as call:
-            call.outputs = await portal.call(self.func, **self._checked(arguments))
+            arguments = self._checked(given)
+
+            if callable(self.approve):
+                asks = await portal.call(self.approve, dict(arguments))
+            else:
+                asks = self.approve
+
+            if asks:
+                arguments = await self._allowed(given)
+
+            call.outputs = await portal.call(self.func, **arguments)
 
             return call.outputs
 
@@ -97,14 +120,28 @@ class Tool:
         """Calls the tool from sync code; a sync function runs right here.
 
         Raises what `acall` raises, and UsageError for an async function unless the setting
-        `allow_tool_async_sync_conversion` is on.
+        `allow_tool_async_sync_conversion` is on, and CannotAsk where waiting for leave would block an
+        event loop.
         """
         with open_call(Kind.TOOL, self.name, self, kwargs) as call:
-            result = self.func(**self._checked(kwargs))
+            arguments = self._checked(kwargs)
+            asks = self.approve(dict(arguments)) if callable(self.approve) else self.approve
+
+            if portal.result_of(asks):
+                refuse_on_loop(f"tool {self.name}", "call it as 'await tool.acall(...)'")
+                arguments = portal.run(self._allowed, kwargs)
+
+            result = self.func(**arguments)
             self._refuse_awaitable(result)
             call.outputs = portal.result_of(result)
 
             return call.outputs
+
+    async def _allowed(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The arguments with which somebody allows the call."""
+        return await ask_for_leave(
+            self.name, given, self.parameters_schema, self._edited, self.approval_timeout
+        )
 
     def _arguments_of(self, tool_call: Mapping[str, Any]) -> Mapping[str, Any]:
         written = (
@@ -124,16 +161,26 @@ class Tool:
 
         return cast("Mapping[str, Any]", arguments)
 
-    def _checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        values, faults, cause = check_arguments(
-            given, self.parameters_schema, self.arg_types, self._declared
-        )
+    def _checked(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        values, faults, cause = self._check(given)
 
         if faults:
-            said = f"tool {self.name}: {'; '.join(faults)}"
+            said = f"tool {self.name}: {'; '.join(fault.rule for fault in faults)}"
             raise ToolError(said, metadata={"tool": self.name}) from cause
 
         return values
+
+    def _edited(self, answer: Mapping[str, Any]) -> Mapping[str, Any]:
+        values, faults, cause = self._check(answer)
+
+        if faults:
+            found = [FieldViolation(f"answer.{place}", rule) for place, rule in faults]
+            raise InputInvalid(found) from cause
+
+        return values
+
+    def _check(self, given: Mapping[str, Any]) -> Arguments:
+        return check_arguments(given, self.parameters_schema, self.arg_types, self._declared)
 
     def _refuse_awaitable(self, result: object) -> None:
         if settings.allow_tool_async_sync_conversion or not inspect.isawaitable(result):

@@ -30,7 +30,7 @@ def count_elements(value: object, max_depth: int) -> int:
 
 
 def check_outputs(outputs: Mapping[str, object], *, max_depth: int, max_bytes: int) -> int:
-    """The size of outputs in bytes of JSON.
+    """The size of outputs in bytes of JSON, as they are sent.
 
     Raises OutputUnserialisable or RunTooLarge for outputs that readers could not be sent.
     """
@@ -39,7 +39,8 @@ def check_outputs(outputs: Mapping[str, object], *, max_depth: int, max_bytes: i
     except UnfitValue as error:
         raise OutputUnserialisable(f"output {error}") from error
 
-    size = len(json.dumps(outputs, ensure_ascii=False).encode("utf-8", "replace"))
+    text = json.dumps(outputs, ensure_ascii=False, separators=(",", ":"))
+    size = len(text) if text.isascii() else len(text.encode())
 
     if size > max_bytes:
         raise RunTooLarge(f"the outputs are {size} bytes of JSON; at most {max_bytes} are sent")

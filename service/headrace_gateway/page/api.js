@@ -35,6 +35,14 @@ export function cancel(runId) {
   return answer(`v1/runs/${encodeURIComponent(runId)}/cancel`, post({ reason: "stopped on the page" }));
 }
 
+/** Answers a question of a run, or declines to. */
+export function answerQuestion(runId, inputId, reply) {
+  return answer(
+    `v1/runs/${encodeURIComponent(runId)}/inputs/${encodeURIComponent(inputId)}`,
+    post(reply),
+  );
+}
+
 /** Starts a run, or joins it where it exists: asking twice does no more than asking once. */
 export function stream(program, inputs, runId, signal) {
   const asked = query({ ...options, run_id: runId });
@@ -56,7 +64,12 @@ export function setToken(token) {
   sessionStorage.setItem(TOKEN, token);
 }
 
-const options = { status_detail: "all", merge_interval: MERGE_SECONDS, include_data: false };
+const options = {
+  accept: "custom,input",
+  status_detail: "all",
+  merge_interval: MERGE_SECONDS,
+  include_data: false,
+};
 
 function query(asked) {
   return new URLSearchParams(asked).toString();

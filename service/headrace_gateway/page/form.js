@@ -5,17 +5,20 @@ import { element } from "./dom.js";
 
 const SHORT_CHOICE = 4;
 
-/** Builds the controls into `place`; `read()` gives the inputs, or throws an Error that names a field. */
+/**
+ * Builds the controls into `place`; `read()` gives the values, or throws an Error that names a field.
+ * `described` holds what else is known of the properties, `prefix` tells the forms of a page apart.
+ */
 export class InputForm {
   #fields = [];
 
-  constructor(place, program) {
-    const { properties = {}, required = [] } = program.input_schema ?? {};
-    const described = new Map(program.inputs.map((field) => [field.name, field]));
-    const example = program.example_inputs ?? {};
+  constructor(place, schema, { described = [], example = {}, prefix = "" } = {}) {
+    const { properties = {}, required = [], $defs = {} } = schema;
+    const known = new Map(described.map((field) => [field.name, field]));
 
-    for (const [name, schema] of Object.entries(ordered(properties, program.inputs))) {
-      const field = new FormField(name, schema, described.get(name), required.includes(name));
+    for (const [name, property] of Object.entries(properties)) {
+      const schema = resolved(property, $defs);
+      const field = new FormField(name, schema, known.get(name), required.includes(name), prefix);
       field.write(name in example ? example[name] : schema.default);
       this.#fields.push(field);
     }
@@ -23,24 +26,25 @@ export class InputForm {
     place.replaceChildren(...this.#fields.map((field) => field.element));
   }
 
-  /** The inputs; throws, and points at the field, where one cannot be read. */
+  /** The values; throws, and points at the field, where one cannot be read. */
   read() {
-    const inputs = {};
+    const values = {};
 
     for (const field of this.#fields) {
       field.complain("");
       const value = field.read();
 
-      if (value !== undefined) inputs[field.name] = value;
+      if (value !== undefined) values[field.name] = value;
     }
 
-    return inputs;
+    return values;
   }
 
   /** Shows what the server has against a field; false where there is no such field. */
   complain(path, description) {
-    const [, name] = /^(?:inputs\.)?([^.[]+)/.exec(path) ?? [];
-    const field = this.#fields.find((one) => one.name === name);
+    const [, inside] = /^(?:inputs|answer)\.?(.*)/.exec(path) ?? [, path];
+    const [, name] = /^([^.[]+)/.exec(inside) ?? [];
+    const field = this.#fields.find((one) => one.name === (name ?? path));
     field?.complain(description);
 
     return Boolean(field);
@@ -48,11 +52,12 @@ export class InputForm {
 }
 
 class FormField {
-  constructor(name, schema, described, isRequired) {
+  constructor(name, schema, described, isRequired, prefix) {
     this.name = name;
+    this.id = `${prefix}${name}`;
     this.isRequired = isRequired;
-    this.control = controlFor(withoutNull(schema), `input-${name}`);
-    this.complaint = element("p", { className: "complaint", id: `complaint-${name}` });
+    this.control = controlFor(withoutNull(schema), `input-${this.id}`);
+    this.complaint = element("p", { className: "complaint", id: `complaint-${this.id}` });
     this.element = this.#assemble(schema, described);
   }
 
@@ -88,7 +93,7 @@ class FormField {
       textContent: typeText(schema, described?.type, this.isRequired),
     });
     const label = element(isGroup ? "legend" : "label", { textContent: this.name });
-    const note = element("p", { className: "hint", id: `hint-${this.name}`, textContent: hint });
+    const note = element("p", { className: "hint", id: `hint-${this.id}`, textContent: hint });
     label.append(" ", type);
     focusable.setAttribute("aria-describedby", `${note.id} ${this.complaint.id}`);
 
@@ -238,13 +243,11 @@ function withoutNull(schema) {
   return choices.length === 1 ? { ...schema, ...choices[0] } : schema;
 }
 
-/** Properties in the order of the program's signature. */
-function ordered(properties, fields) {
-  const names = [...fields.map((field) => field.name), ...Object.keys(properties)];
+/** What a schema that only points to another one points to. */
+function resolved(schema, definitions) {
+  const name = schema.$ref?.replace("#/$defs/", "");
 
-  return Object.fromEntries(
-    names.filter((name) => name in properties).map((name) => [name, properties[name]]),
-  );
+  return name && definitions[name] ? { ...definitions[name], ...schema } : schema;
 }
 
 /** Choices speak for themselves. */

@@ -6,6 +6,7 @@ import { Board } from "./board.js";
 import { element, seconds } from "./dom.js";
 import { follow } from "./follow.js";
 import { InputForm } from "./form.js";
+import { Questions } from "./questions.js";
 import { resultOf, usageLine } from "./result.js";
 import { Timeline } from "./timeline.js";
 
@@ -24,6 +25,7 @@ class Run {
     this.program = program;
     this.board = new Board(at("board"), program);
     this.timeline = new Timeline(at("timeline"));
+    this.questions = new Questions(at("questions"), runId);
     at("answer").hidden = true;
     at("cause").hidden = true;
     at("run").hidden = false;
@@ -44,6 +46,7 @@ class Run {
     } finally {
       clearInterval(ticking);
       this.board.end();
+      this.questions.end();
     }
   }
 
@@ -65,11 +68,17 @@ class Run {
   #take(payload) {
     switch (payload.type) {
       case "run":
-        return this.#show("running", "Running");
+        return this.#show("running", this.#words());
       case "status":
         return this.#status(payload);
       case "token":
         return this.board.token(payload);
+      case "custom":
+        return this.timeline.told(payload);
+      case "input_request":
+        return this.#asked(payload);
+      case "input_resolved":
+        return this.#resolved(payload);
       case "prediction":
         return this.#predicted(payload);
       case "error":
@@ -88,6 +97,23 @@ class Run {
     const message = this.timeline.status(status);
 
     if (message) say(message);
+  }
+
+  #asked(request) {
+    this.questions.ask(request);
+    this.#show("running", this.#words());
+    say(`The run asks: ${request.message}`);
+  }
+
+  #resolved(resolved) {
+    this.questions.resolve(resolved);
+    this.#show("running", this.#words());
+    this.timeline.note("said", [resolved.outcome, resolved.reason].filter(Boolean).join(": "));
+  }
+
+  /** How a run stands that is read and goes on. */
+  #words() {
+    return this.questions.open ? "Waiting for an answer" : "Running";
   }
 
   #predicted(prediction) {
@@ -126,7 +152,7 @@ class Run {
     }
 
     this.#isLost = is === "lost";
-    this.#show("running", this.#isLost ? "Reconnecting" : "Running");
+    this.#show("running", this.#isLost ? "Reconnecting" : this.#words());
     at("run").dataset.link = is;
     at("state").title = delay ? `next try in ${seconds(delay / 1000)}` : "";
   }
@@ -194,7 +220,10 @@ function show(program) {
   at("program").textContent = program.name;
   at("description").textContent = program.description;
   at("program").dataset.name = program.name;
-  form = new InputForm(at("fields"), program);
+  form = new InputForm(at("fields"), program.input_schema, {
+    described: program.inputs,
+    example: program.example_inputs,
+  });
   at("parts").replaceChildren(...partsOf(program));
   document.title = `${program.name} · headrace`;
 

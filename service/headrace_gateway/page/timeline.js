@@ -6,6 +6,7 @@ import { count, element, seconds } from "./dom.js";
 export class Timeline {
   #start = null;
   #taken = new Map(); // call -> what went into it
+  #told = new Map(); // call and name -> its line
 
   constructor(place) {
     this.place = place;
@@ -18,7 +19,9 @@ export class Timeline {
     this.#start ??= time;
     const at = (time - this.#start) / 1000;
 
-    if (status.phase === "start" && status.data) this.#taken.set(status.call_id, status.data);
+    const content = status.tool?.arguments ?? status.data;
+
+    if (status.phase === "start" && content) this.#taken.set(status.call_id, content);
     if (status.message) this.#add(at, "said", status.message);
     if (status.failure && status.kind !== "run")
       this.#add(at, "failed", `${status.name}: ${status.failure.message}`);
@@ -35,7 +38,21 @@ export class Timeline {
     if (status.kind === "lm" && (status.usage || taken))
       this.#add(at, "lm", modelLine(status), taken, status.data);
     if (status.kind === "tool" && (!status.message || taken))
-      this.#add(at, "tool", toolLine(status), taken, status.data);
+      this.#add(at, "tool", toolLine(status), taken, resultOf(status.tool));
+  }
+
+  /** What the program tells of itself: the newest of a name and call takes the place of the one before. */
+  told({ name, call_id: call, data }) {
+    const key = `${call} ${name}`;
+    const text = `${name}: ${typeof data === "string" ? data : JSON.stringify(data)}`;
+    const line = this.#told.get(key);
+
+    if (line) {
+      line.querySelector(".what").textContent = text;
+    } else {
+      this.note("told", text);
+      this.#told.set(key, this.place.lastElementChild);
+    }
   }
 
   /** Adds a line of the page's own, at this moment. */
@@ -60,6 +77,10 @@ function modelLine({ name, usage }) {
   if (!usage) return name;
 
   return `${name}, ${usage.cache_hit_count ? "from the cache" : count(usage.output_token_count, "token")}`;
+}
+
+function resultOf(tool) {
+  return tool && "result" in tool ? { result: tool.result } : undefined;
 }
 
 function toolLine({ name, outcome }) {

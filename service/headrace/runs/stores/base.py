@@ -7,7 +7,7 @@ and when it ends is not its concern.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -82,6 +82,10 @@ class RunStore(Protocol):
 
     async def get(self, key: RunKey) -> Run | None:
         """The run of a key; None where there is none, or no more."""
+        ...
+
+    async def named(self, run_id: str) -> Sequence[Run]:
+        """The runs of that name, each of another principal."""
         ...
 
     async def page(

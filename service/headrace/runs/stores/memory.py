@@ -6,7 +6,7 @@ It takes an event the moment it comes: the outbox of a run is its log.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from headrace.events import Event
 from headrace.log import RunLog
@@ -94,6 +94,10 @@ class MemoryStore:
     async def get(self, key: RunKey) -> Run | None:
         """See RunStore."""
         return self._runs.get(key)
+
+    async def named(self, run_id: str) -> Sequence[Run]:
+        """See RunStore."""
+        return [run for key, run in self._runs.items() if key.run_id == run_id]
 
     async def page(
         self, principal: str, wanted: RunFilter, *, after: PagePlace | None = None, size: int

@@ -102,6 +102,8 @@ class Principal(Section):
     """Names of the programs that may be run; "*" for all."""
     include_data: bool = False
     """May see the inputs and outputs of calls."""
+    may_answer: bool = False
+    """May answer the questions of other principals' runs, of programs that it may run."""
 
     def may_run(self, program: str) -> bool:
         """True for a program that it may see and run."""

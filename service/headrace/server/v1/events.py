@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import assert_never
 
 from headrace_proto.v1 import headrace_pb2 as pb
@@ -19,14 +20,21 @@ from headrace.events import (
     ToolCall,
     Usage,
 )
+from headrace.runs.run import Revisions
 from headrace.server.reader import Delivery, Write
 from headrace.server.selection import OutputForm, ReaderOptions, selector, wire_name
+from headrace.server.v1.outputs import fill_outputs
 from headrace.server.v1.status import failure_of
 from headrace.server.v1.text import line, sound
-from headrace.server.v1.values import BILLION, duration, json_text, timestamp, to_struct
+from headrace.server.v1.values import BILLION, duration, timestamp, to_struct
 
 MAX_NAME = 200
 """Characters of a name: models and tools come from programs."""
+
+MAX_MODELS = 100
+"""Models that usage names: programs may name any number, and a prediction has to fit its message."""
+
+OTHER_MODELS = "(others)"
 
 MAX_INT32 = 2**31 - 1
 
@@ -34,18 +42,19 @@ MAX_INT32 = 2**31 - 1
 class EventEncoder:
     """Makes messages for one reader of one run."""
 
-    __slots__ = ("_interface_revision", "_names", "_options", "_revision", "_run_id")
+    __slots__ = ("_max_prediction_bytes", "_names", "_options", "_revisions", "_run_id")
 
     def __init__(
         self,
         run_id: str,
-        revision: str,
+        revisions: Revisions,
         options: ReaderOptions,
-        interface_revision: str = "",
+        *,
+        max_prediction_bytes: int,
     ) -> None:
         self._run_id = run_id
-        self._revision = revision
-        self._interface_revision = interface_revision
+        self._max_prediction_bytes = max_prediction_bytes
+        self._revisions = revisions
         self._options = options
         self._names: dict[str, str] = {}  # of predictors, as clients know them
 
@@ -58,7 +67,7 @@ class EventEncoder:
         return write
 
     def message(self, delivery: Delivery) -> pb.StreamEvent:
-        """The message that tells of a delivery."""
+        """The message that tells of a delivery. Raises PredictionTooLarge."""
         event = delivery.event
         message = pb.StreamEvent()  # assigning costs less than passing arguments
         message.run_id = self._run_id
@@ -78,10 +87,8 @@ class EventEncoder:
                 message.status.CopyFrom(status_message(event, include_data=data))
             case PredictionEvent():
                 form = self._options.output_form
-                interface = self._interface_revision
-                message.prediction.CopyFrom(
-                    prediction_message(event, self._revision, form, interface)
-                )
+                most = self._max_prediction_bytes
+                message.prediction.CopyFrom(prediction_message(event, self._revisions, form, most))
             case CustomEvent():
                 message.custom.CopyFrom(custom_message(event))
             case InputRequest():
@@ -189,35 +196,46 @@ def resolved_message(resolved: InputResolved, *, include_data: bool) -> pb.Input
 
 
 def prediction_message(
-    result: PredictionEvent, revision: str, form: OutputForm, interface_revision: str = ""
+    result: PredictionEvent, revisions: Revisions, form: OutputForm, max_bytes: int
 ) -> pb.Prediction:
-    """The result; its outputs were checked when the run ended."""
+    """The result. Raises PredictionTooLarge where its outputs take more than `max_bytes` in this form."""
     message = pb.Prediction(
         usage=usage_message(result.usage),
         elapsed=duration(result.elapsed),
-        revision=revision,
-        interface_revision=interface_revision,
+        revision=revisions.revision,
+        interface_revision=revisions.interface_revision,
         cut_fields=[sound(selector(name)) for name in result.cut_fields],
         reask_count=_int32(result.reask_count),
     )
-
-    if form in (OutputForm.STRUCT, OutputForm.BOTH):
-        message.outputs.CopyFrom(to_struct(result.outputs))
-
-    if form in (OutputForm.JSON, OutputForm.BOTH):
-        message.outputs_json = json_text(result.outputs)
+    fill_outputs(message, result.outputs, form, max_bytes)
 
     return message
 
 
 def usage_message(usage: Usage) -> pb.Usage:
-    """LM work."""
-    message = pb.Usage(
-        models=[_model_usage(model, one) for model, one in sorted(usage.models.items())]
-    )
+    """LM work; of many models those with the most tokens by name, and the others together."""
+    models = sorted(_told_models(usage.models).items())
+    message = pb.Usage(models=[_model_usage(model, one) for model, one in models])
     _count(usage, message)
 
     return message
+
+
+def _told_models(models: Mapping[str, Usage]) -> Mapping[str, Usage]:
+    if len(models) <= MAX_MODELS:
+        return models
+
+    by_tokens = sorted(models.items(), key=_tokens, reverse=True)
+    told, others = by_tokens[: MAX_MODELS - 1], by_tokens[MAX_MODELS - 1 :]
+    together = sum((one for _, one in others), Usage())
+
+    return {**dict(told), OTHER_MODELS: replace(together, models={})}
+
+
+def _tokens(item: tuple[str, Usage]) -> int:
+    _, usage = item
+
+    return usage.input_tokens + usage.output_tokens
 
 
 def _model_usage(model: str, usage: Usage) -> pb.ModelUsage:

@@ -9,22 +9,24 @@ from headrace_proto.v1 import headrace_pb2 as pb
 from headrace.hosting.port import FieldInfo, PredictorInfo, ProgramInfo, ToolInfo
 from headrace.runs.limits import Limits
 from headrace.runs.run import Run
+from headrace.server.errors import PredictionTooLarge
 from headrace.server.selection import OutputForm, wire_name
-from headrace.server.v1.events import prediction_message, usage_message
+from headrace.server.v1.events import input_request_message, prediction_message, usage_message
 from headrace.server.v1.status import failure_of
 from headrace.server.v1.text import sound
 from headrace.server.v1.values import duration, json_text, timestamp, to_struct, to_value
 
-FEATURES = ("attach", "inputs-json", "linger", "merge-interval")
+FEATURES = ("attach", "inputs-json", "linger", "merge-interval", "send-input")
 DATA = "include-data"
 """The feature of a server that shows the caller the content of calls."""
 
 
 def full_run_message(
-    run: Run, form: OutputForm = OutputForm.STRUCT, *, with_inputs: bool = False
+    run: Run, form: OutputForm, max_prediction_bytes: int, *, with_inputs: bool = False
 ) -> pb.Run:
-    """The record of a run as it is now, with how it ended."""
+    """The record of a run as it is now, with how it ended. Raises PredictionTooLarge."""
     message = run_message(run)
+    message.input_requests.extend(input_request_message(one) for one in run.input_requests)
 
     if with_inputs:
         message.inputs_json = sound(run.record.inputs_json or "")
@@ -33,10 +35,19 @@ def full_run_message(
         message.failure.CopyFrom(failure_of(run.failure))
 
     if run.result is not None:
-        interface = run.interface_revision
-        message.prediction.CopyFrom(prediction_message(run.result, run.revision, form, interface))
+        message.prediction.CopyFrom(
+            prediction_message(run.result, run.revisions, form, max_prediction_bytes)
+        )
 
     return message
+
+
+def fitting_run_message(run: Run, max_prediction_bytes: int) -> pb.Run:
+    """The same for a caller that asked for no form: without outputs where they are too large."""
+    try:
+        return full_run_message(run, OutputForm.STRUCT, max_prediction_bytes)
+    except PredictionTooLarge:
+        return full_run_message(run, OutputForm.NONE, max_prediction_bytes)
 
 
 def run_message(run: Run) -> pb.Run:
@@ -63,12 +74,12 @@ def run_message(run: Run) -> pb.Run:
     return message
 
 
-def cancelled_message(run: Run) -> pb.CancelRunResponse:
+def cancelled_message(run: Run, max_prediction_bytes: int) -> pb.CancelRunResponse:
     """A run that was cancelled, or until when one that has not come yet will be refused."""
     if run.record.refused:
         return pb.CancelRunResponse(refused_until=timestamp(run.expire_time or 0.0))
 
-    return pb.CancelRunResponse(run=full_run_message(run))
+    return pb.CancelRunResponse(run=fitting_run_message(run, max_prediction_bytes))
 
 
 def program_message(program: ProgramInfo) -> pb.Program:
@@ -108,8 +119,10 @@ def server_message(limits: Limits, *, shows_data: bool) -> pb.GetServerInfoRespo
             max_token_bytes=limits.max_token_bytes,
             max_prediction_bytes=limits.max_prediction_bytes,
             max_labels=limits.max_labels,
+            max_open_input_count=limits.max_open_inputs,
             max_starts_per_second=limits.max_starts_per_second,
             max_running_count_per_principal=limits.max_running_count_per_principal,
+            max_custom_event_bytes=limits.max_custom_event_bytes,
         ),
     )
 
@@ -152,4 +165,5 @@ def _tool(tool: ToolInfo) -> pb.Tool:
         description=sound(tool.description),
         parameters_schema_json=json_text(tool.parameters_schema),
         idempotent=tool.idempotent,
+        approval=tool.approval,
     )

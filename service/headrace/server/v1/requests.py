@@ -6,15 +6,13 @@ Whatever is wrong with the form is said by field, before anything starts.
 from __future__ import annotations
 
 import enum
-import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Literal, TypeAlias, TypeVar
 
-from google.protobuf.struct_pb2 import Struct
 from headrace_proto.v1 import headrace_pb2 as pb
 
-from headrace.errors import FieldViolation, InputInvalid, RequestInvalid
+from headrace.errors import FieldViolation, RequestInvalid
 from headrace.runs.limits import Limits
 from headrace.runs.stores.listing import RunFilter
 from headrace.server.core import Start
@@ -26,8 +24,8 @@ from headrace.server.selection import (
     TokenDetail,
     selector,
 )
-from headrace.server.v1.values import from_json, from_struct, moment, seconds
-from headrace.values.limits import UnfitValue, count_elements
+from headrace.server.v1.bounded import BoundedJson
+from headrace.server.v1.values import moment, seconds
 
 StartMessage: TypeAlias = pb.RunRequest | pb.PredictRequest
 
@@ -136,62 +134,15 @@ def decode_filter(request: pb.ListRunsRequest) -> RunFilter:
 
 def decode_inputs(request: StartMessage, limits: Limits) -> dict[str, object]:
     """The inputs of a request, in bounds. Raises InputInvalid."""
-    inputs = _inputs(request, limits)
+    inputs = BoundedJson("inputs", limits)
 
-    try:
-        elements = count_elements(inputs, limits.max_input_depth)
-    except UnfitValue as error:
-        raise _invalid(f"{error.reason}", error.path) from None
-
-    if elements > limits.max_input_elements:
-        raise _invalid(f"hold {elements} values; at most {limits.max_input_elements} are taken")
-
-    return inputs
-
-
-def _inputs(request: StartMessage, limits: Limits) -> dict[str, object]:
     match request.WhichOneof("input"):
         case "inputs":
-            return _from_struct(request.inputs, limits)
+            return inputs.struct(request.inputs)
         case "inputs_json":
-            return _from_json(request.inputs_json, limits)
+            return inputs.object_text(request.inputs_json)
         case _:
             return {}
-
-
-def _from_struct(struct: Struct, limits: Limits) -> dict[str, object]:
-    _check_size(struct.ByteSize(), limits)
-
-    return from_struct(struct)
-
-
-def _from_json(text: str, limits: Limits) -> dict[str, object]:
-    _check_size(len(text.encode()), limits)
-
-    try:
-        value = from_json(text)
-    except json.JSONDecodeError as error:
-        raise _invalid(f"is not JSON: {error.msg} at character {error.pos}", json=True) from None
-    except ValueError as error:
-        raise _invalid(f"is not JSON: {error}", json=True) from None
-    except RecursionError:
-        raise _invalid("nests too deep", json=True) from None
-
-    if not isinstance(value, dict):
-        raise _invalid("must be a JSON object", json=True)
-
-    return {str(name): member for name, member in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # JSON
-
-
-def _check_size(size: int, limits: Limits) -> None:
-    if size > limits.max_input_bytes:
-        raise _invalid(f"are {size} bytes; at most {limits.max_input_bytes} are taken")
-
-
-def _invalid(reason: str, path: str = "", *, json: bool = False) -> InputInvalid:
-    field = "inputs_json" if json else "inputs"
-
-    return InputInvalid([FieldViolation(f"{field}.{path}" if path else field, reason)])
 
 
 def _sends_empty_struct(request: StartMessage) -> bool:

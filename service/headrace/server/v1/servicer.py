@@ -7,6 +7,8 @@ run is never touched by how its readers end, but for its linger.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -14,10 +16,12 @@ from headrace_proto.v1 import headrace_pb2 as pb
 
 from headrace.runs.run import Run
 from headrace.server.core import Core, Start
-from headrace.server.errors import RunOver
+from headrace.server.errors import PredictionTooLarge, RunOver
 from headrace.server.selection import ReaderOptions
 from headrace.server.v1 import records, requests
-from headrace.server.v1.events import EventEncoder, prediction_message
+from headrace.server.v1.batching import ways_to_write
+from headrace.server.v1.events import EventEncoder, prediction_message, resolved_message
+from headrace.server.v1.replies import decode_reply
 from headrace.server.v1.rpc import RpcBoundary, RpcCall
 
 SERVICE = pb.DESCRIPTOR.services_by_name["HeadraceService"].full_name
@@ -39,6 +43,7 @@ class Servicer:
                 "Predict": boundary.unary(pb.PredictRequest, self.predict),
                 "GetRun": boundary.unary(pb.GetRunRequest, self.get_run),
                 "CancelRun": boundary.unary(pb.CancelRunRequest, self.cancel_run),
+                "SendInput": boundary.unary(pb.SendInputRequest, self.send_input),
                 "DeleteRun": boundary.unary(pb.DeleteRunRequest, self.delete_run),
                 "ListRuns": boundary.unary(pb.ListRunsRequest, self.list_runs),
                 "ListPrograms": boundary.unary(pb.ListProgramsRequest, self.list_programs),
@@ -77,9 +82,10 @@ class Servicer:
         _conclude(call, run)
         assert run.result is not None  # or _conclude had raised
         form = requests.output_form(call.request.output_form)
+        most = self._core.limits.max_prediction_bytes
 
-        interface = run.interface_revision
-        prediction = prediction_message(run.result, run.revision, form, interface)
+        with _giving(call, run):
+            prediction = prediction_message(run.result, run.revisions, form, most)
 
         return pb.PredictResponse(run_id=run.run_id, prediction=prediction)
 
@@ -89,8 +95,12 @@ class Servicer:
         full = request.view == pb.RUN_VIEW_FULL
         run = await self._core.find(call.caller, request.run_id, with_inputs=full)
         form = requests.output_form(request.output_form)
+        most = self._core.limits.max_prediction_bytes
 
-        return pb.GetRunResponse(run=records.full_run_message(run, form, with_inputs=full))
+        with _giving(call, run):
+            return pb.GetRunResponse(
+                run=records.full_run_message(run, form, most, with_inputs=full)
+            )
 
     async def list_runs(self, call: RpcCall[pb.ListRunsRequest]) -> pb.ListRunsResponse:
         """A page of the caller's runs."""
@@ -111,13 +121,22 @@ class Servicer:
         """Stops a run, or refuses the one that has not come yet."""
         run = await self._core.cancel(call.caller, call.request.run_id, call.request.reason)
 
-        return records.cancelled_message(run)
+        return records.cancelled_message(run, self._core.limits.max_prediction_bytes)
 
     async def delete_run(self, call: RpcCall[pb.DeleteRunRequest]) -> pb.DeleteRunResponse:
         """Forgets a run."""
         await self._core.delete(call.caller, call.request.run_id)
 
         return pb.DeleteRunResponse()
+
+    async def send_input(self, call: RpcCall[pb.SendInputRequest]) -> pb.SendInputResponse:
+        """Answers a question of a run, or declines to."""
+        request = call.request
+        call.facts["run_id"] = request.run_id
+        reply = decode_reply(request, self._core.limits)
+        resolved = await self._core.reply(call.caller, request.run_id, request.input_id, reply)
+
+        return pb.SendInputResponse(resolved=resolved_message(resolved, include_data=False))
 
     async def list_programs(self, call: RpcCall[pb.ListProgramsRequest]) -> pb.ListProgramsResponse:
         """A page of the programs."""
@@ -162,7 +181,8 @@ class Servicer:
         run: Run,
         options: ReaderOptions,
     ) -> None:
-        encoder = EventEncoder(run.run_id, run.revision, options, run.interface_revision)
+        most = self._core.limits.max_prediction_bytes
+        encoder = EventEncoder(run.run_id, run.revisions, options, max_prediction_bytes=most)
         context = call.context
 
         with self._core.follow(run, options) as reader:
@@ -171,7 +191,11 @@ class Servicer:
             try:
                 await asyncio.sleep(0)  # a run that just started asks its LM before this is sent
                 await context.send_initial_metadata((("headrace-run-id", run.run_id),))
-                await reader.stream(encoder.writer(context.write))
+                await reader.stream(*ways_to_write(encoder, options, context.write))
+            except PredictionTooLarge as error:
+                await run.ended()
+                _conclude(call, run)
+                raise RunOver(error, usage=run.usage) from None
             finally:
                 call.trailers["headrace-last-sequence"] = str(reader.position)
 
@@ -182,6 +206,17 @@ def _name(call: RpcCall[Any], run: Run) -> None:
     """From here on everything the caller gets names the run."""
     call.facts.update(run_id=run.run_id, program=run.program or call.facts.get("program", ""))
     call.trailers["headrace-run-id"] = run.run_id
+
+
+@contextmanager
+def _giving(call: RpcCall[Any], run: Run) -> Generator[None, None, None]:
+    """Tells that the run is over where its prediction is too large to be given here."""
+    try:
+        yield
+    except PredictionTooLarge as error:
+        _name(call, run)
+        _conclude(call, run)
+        raise RunOver(error, usage=run.usage) from None
 
 
 def _conclude(call: RpcCall[Any], run: Run) -> None:

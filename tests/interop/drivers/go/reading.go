@@ -20,18 +20,30 @@ type reading struct {
 	Error    object      `json:"error"`
 	State    string      `json:"state"`
 	Cursor   int32       `json:"cursor"`
+	Listed   *[]string   `json:"listed,omitempty"`
+	Inputs   *string     `json:"inputs,omitempty"`
 }
+
+func blank() reading { return reading{Messages: []object{}, Texts: [][3]string{}} }
 
 // read reads a run to its end, behind the events that were read before, and closes it.
 func read(run *headrace.Run, err error, events ...*headracev1.StreamEvent) reading {
-	told := reading{Messages: []object{}, Texts: [][3]string{}}
-
 	if err != nil {
+		told := blank()
 		told.Error = failure(err)
+
 		return told
 	}
 
+	return readWith(run, func(*headracev1.StreamEvent) {}, events...)
+}
+
+// readWith does so, and something at each event.
+func readWith(
+	run *headrace.Run, meet func(*headracev1.StreamEvent), events ...*headracev1.StreamEvent,
+) reading {
 	defer run.Close()
+	told := blank()
 	told.RunID = run.ID()
 
 	for event, err := range run.Events() {
@@ -40,6 +52,7 @@ func read(run *headrace.Run, err error, events ...*headracev1.StreamEvent) readi
 			break
 		}
 
+		meet(event)
 		events = append(events, event)
 	}
 
@@ -54,14 +67,11 @@ func read(run *headrace.Run, err error, events ...*headracev1.StreamEvent) readi
 	}
 
 	for name := range names {
-		told.Texts = append(told.Texts, [3]string{name[0], name[1], run.Text(name[0], name[1])})
+		told.Texts = append(told.Texts, [3]string{name[0], name[1], run.Text(name[0] + "." + name[1])})
 	}
 
 	if told.Error == nil {
-		var outputs json.RawMessage
-		check(run.Result(&outputs))
-		text := string(outputs)
-		told.Outputs = &text
+		told.Outputs = outputs(run)
 	}
 
 	told.Cursor = run.Cursor()
@@ -69,29 +79,20 @@ func read(run *headrace.Run, err error, events ...*headracev1.StreamEvent) readi
 	return told
 }
 
-func message(event *headracev1.StreamEvent) object {
-	kind, body := "None", object{}
+// outputs are those of a run that succeeded, as JSON text; nil where they were not asked for.
+func outputs(run *headrace.Run) *string {
+	prediction, err := run.Prediction()
+	check(err)
 
-	switch arm := event.Event.(type) {
-	case *headracev1.StreamEvent_Token:
-		kind, body = "token", object{
-			"call": arm.Token.CallId, "predictor": arm.Token.Predictor, "field": arm.Token.Field,
-			"chunk": arm.Token.Chunk, "offset": arm.Token.Offset, "is_last": arm.Token.IsLast,
-		}
-	case *headracev1.StreamEvent_Status:
-		kind, body = "status", object{
-			"call": arm.Status.CallId, "parent": arm.Status.ParentCallId,
-			"kind":    strings.TrimPrefix(arm.Status.Kind.String(), "KIND_"),
-			"phase":   strings.TrimPrefix(arm.Status.Phase.String(), "PHASE_"),
-			"outcome": strings.TrimPrefix(arm.Status.Outcome.String(), "OUTCOME_"),
-			"name":    arm.Status.Name, "message": arm.Status.Message,
-			"attempt": arm.Status.Lm.GetAttempt(), "cached": arm.Status.Lm.GetCached(),
-		}
-	case *headracev1.StreamEvent_Prediction:
-		kind, body = "prediction", object{"outputs": json.RawMessage(arm.Prediction.OutputsJson)}
+	if prediction.OutputsJson == "" && prediction.Outputs == nil {
+		return nil
 	}
 
-	return object{"sequence": event.Sequence, "count": event.EventCount, "kind": kind, "body": body}
+	var value json.RawMessage
+	check(headrace.Outputs(prediction, &value))
+	text := string(value)
+
+	return &text
 }
 
 func failure(err error) object {
@@ -101,15 +102,19 @@ func failure(err error) object {
 		check(err)
 	}
 
-	kind := "ServerFault"
+	kind, state := "ServerFault", ""
 
 	for name, sentinel := range map[string]error{
 		"RequestRefused": headrace.ErrRefused, "RunFailed": headrace.ErrRunFailed,
-		"ServerUnreachable": headrace.ErrUnreachable,
+		"ServerUnreachable": headrace.ErrUnreachable, "RunSuspended": headrace.ErrSuspended,
 	} {
 		if errors.Is(err, sentinel) {
 			kind = name
 		}
+	}
+
+	if errors.Is(err, headrace.ErrSuspended) {
+		state = failed.RunState
 	}
 
 	violations := []string{}
@@ -121,8 +126,16 @@ func failure(err error) object {
 	return object{
 		"kind": kind, "code": codeName(failed.Code.String()), "reason": failed.Reason, "message": failed.Message,
 		"run_id": failed.RunID, "retry_delay": failed.RetryDelay.Seconds(), "violations": violations,
-		"metadata": failed.Metadata,
+		"metadata": failed.Metadata, "state": state, "lm_calls": lmCalls(failed),
 	}
+}
+
+func lmCalls(failed *headrace.Error) *int32 {
+	if failed.Usage == nil {
+		return nil
+	}
+
+	return &failed.Usage.LmCallCount
 }
 
 // codeName turns Go's DeadlineExceeded into DEADLINE_EXCEEDED.

@@ -5,13 +5,12 @@ import dev.headrace.client.HeadraceClient;
 import dev.headrace.client.HeadraceException;
 import dev.headrace.client.ReadOptions;
 import dev.headrace.client.RunStream;
-import dev.headrace.client.StartOptions;
+import dev.headrace.v1.CancelRunResponse;
+import dev.headrace.v1.InputResolved.Outcome;
+import dev.headrace.v1.OutputForm;
 import dev.headrace.v1.Run;
+import dev.headrace.v1.RunView;
 import dev.headrace.v1.StreamEvent;
-import io.grpc.ChannelCredentials;
-import io.grpc.TlsChannelCredentials;
-import java.io.File;
-import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -19,63 +18,52 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.function.BiConsumer;
 import java.util.function.Supplier;
 
 /** Plays an interop order with the Java client: reads it from stdin, prints what was read as JSON. */
 public final class Driver {
-  private record Asked(
-      String program, JsonObject inputs, String run_id, String[] fields, double timeout) {}
-
-  private record Tls(String authority, String certificate, String key) {}
-
-  private record Order(String address, String token, Tls tls, String play, List<Asked> runs) {}
-
   private static final Gson GSON = new GsonBuilder().serializeNulls().disableHtmlEscaping().create();
 
   private final HeadraceClient client;
-  private final Asked first;
+  private final Order order;
+  private final Order.Asked first;
 
-  private Driver(HeadraceClient client, Asked first) {
+  private Driver(HeadraceClient client, Order order) {
     this.client = client;
-    this.first = first;
+    this.order = order;
+    this.first = order.runs().get(0);
   }
 
   public static void main(String[] arguments) throws Exception {
     Order order = GSON.fromJson(new InputStreamReader(System.in, StandardCharsets.UTF_8), Order.class);
 
-    try (HeadraceClient client = client(order)) {
-      List<JsonObject> readings = new Driver(client, order.runs.get(0)).play(order);
+    try (HeadraceClient client = order.client()) {
+      List<JsonObject> readings = new Driver(client, order).play();
       PrintStream out = new PrintStream(System.out, false, StandardCharsets.UTF_8);
       out.print(GSON.toJson(readings));
       out.flush();
     }
   }
 
-  private static HeadraceClient client(Order order) throws IOException {
-    if (order.tls == null) {
-      return HeadraceClient.connect(order.address);
-    }
-
-    ChannelCredentials credentials =
-        TlsChannelCredentials.newBuilder()
-            .trustManager(new File(order.tls.authority))
-            .keyManager(new File(order.tls.certificate), new File(order.tls.key))
-            .build();
-
-    return HeadraceClient.to(order.address).credentials(credentials).token(() -> order.token).build();
-  }
-
-  private List<JsonObject> play(Order order) throws InterruptedException {
-    return switch (order.play) {
-      case "read_each" -> order.runs.stream().map(asked -> read(() -> begin(asked))).toList();
+  private List<JsonObject> play() throws InterruptedException {
+    return switch (order.play()) {
+      case "read_each" -> order.runs().stream().map(asked -> read(() -> begin(asked))).toList();
       case "cancel_after_begin" -> cancelAfterBegin();
+      case "cancel_before_begin" -> cancelBeforeBegin();
       case "leave_after_first_event" -> leaveAfterFirstEvent();
       case "detach_and_attach_for_a_while" -> detachAndAttachForAWhile();
       case "attach_and_join_again" ->
           List.of(read(() -> begin(first)), read(this::attach), read(() -> begin(first)));
       case "attach_behind_the_end" -> attachBehindTheEnd();
       case "stall_until_over" -> stallUntilOver();
-      default -> throw new IllegalArgumentException(order.play);
+      case "answer_each" -> answered(Driver::answerByRun);
+      case "answer_by_client" -> answered(this::answerByClient);
+      case "answer_again" -> answerAgain();
+      case "list_runs" -> listRuns();
+      case "delete_after_end" -> deleteAfterEnd();
+      case "get_full" -> getFull();
+      default -> throw new IllegalArgumentException(order.play());
     };
   }
 
@@ -84,6 +72,14 @@ public final class Driver {
     run.cancel("enough");
 
     return List.of(read(() -> run));
+  }
+
+  private List<JsonObject> cancelBeforeBegin() {
+    CancelRunResponse answer = client.cancel(first.run_id());
+    JsonObject reading = read(() -> begin(first));
+    reading.addProperty("state", answer.hasRefusedUntil() && !answer.hasRun() ? "REFUSED" : "");
+
+    return List.of(reading);
   }
 
   private List<JsonObject> leaveAfterFirstEvent() {
@@ -101,7 +97,7 @@ public final class Driver {
     ReadOptions briefly = new ReadOptions().deadline(Duration.ofMillis(500));
     JsonObject reading = read(() -> client.attach(run.id(), 0, briefly));
     reading.addProperty("state", client.getRun(run.id()).getState().name());
-    client.cancel(run.id(), "");
+    client.cancel(run.id());
 
     return List.of(reading);
   }
@@ -110,7 +106,7 @@ public final class Driver {
     JsonObject whole = read(() -> begin(first));
     int cursor = whole.get("cursor").getAsInt();
 
-    return List.of(whole, read(() -> client.attach(first.run_id, cursor, new ReadOptions())));
+    return List.of(whole, read(() -> client.attach(first.run_id(), cursor, new ReadOptions())));
   }
 
   private List<JsonObject> stallUntilOver() throws InterruptedException {
@@ -125,18 +121,106 @@ public final class Driver {
     return List.of(Readings.read(run, events, new ArrayList<>(List.of(begun))));
   }
 
-  private RunStream begin(Asked asked) {
-    StartOptions start = new StartOptions().runId(asked.run_id);
+  // Runs that ask
 
-    if (asked.timeout > 0) {
-      start.timeout(Duration.ofMillis((long) (asked.timeout * 1000)));
+  /** Reads a run whose questions are answered one after another. */
+  private List<JsonObject> answered(BiConsumer<RunStream, Question> answering) {
+    Iterator<Order.Answer> answers = first.answers().iterator();
+
+    try (RunStream run = begin(first)) {
+      return List.of(
+          Readings.read(run, id -> answering.accept(run, new Question(id, answers.next()))));
     }
+  }
 
-    return client.run(asked.program, asked.inputs, start, new ReadOptions().fields(asked.fields));
+  private record Question(String id, Order.Answer answer) {}
+
+  private static void answerByRun(RunStream run, Question question) {
+    Order.Answer answer = question.answer;
+
+    if (answer.decline()) {
+      run.decline(question.id, answer.why());
+    } else {
+      run.answer(question.id, answer.value(), answer.why());
+    }
+  }
+
+  private void answerByClient(RunStream run, Question question) {
+    Order.Answer answer = question.answer;
+
+    if (answer.decline()) {
+      client.decline(run.id(), question.id, answer.why());
+    } else {
+      client.answer(run.id(), question.id, answer.value(), answer.why());
+    }
+  }
+
+  private List<JsonObject> answerAgain() {
+    List<JsonObject> refused = new ArrayList<>();
+
+    try (RunStream run = begin(first)) {
+      JsonObject reading =
+          Readings.read(
+              run,
+              id -> {
+                taken(id);
+                taken(id);
+                refused.add(refusal(id));
+              });
+
+      return List.of(reading, refused.get(0));
+    }
+  }
+
+  private void taken(String id) {
+    Order.Answer answer = first.answers().get(0);
+    Outcome outcome = client.answer(first.run_id(), id, answer.value(), answer.why()).getOutcome();
+
+    if (outcome != Outcome.OUTCOME_ANSWERED) {
+      throw new IllegalStateException(outcome.name());
+    }
+  }
+
+  private JsonObject refusal(String id) {
+    try {
+      client.answer(first.run_id(), id, first.answers().get(1).value());
+      throw new IllegalStateException("another answer was taken");
+    } catch (HeadraceException refused) {
+      return Readings.refused(refused);
+    }
+  }
+
+  // Records
+
+  private List<JsonObject> listRuns() {
+    order.runs().forEach(asked -> read(() -> begin(asked)));
+
+    return order.filters().stream()
+        .map(one -> client.runs(one.filter()).stream().map(Run::getRunId).toList())
+        .map(Readings::listed)
+        .toList();
+  }
+
+  private List<JsonObject> deleteAfterEnd() {
+    JsonObject whole = read(() -> begin(first));
+    client.delete(first.run_id());
+
+    return List.of(whole, read(this::attach));
+  }
+
+  private List<JsonObject> getFull() {
+    JsonObject whole = read(() -> begin(first));
+    Run run = client.getRun(first.run_id(), RunView.RUN_VIEW_FULL, OutputForm.OUTPUT_FORM_JSON);
+
+    return List.of(whole, Readings.recorded(run));
+  }
+
+  private RunStream begin(Order.Asked asked) {
+    return client.run(asked.program(), asked.inputs(), asked.start(), asked.read());
   }
 
   private RunStream attach() {
-    return client.attach(first.run_id, 0, new ReadOptions().fields(first.fields));
+    return client.attach(first.run_id(), 0, first.read());
   }
 
   private static JsonObject read(Supplier<RunStream> open) {

@@ -1,36 +1,62 @@
 import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
 import dev.headrace.client.HeadraceException;
+import dev.headrace.client.Outputs;
 import dev.headrace.client.RunStream;
-import dev.headrace.v1.StatusUpdate;
+import dev.headrace.client.RunSuspendedException;
+import dev.headrace.v1.Prediction;
+import dev.headrace.v1.Run;
 import dev.headrace.v1.StreamEvent;
-import dev.headrace.v1.Token;
+import dev.headrace.v1.Usage;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Consumer;
 
 /** What readers of a run were given, as JSON. */
 final class Readings {
-  private static final Gson GSON = new Gson();
+  private static final Gson GSON = new GsonBuilder().serializeNulls().disableHtmlEscaping().create();
 
   private Readings() {}
 
+  /** Reads a run to its end; shows each of its questions, by its id. */
+  static JsonObject read(RunStream run, Consumer<String> asks) {
+    Iterator<StreamEvent> events = run.iterator();
+    Iterator<StreamEvent> shown =
+        new Iterator<>() {
+          @Override
+          public boolean hasNext() {
+            return events.hasNext();
+          }
+
+          @Override
+          public StreamEvent next() {
+            StreamEvent event = events.next();
+
+            if (event.hasInputRequest()) {
+              asks.accept(event.getInputRequest().getInputId());
+            }
+
+            return event;
+          }
+        };
+
+    return read(run, shown, new ArrayList<>());
+  }
+
   /** Reads a run to its end, behind the events that were read before. */
   static JsonObject read(RunStream run, Iterator<StreamEvent> left, List<StreamEvent> events) {
-    JsonObject reading = new JsonObject();
-    reading.addProperty("run_id", run.id());
-    reading.add("outputs", JsonNull.INSTANCE);
-    reading.add("error", JsonNull.INSTANCE);
+    JsonObject reading = empty(run.id());
 
     try {
       left.forEachRemaining(events::add);
-      String exact = run.prediction().getOutputsJson();
-      reading.addProperty("outputs", exact.isEmpty() ? GSON.toJson(run.outputs()) : exact);
+      reading.addProperty("outputs", text(run.prediction()));
     } catch (HeadraceException error) {
       reading.add("error", told(error));
     }
@@ -39,7 +65,7 @@ final class Readings {
     Set<List<String>> names = new LinkedHashSet<>();
 
     for (StreamEvent event : events) {
-      messages.add(message(event));
+      messages.add(Messages.of(event));
 
       if (event.hasToken()) {
         names.add(List.of(event.getToken().getPredictor(), event.getToken().getField()));
@@ -47,7 +73,9 @@ final class Readings {
     }
 
     List<List<String>> texts =
-        names.stream().map(name -> List.of(name.get(0), name.get(1), run.text(name.get(0), name.get(1)))).toList();
+        names.stream()
+            .map(name -> List.of(name.get(0), name.get(1), run.text(String.join(".", name))))
+            .toList();
     reading.add("messages", messages);
     reading.add("texts", GSON.toJsonTree(texts));
     reading.addProperty("cursor", run.cursor());
@@ -57,10 +85,35 @@ final class Readings {
 
   /** Of a run that did not begin. */
   static JsonObject refused(HeadraceException error) {
-    JsonObject reading = new JsonObject();
-    reading.addProperty("run_id", "");
-    reading.add("outputs", JsonNull.INSTANCE);
+    JsonObject reading = empty("");
     reading.add("error", told(error));
+
+    return reading;
+  }
+
+  /** Of runs that were chosen. */
+  static JsonObject listed(List<String> names) {
+    JsonObject reading = empty("");
+    reading.add("listed", GSON.toJsonTree(names));
+
+    return reading;
+  }
+
+  /** Of a record in full. */
+  static JsonObject recorded(Run run) {
+    JsonObject reading = empty(run.getRunId());
+    reading.addProperty("outputs", text(run.getPrediction()));
+    reading.addProperty("inputs", run.getInputsJson());
+    reading.addProperty("state", run.getState().name());
+
+    return reading;
+  }
+
+  private static JsonObject empty(String runId) {
+    JsonObject reading = new JsonObject();
+    reading.addProperty("run_id", runId);
+    reading.add("outputs", JsonNull.INSTANCE);
+    reading.add("error", JsonNull.INSTANCE);
     reading.add("messages", new JsonArray());
     reading.add("texts", new JsonArray());
     reading.addProperty("cursor", 0);
@@ -68,60 +121,10 @@ final class Readings {
     return reading;
   }
 
-  private static JsonObject message(StreamEvent event) {
-    JsonObject message = new JsonObject();
-    message.addProperty("sequence", event.getSequence());
-    message.addProperty("count", event.getEventCount());
+  private static String text(Prediction prediction) {
+    String exact = prediction.getOutputsJson();
 
-    switch (event.getEventCase()) {
-      case TOKEN -> {
-        message.addProperty("kind", "token");
-        message.add("body", token(event.getToken()));
-      }
-      case STATUS -> {
-        message.addProperty("kind", "status");
-        message.add("body", status(event.getStatus()));
-      }
-      case PREDICTION -> {
-        JsonObject body = new JsonObject();
-        body.add("outputs", JsonParser.parseString(event.getPrediction().getOutputsJson()));
-        message.addProperty("kind", "prediction");
-        message.add("body", body);
-      }
-      default -> {
-        message.addProperty("kind", "None");
-        message.add("body", new JsonObject());
-      }
-    }
-
-    return message;
-  }
-
-  private static JsonObject token(Token token) {
-    JsonObject body = new JsonObject();
-    body.addProperty("call", token.getCallId());
-    body.addProperty("predictor", token.getPredictor());
-    body.addProperty("field", token.getField());
-    body.addProperty("chunk", token.getChunk());
-    body.addProperty("offset", token.getOffset());
-    body.addProperty("is_last", token.getIsLast());
-
-    return body;
-  }
-
-  private static JsonObject status(StatusUpdate status) {
-    JsonObject body = new JsonObject();
-    body.addProperty("call", status.getCallId());
-    body.addProperty("parent", status.getParentCallId());
-    body.addProperty("kind", status.getKind().name().replace("KIND_", ""));
-    body.addProperty("phase", status.getPhase().name().replace("PHASE_", ""));
-    body.addProperty("outcome", status.getOutcome().name().replace("OUTCOME_", ""));
-    body.addProperty("name", status.getName());
-    body.addProperty("message", status.getMessage());
-    body.addProperty("attempt", status.getLm().getAttempt());
-    body.addProperty("cached", status.getLm().getCached());
-
-    return body;
+    return exact.isEmpty() ? GSON.toJson(Outputs.of(prediction)) : exact;
   }
 
   private static JsonObject told(HeadraceException error) {
@@ -135,6 +138,8 @@ final class Readings {
     told.add(
         "violations",
         GSON.toJsonTree(error.violations().stream().map(HeadraceException.Violation::field).toList()));
+    told.addProperty("state", error instanceof RunSuspendedException ? error.runState() : "");
+    told.addProperty("lm_calls", error.usage().map(Usage::getLmCallCount).orElse(null));
     told.add("metadata", GSON.toJsonTree(error.metadata()));
 
     return told;

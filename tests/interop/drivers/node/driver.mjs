@@ -1,20 +1,12 @@
 // Plays an interop order with the Node client: reads it from stdin, prints what was read as JSON.
 
+import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import {
-  Client,
-  credentials,
-  HeadraceError,
-  outputs,
-  Run_State,
-  status,
-  StatusUpdate_Kind,
-  StatusUpdate_Outcome,
-  StatusUpdate_Phase,
-} from "../../../../client/node/dist/index.js";
+import { Client, credentials, InputResolved_Outcome, Run_State } from "../../../../client/node/dist/index.js";
+import { empty, read, refused } from "./reading.mjs";
 
 const PLAYS = {
   async *read_each(client, { runs }) {
@@ -72,104 +64,116 @@ const PLAYS = {
 
     yield await read(run, events, [first]);
   },
+
+  async *answer_each(client, { runs }) {
+    const run = await begin(client, runs[0]);
+    const answers = [...runs[0].answers];
+
+    yield await read(run, answered(run, async ({ inputId }) => {
+      const { value, decline, reason } = answers.shift();
+      await (decline ? run.decline(inputId, reason) : run.answer(inputId, value, reason));
+    }));
+  },
+
+  async *answer_by_client(client, { runs }) {
+    const run = await begin(client, runs[0]);
+    const answers = [...runs[0].answers];
+
+    yield await read(run, answered(run, ({ inputId }) => send(client, run, inputId, answers.shift())));
+  },
+
+  async *answer_again(client, { runs }) {
+    const run = await begin(client, runs[0]);
+    const [first, other] = runs[0].answers;
+    let refusal;
+
+    const reading = await read(run, answered(run, async ({ inputId }) => {
+      for (const again of [first, first]) {
+        const { outcome } = await send(client, run, inputId, again);
+        assert.equal(outcome, InputResolved_Outcome.OUTCOME_ANSWERED);
+      }
+
+      refusal = await refused(send(client, run, inputId, other));
+    }));
+
+    yield reading;
+    yield refusal;
+  },
+
+  async *list_runs(client, { runs, filters }) {
+    for (const asked of runs) {
+      await read(begin(client, asked));
+    }
+
+    for (const filter of filters) {
+      const listed = await client.runs(wanted(filter));
+      yield { ...empty(), listed: listed.map(({ runId }) => runId) };
+    }
+  },
+
+  async *delete_after_end(client, { runs }) {
+    yield await read(begin(client, runs[0]));
+    await client.delete(runs[0].run_id);
+    yield await read(attach(client, runs[0]));
+  },
+
+  async *cancel_before_begin(client, { runs }) {
+    const { run, refusedUntil } = await client.cancel(runs[0].run_id);
+    const reading = await read(begin(client, runs[0]));
+    yield { ...reading, state: refusedUntil && !run ? "REFUSED" : "" };
+  },
+
+  async *get_full(client, { runs }) {
+    yield await read(begin(client, runs[0]));
+    const record = await client.getRun(runs[0].run_id, { view: "full", outputForm: "json" });
+
+    yield {
+      ...empty(),
+      run_id: record.runId,
+      outputs: record.prediction?.outputsJson ?? null,
+      inputs: record.inputsJson,
+      state: Run_State[record.state],
+    };
+  },
 };
 
-function begin(client, { program, inputs, run_id: runId, fields, timeout }) {
-  return client.run(program, inputs, { runId, fields, ...(timeout && { timeoutMs: timeout * 1000 }) });
+function begin(client, asked) {
+  const { program, inputs, run_id: runId, timeout, labels, interface_revision: interfaceRevision } = asked;
+  const start = { runId, labels, interfaceRevision, ...(timeout && { timeoutMs: timeout * 1000 }) };
+
+  return client.run(program, inputs, { ...reader(asked), ...start });
 }
 
-function attach(client, { run_id: runId, fields }, options = {}) {
-  return client.attach(runId, { fields, ...options });
+function attach(client, asked, options = {}) {
+  return client.attach(asked.run_id, { ...reader(asked), ...options });
 }
 
-/** Reads a run to its end, behind the events that were read before. */
-async function read(opened, left = undefined, events = []) {
-  const reading = { run_id: "", messages: [], texts: [], outputs: null, error: null, cursor: 0 };
-  let run;
+function reader({ fields, include_data, accept, token_detail, output_form }) {
+  return { fields, includeData: include_data, accept, tokenDetail: token_detail, outputForm: output_form };
+}
 
-  try {
-    run = await opened;
-    reading.run_id = run.id;
+function send(client, run, inputId, { value, decline, reason }) {
+  return decline ? client.decline(run.id, inputId, reason) : client.answer(run.id, inputId, value, reason);
+}
 
-    for await (const event of left ?? run) {
-      events.push(event);
+/** The events of a run, each question answered before the next one is read. */
+async function* answered(events, answer) {
+  for await (const event of events) {
+    if (event.event?.$case === "inputRequest") {
+      await answer(event.event.value);
     }
 
-    const prediction = await run.prediction();
-    reading.outputs = prediction.outputsJson || JSON.stringify(outputs(prediction));
-  } catch (error) {
-    reading.error = told(error, run);
+    yield event;
   }
-
-  return run ? { ...reading, ...whatWasRead(run, events) } : reading;
 }
 
-function whatWasRead(run, events) {
-  const names = new Set();
-
-  for (const { event } of events) {
-    if (event?.$case === "token") {
-      names.add(JSON.stringify([event.value.predictor, event.value.field]));
-    }
-  }
-
+function wanted({ program, states, labels, created_after: after, created_before: before }) {
   return {
-    messages: events.map(message),
-    texts: [...names].map((one) => JSON.parse(one)).map(([name, field]) => [name, field, run.text(name, field)]),
-    cursor: run.cursor,
-  };
-}
-
-function message({ sequence, eventCount, event }) {
-  return { sequence, count: eventCount, kind: event?.$case ?? "None", body: body(event) };
-}
-
-function body(event) {
-  switch (event?.$case) {
-    case "token": {
-      const { callId, predictor, field, chunk, offset, isLast } = event.value;
-      return { call: callId, predictor, field, chunk, offset, is_last: isLast };
-    }
-    case "status": {
-      const { callId, parentCallId, kind, phase, outcome, name, message, lm } = event.value;
-      return {
-        call: callId,
-        parent: parentCallId,
-        kind: StatusUpdate_Kind[kind].replace("KIND_", ""),
-        phase: StatusUpdate_Phase[phase].replace("PHASE_", ""),
-        outcome: StatusUpdate_Outcome[outcome].replace("OUTCOME_", ""),
-        name,
-        message,
-        attempt: lm?.attempt ?? 0,
-        cached: lm?.cached ?? false,
-      };
-    }
-    case "prediction":
-      return { outputs: outputs(event.value) };
-    default:
-      return {};
-  }
-}
-
-function told(error, run) {
-  if (error.name === "TimeoutError") {
-    // Node's own way to say that the time of a signal is over
-    return { kind: "ServerUnreachable", code: "DEADLINE_EXCEEDED", reason: "", run_id: run.id };
-  }
-
-  if (!(error instanceof HeadraceError)) {
-    throw error;
-  }
-
-  return {
-    kind: error.name,
-    code: status[error.code],
-    reason: error.reason,
-    message: error.message,
-    run_id: error.runId,
-    retry_delay: (error.retryDelayMs ?? 0) / 1000,
-    violations: error.violations.map(({ field }) => field),
-    metadata: error.metadata,
+    program,
+    labels,
+    states: states?.map((name) => name.replace("STATE_", "").toLowerCase()),
+    createdAfter: after && new Date(after * 1000),
+    createdBefore: before && new Date(before * 1000),
   };
 }
 

@@ -6,17 +6,21 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, cast
 
 from conformance.journal import message_of
 from headrace_client import (
     Client,
     HeadraceError,
+    InputRequest,
+    InputResolved,
     Prediction,
     RequestRefused,
     Run,
     RunFailed,
     RunStream,
+    RunSuspended,
     ServerUnreachable,
     StreamEvent,
     outputs,
@@ -26,14 +30,19 @@ from headrace_client import (
 Json = dict[str, Any]
 Play = Callable[[Client, list[Json]], Awaitable[list[Json]]]
 
-KINDS = (RequestRefused, RunFailed, ServerUnreachable)
+KINDS = (RequestRefused, RunFailed, RunSuspended, ServerUnreachable)
+
+OF_A_READER = ("fields", "include_data", "accept", "token_detail", "output_form")
 
 
 async def main() -> None:
     order = json.load(sys.stdin)
 
     async with Client(order["address"], **options(order)) as client:
-        readings = await PLAYS[order["play"]](client, order["runs"])
+        if order["play"] == "list_runs":
+            readings = await list_runs(client, order["runs"], order["filters"])
+        else:
+            readings = await PLAYS[order["play"]](client, order["runs"])
 
     json.dump(readings, sys.stdout)
 
@@ -116,6 +125,85 @@ async def over(client: Client, run_id: str) -> None:
         await asyncio.sleep(0.05)
 
 
+async def answer_each(client: Client, runs: list[Json]) -> list[Json]:
+    async def say(run: RunStream, input_id: str, answer: Json) -> None:
+        await resolve(run, (input_id,), answer)
+
+    return [await read_answering(client, runs[0], say)]
+
+
+async def answer_by_client(client: Client, runs: list[Json]) -> list[Json]:
+    async def say(run: RunStream, input_id: str, answer: Json) -> None:
+        await resolve(client, (run.run_id, input_id), answer)
+
+    return [await read_answering(client, runs[0], say)]
+
+
+async def answer_again(client: Client, runs: list[Json]) -> list[Json]:
+    first, other = runs[0]["answers"]
+    refusals: list[Json] = []
+
+    async def say(run: RunStream, input_id: str, answer: Json) -> None:
+        for _ in range(2):
+            resolved = await resolve(client, (run.run_id, input_id), first)
+            assert resolved.outcome == InputResolved.OUTCOME_ANSWERED
+
+        try:
+            await resolve(client, (run.run_id, input_id), other)
+        except HeadraceError as refused:
+            refusals.append(reading_of(run, [], error=told(refused)))
+
+    return [await read_answering(client, {**runs[0], "answers": [first]}, say), *refusals]
+
+
+async def delete_after_end(client: Client, runs: list[Json]) -> list[Json]:
+    whole = await read(begin(client, runs[0]))
+    await client.delete(runs[0]["run_id"])
+
+    return [whole, await read(attach(client, runs[0]))]
+
+
+async def cancel_before_begin(client: Client, runs: list[Json]) -> list[Json]:
+    answer = await client.cancel(runs[0]["run_id"])
+    is_refused = answer.HasField("refused_until") and not answer.HasField("run")
+
+    return [{**await read(begin(client, runs[0])), "state": "REFUSED" if is_refused else ""}]
+
+
+async def get_full(client: Client, runs: list[Json]) -> list[Json]:
+    whole = await read(begin(client, runs[0]))
+    record = await client.get_run(runs[0]["run_id"], view="full", output_form="json")
+
+    return [
+        whole,
+        {
+            **whole,
+            "outputs": record.prediction.outputs_json,
+            "inputs": record.inputs_json,
+            "state": Run.State.Name(record.state),
+        },
+    ]
+
+
+async def list_runs(client: Client, runs: list[Json], filters: list[Json]) -> list[Json]:
+    for asked in runs:
+        await read(begin(client, asked))
+
+    return [await listed(client, chosen) for chosen in filters]
+
+
+async def listed(client: Client, chosen: Json) -> Json:
+    states = [state.removeprefix("STATE_").lower() for state in chosen.pop("states", ())]
+    times: Json = {
+        name: datetime.fromtimestamp(chosen.pop(name), UTC)
+        for name in ("created_after", "created_before")
+        if name in chosen
+    }
+    found = await client.runs(states=states, **times, **chosen)
+
+    return {**nothing_of(""), "listed": [run.run_id for run in found]}
+
+
 PLAYS: dict[str, Play] = {
     play.__name__: play
     for play in (
@@ -126,6 +214,12 @@ PLAYS: dict[str, Play] = {
         attach_and_join_again,
         attach_behind_the_end,
         stall_until_over,
+        answer_each,
+        answer_by_client,
+        answer_again,
+        delete_after_end,
+        cancel_before_begin,
+        get_full,
     )
 }
 
@@ -139,12 +233,43 @@ def begin(client: Client, asked: Json) -> RunStream:
         inputs=asked["inputs"],
         run_id=asked["run_id"],
         timeout=asked["timeout"] or None,
-        fields=asked["fields"],
+        **given(asked, *OF_A_READER, "labels", "interface_revision"),
     )
 
 
 def attach(client: Client, asked: Json, timeout: float | None = None) -> RunStream:
-    return client.attach(asked["run_id"], fields=asked["fields"], timeout=timeout)
+    return client.attach(asked["run_id"], timeout=timeout, **given(asked, *OF_A_READER))
+
+
+def given(asked: Json, *names: str) -> Json:
+    return {name: asked[name] for name in names if name in asked}
+
+
+async def resolve(face: Any, names: tuple[str, ...], answer: Json) -> InputResolved:
+    """Answers by the open run or by the client, or declines."""
+    reason = answer.get("reason", "")
+
+    if answer.get("decline"):
+        return cast("InputResolved", await face.decline(*names, reason=reason))
+
+    return cast("InputResolved", await face.answer(*names, answer["value"], reason=reason))
+
+
+async def read_answering(
+    client: Client, asked: Json, say: Callable[[RunStream, str, Json], Awaitable[None]]
+) -> Json:
+    """Reads a run to its end; each question gets the next of the answers."""
+    answers = iter(asked["answers"])
+
+    async def answering(run: RunStream) -> AsyncIterator[object]:
+        async for event in run:
+            yield event
+
+            if isinstance(event, InputRequest):
+                await say(run, event.input_id, next(answers))
+
+    async with begin(client, asked) as run:
+        return await read_open(run, events=answering(run))
 
 
 async def read(opened: RunStream) -> Json:
@@ -176,13 +301,22 @@ def reading_of(run: RunStream, messages: list[Json], **end: Any) -> Json:
     names = dict.fromkeys((token["predictor"], token["field"]) for token in tokens)
 
     return {
-        "run_id": run.run_id,
+        **nothing_of(run.run_id),
         "messages": messages,
-        "texts": [[name, field, run.text(name, field)] for name, field in names],
+        "texts": [[name, field, run.text(f"{name}.{field}")] for name, field in names],
         "cursor": run.cursor,
+        **end,
+    }
+
+
+def nothing_of(run_id: str) -> Json:
+    return {
+        "run_id": run_id,
+        "messages": [],
+        "texts": [],
+        "cursor": 0,
         "outputs": None,
         "error": None,
-        **end,
     }
 
 
@@ -206,6 +340,8 @@ def told(error: HeadraceError) -> Json:
         "retry_delay": error.retry_delay,
         "violations": [violation.field for violation in error.violations],
         "metadata": error.metadata,
+        "state": error.run_state if isinstance(error, RunSuspended) else "",
+        "lm_calls": None if error.usage is None else error.usage.lm_call_count,
     }
 
 

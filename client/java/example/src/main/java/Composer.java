@@ -21,11 +21,20 @@ public final class Composer {
   }
 
   private static void show(StreamEvent event) {
-    if (event.hasToken()) {
-      Token token = event.getToken();
-      System.out.printf("%s.%s: \"%s\"%n", token.getPredictor(), token.getField(), token.getChunk());
-    } else if (event.hasStatus() && !event.getStatus().getMessage().isEmpty()) {
-      System.out.println(event.getStatus().getMessage());
+    switch (event.getEventCase()) {
+      case TOKEN -> {
+        Token token = event.getToken();
+        System.out.printf("%s.%s: \"%s\"%n", token.getPredictor(), token.getField(), token.getChunk());
+      }
+      case STATUS -> {
+        if (!event.getStatus().getMessage().isEmpty()) {
+          System.out.println(event.getStatus().getMessage());
+        }
+      }
+      case CUSTOM ->
+          System.out.println(event.getCustom().getName() + " " + event.getCustom().getDataJson());
+      case INPUT_REQUEST -> System.out.println("asks: " + event.getInputRequest().getMessage());
+      default -> {}
     }
   }
 }

@@ -7,6 +7,7 @@ import com.google.rpc.BadRequest;
 import com.google.rpc.ErrorInfo;
 import com.google.rpc.RetryInfo;
 import dev.headrace.client.HeadraceException.Violation;
+import dev.headrace.v1.Usage;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
@@ -15,15 +16,19 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * Status of a call that failed, with the trailers beside it, and the exception it stands for.
  *
- * <p>The rule of the contract: headrace-run-state present means the run is over; absent, only this
- * stream ended, and a code that speaks of the road rather than of the request means: resume.
+ * <p>The rule of the contract: headrace-run-state absent means that only this stream ended, and a code
+ * that speaks of the road rather than of the request means: resume. Where it is there, the run is over,
+ * or it is not and resuming would not help now.
  *
- * @param runState SUCCEEDED, FAILED or CANCELLED once the run is over; else empty
+ * @param runState SUCCEEDED, FAILED or CANCELLED once the run is over, another one while it is
+ *     suspended; else empty
  * @param retryDelay null where the server gave none
+ * @param usage null where the server gave none
  */
 record CallStatus(
     Status.Code code,
@@ -33,7 +38,14 @@ record CallStatus(
     String runState,
     Duration retryDelay,
     List<Violation> violations,
-    Map<String, String> metadata) {
+    Map<String, String> metadata,
+    Usage usage) {
+  private static final Set<String> OVER = Set.of("SUCCEEDED", "FAILED", "CANCELLED");
+
+  /** A status that this client itself came to. */
+  static CallStatus own(Status.Code code, String message, String runId) {
+    return new CallStatus(code, message, "", runId, "", null, List.of(), Map.of(), null);
+  }
 
   /** Reads the rich details, and the plain trailers where there are none. */
   static CallStatus of(StatusRuntimeException error, String address, String runId) {
@@ -44,18 +56,28 @@ record CallStatus(
     BadRequest request = detail(rich, BadRequest.class).orElse(BadRequest.getDefaultInstance());
     String plain = text(trailers, "headrace-error-reason");
     String reason = info.getReason().isEmpty() ? plain : info.getReason();
+    String runState = text(trailers, "headrace-run-state");
+    boolean isAnswer = !(reason + runState).isEmpty();
 
     return new CallStatus(
         status.getCode(),
-        message(status, reason, address),
+        isAnswer ? words(status) : message(status, address),
         reason,
         runId,
-        text(trailers, "headrace-run-state"),
+        runState,
         detail(rich, RetryInfo.class).map(CallStatus::delay).orElse(milliseconds(trailers)),
         request.getFieldViolationsList().stream()
             .map(one -> new Violation(one.getField(), one.getDescription()))
             .toList(),
-        info.getMetadataMap());
+        info.getMetadataMap(),
+        usage(trailers));
+  }
+
+  /** What came behind a stream says that its run is not over, and not to be read on now. */
+  static boolean isSuspended(Metadata trailers) {
+    String runState = text(trailers, "headrace-run-state");
+
+    return !runState.isEmpty() && !OVER.contains(runState);
   }
 
   /** Only the stream ended: the same request may be made again. */
@@ -71,7 +93,7 @@ record CallStatus(
   /** The exception that it stands for: the run's state decides, then the reason, then the code. */
   HeadraceException exception() {
     if (!runState.isEmpty()) {
-      return new RunFailedException(message, this);
+      return OVER.contains(runState) ? new RunFailedException(message, this) : suspended();
     }
 
     if (Reasons.EXCEPTIONS.containsKey(reason)) {
@@ -91,11 +113,19 @@ record CallStatus(
   CallStatus unreachable(String reason, String message) {
     Status.Code code = Status.Code.UNAVAILABLE;
 
-    return new CallStatus(code, message, reason, runId, runState, retryDelay, violations, metadata);
+    return new CallStatus(
+        code, message, reason, runId, runState, retryDelay, violations, metadata, usage);
   }
 
   CallStatus withMessage(String message) {
-    return new CallStatus(code, message, reason, runId, runState, retryDelay, violations, metadata);
+    return new CallStatus(
+        code, message, reason, runId, runState, retryDelay, violations, metadata, usage);
+  }
+
+  private HeadraceException suspended() {
+    String where = "run " + runId + " is " + runState + " and not over; ask getRun, attach later: ";
+
+    return new RunSuspendedException(where + message, this);
   }
 
   private static <T extends Message> Optional<T> detail(com.google.rpc.Status rich, Class<T> kind) {
@@ -112,11 +142,14 @@ record CallStatus(
     return Optional.empty();
   }
 
-  private static String message(Status status, String reason, String address) {
-    String message = status.getDescription() == null ? status.getCode().name() : status.getDescription();
-    boolean isRoad = status.getCode() == Status.Code.UNAVAILABLE && reason.isEmpty();
+  private static String message(Status status, String address) {
+    boolean isRoad = status.getCode() == Status.Code.UNAVAILABLE;
 
-    return isRoad ? "no server answers at " + address + ": " + message : message;
+    return isRoad ? "no server answers at " + address + ": " + words(status) : words(status);
+  }
+
+  private static String words(Status status) {
+    return status.getDescription() == null ? status.getCode().name() : status.getDescription();
   }
 
   private static String text(Metadata trailers, String name) {
@@ -133,5 +166,16 @@ record CallStatus(
     String text = text(trailers, "headrace-retry-delay-ms");
 
     return text.matches("\\d{1,9}") ? Duration.ofMillis(Long.parseLong(text)) : null;
+  }
+
+  private static Usage usage(Metadata trailers) {
+    byte[] packed =
+        trailers.get(Metadata.Key.of("headrace-usage-bin", Metadata.BINARY_BYTE_MARSHALLER));
+
+    try {
+      return packed == null ? null : Usage.parseFrom(packed);
+    } catch (InvalidProtocolBufferException broken) {
+      return null; // whoever wrote this on the way
+    }
   }
 }

@@ -10,10 +10,11 @@ import java.util.Map;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 
 /** Set-up of the channel to a server, and the caller's token. */
 final class Channels {
-  private static final int MAX_MESSAGE = 16 << 20; // a prediction comes as Struct and as JSON
+  private static final int MAX_MESSAGE = 16 << 20; // a Struct is five times the size of its JSON text
   private static final int WINDOW = 64 << 10; // small, so that the server merges early for a slow reader
 
   /** Calls with one answer are repeated by the channel; Run, Attach and Predict by the client. */
@@ -59,7 +60,15 @@ final class Channels {
   }
 
   private static List<Map<String, String>> repeatable() {
-    return List.of("ListPrograms", "GetProgram", "GetRun", "ListRuns", "CancelRun", "GetServerInfo").stream()
+    return Stream.of(
+            "ListPrograms",
+            "GetProgram",
+            "GetRun",
+            "ListRuns",
+            "CancelRun",
+            "DeleteRun",
+            "SendInput",
+            "GetServerInfo")
         .map(method -> Map.of("service", "headrace.v1.HeadraceService", "method", method))
         .toList();
   }

@@ -1,5 +1,6 @@
 package dev.headrace.client;
 
+import io.grpc.CallCredentials;
 import io.grpc.ChannelCredentials;
 import io.grpc.InsecureChannelCredentials;
 import java.util.function.Supplier;
@@ -49,12 +50,10 @@ public final class ClientBuilder {
 
     ChannelCredentials spoken = credentials == null ? InsecureChannelCredentials.create() : credentials;
 
-    return new HeadraceClient(
-        address,
-        credentials != null,
-        Channels.open(address, spoken),
-        token == null ? null : Channels.bearer(token),
-        retries,
-        Backoff.Delays.USUAL);
+    CallCredentials caller = token == null ? null : Channels.bearer(token);
+    Connection connection =
+        new Connection(address, credentials != null, Channels.open(address, spoken), caller);
+
+    return new HeadraceClient(connection, new RunCalls(connection, retries, Backoff.Delays.USUAL));
   }
 }

@@ -1,14 +1,18 @@
 package dev.headrace.client;
 
 import dev.headrace.v1.StreamEvent;
+import io.grpc.ClientInterceptor;
+import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ClientCallStreamObserver;
 import io.grpc.stub.ClientResponseObserver;
+import io.grpc.stub.MetadataUtils;
 import java.time.Duration;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * One gRPC stream, read one event at a time.
@@ -22,7 +26,13 @@ final class EventCall<T> implements ClientResponseObserver<T, StreamEvent> {
   private record End(StatusRuntimeException error) {}
 
   private final BlockingQueue<Object> arrived = new LinkedBlockingQueue<>();
+  private final AtomicReference<Metadata> trailers = new AtomicReference<>();
   private ClientCallStreamObserver<T> call;
+
+  /** To be set on the stub that makes the call: an end that is OK says in its trailers what it means. */
+  ClientInterceptor capture() {
+    return MetadataUtils.newCaptureMetadataInterceptor(new AtomicReference<>(), trailers);
+  }
 
   @Override
   public void beforeStart(ClientCallStreamObserver<T> stream) {
@@ -42,13 +52,14 @@ final class EventCall<T> implements ClientResponseObserver<T, StreamEvent> {
 
   @Override
   public void onCompleted() {
-    arrived.add(new End(null));
+    boolean isSuspended = CallStatus.isSuspended(trailers.get());
+    arrived.add(new End(isSuspended ? Status.OK.asRuntimeException(trailers.get()) : null));
   }
 
   /**
    * The next event; null behind the last one. A silence of this length counts as a stream that broke.
    *
-   * @throws StatusRuntimeException when the stream ended badly
+   * @throws StatusRuntimeException when the stream ended badly, or though its run is not over
    */
   StreamEvent read(Duration silence) throws InterruptedException {
     Object next = arrived.poll(silence.toNanos(), TimeUnit.NANOSECONDS);

@@ -3,6 +3,9 @@ package dev.headrace.client;
 import dev.headrace.v1.StreamEvent;
 import io.grpc.StatusRuntimeException;
 import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
 import java.util.function.IntFunction;
 
 /** The events of one run in order, across as many gRPC streams as it takes. For one thread at a time. */
@@ -10,43 +13,53 @@ final class EventStream {
   /** To wait for the OK behind a prediction. */
   private static final Duration LONGEST_FAREWELL = Duration.ofSeconds(2);
 
-  private final String address;
+  private final Connection connection;
   private final Resumption resumption;
   private final Duration longestSilence;
   private final IntFunction<EventCall<?>> open;
+  private final Deque<StreamEvent> arrived = new ArrayDeque<>(); // and still to be read
   private EventCall<?> call;
-  private StreamEvent ahead; // came with the acceptance, and is still to be read
   private boolean over;
 
   /** {@code open} asks for the events after a position. */
   EventStream(
-      String address, Resumption resumption, Duration longestSilence, IntFunction<EventCall<?>> open) {
-    this.address = address;
+      Connection connection,
+      Resumption resumption,
+      Duration longestSilence,
+      IntFunction<EventCall<?>> open) {
+    this.connection = connection;
     this.resumption = resumption;
     this.longestSilence = longestSilence;
     this.open = open;
   }
 
-  /** All there is to know was read. */
+  /** All there is to know has come. */
   boolean isOver() {
-    return over;
+    return over || (!arrived.isEmpty() && arrived.getLast().hasPrediction());
   }
 
   /** Waits until the server has taken the request, which shows in the first message it sends. */
   void accepted() throws InterruptedException {
-    ahead = next();
+    fetch();
   }
 
   /** The next event that was recorded; null behind the last one of a run that succeeded. */
   StreamEvent read() throws InterruptedException {
-    while (true) {
-      StreamEvent event = ahead == null ? next() : ahead;
-      ahead = null;
+    while (!over) {
+      if (arrived.isEmpty()) {
+        fetch();
+        continue;
+      }
 
-      if (event == null || !event.hasHeartbeat()) {
+      StreamEvent event = arrived.poll();
+      over = event.hasPrediction();
+
+      if (!event.hasHeartbeat()) {
         return event;
       }
     }
+
+    return null;
   }
 
   /** Ends the stream. A reader that got its prediction stays for the OK behind it: it has not left early. */
@@ -56,7 +69,7 @@ final class EventStream {
     }
 
     try {
-      if (over) {
+      if (isOver()) {
         call.read(LONGEST_FAREWELL);
       }
     } catch (StatusRuntimeException ended) {
@@ -69,28 +82,34 @@ final class EventStream {
     }
   }
 
-  /** The next message of any kind, over as many calls as it takes. */
-  private StreamEvent next() throws InterruptedException {
-    while (!over) {
+  /** Waits for the next message, or the end, over as many calls as it takes. */
+  private void fetch() throws InterruptedException {
+    while (true) {
       try {
-        StreamEvent event = receive();
-        over = event == null || event.hasPrediction();
+        StreamEvent message = receive();
 
-        if (event != null) {
-          resumption.answered(event.getSequence());
-
-          return event;
+        if (message == null) {
+          over = true;
+          call = null;
+        } else {
+          unpack(message);
         }
 
-        call = null;
+        return;
       } catch (StatusRuntimeException error) {
         call.cancel();
         call = null;
-        resumption.waitAfter(CallStatus.of(error, address, resumption.runId));
+        resumption.waitAfter(connection.status(error, resumption.runId));
       }
     }
+  }
 
-    return null;
+  /** The events of a batch are as if each had come alone. */
+  private void unpack(StreamEvent message) {
+    List<StreamEvent> events =
+        message.hasBatch() ? message.getBatch().getEventsList() : List.of(message);
+    events.forEach(event -> resumption.answered(event.getSequence()));
+    arrived.addAll(events);
   }
 
   private StreamEvent receive() throws InterruptedException {

@@ -2,62 +2,42 @@ package dev.headrace.client;
 
 import dev.headrace.v1.AttachRequest;
 import dev.headrace.v1.CancelRunRequest;
+import dev.headrace.v1.CancelRunResponse;
+import dev.headrace.v1.DeleteRunRequest;
+import dev.headrace.v1.GetProgramRequest;
 import dev.headrace.v1.GetRunRequest;
-import dev.headrace.v1.HeadraceServiceGrpc;
+import dev.headrace.v1.GetServerInfoRequest;
+import dev.headrace.v1.GetServerInfoResponse;
 import dev.headrace.v1.HeadraceServiceGrpc.HeadraceServiceBlockingStub;
-import dev.headrace.v1.HeadraceServiceGrpc.HeadraceServiceStub;
+import dev.headrace.v1.InputResolved;
 import dev.headrace.v1.ListProgramsRequest;
 import dev.headrace.v1.ListProgramsResponse;
+import dev.headrace.v1.ListRunsRequest;
+import dev.headrace.v1.ListRunsResponse;
+import dev.headrace.v1.OutputForm;
 import dev.headrace.v1.PredictRequest;
 import dev.headrace.v1.Prediction;
 import dev.headrace.v1.Program;
 import dev.headrace.v1.Run;
 import dev.headrace.v1.RunRequest;
-import io.grpc.CallCredentials;
-import io.grpc.Deadline;
-import io.grpc.ManagedChannel;
-import io.grpc.Metadata;
+import dev.headrace.v1.RunView;
+import dev.headrace.v1.SendInputRequest;
 import io.grpc.Status;
-import io.grpc.StatusRuntimeException;
-import io.grpc.stub.AbstractStub;
-import io.grpc.stub.MetadataUtils;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CancellationException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.Function;
-import java.util.function.IntFunction;
 
 /** Runs programs of one server. Threads may share it; one connection carries all runs. Close it. */
 public final class HeadraceClient implements AutoCloseable {
-  /** A run's own timeout is kept by the server; this much later its reader stops waiting. */
-  private static final Duration OVERTIME = Duration.ofSeconds(5);
-
-  private static final Duration CALL_TIMEOUT = Duration.ofSeconds(10);
   private static final Duration GOODBYE = Duration.ofSeconds(3);
 
-  private final String address;
-  private final ManagedChannel channel;
-  private final CallCredentials caller;
-  private final int retries;
-  private final Backoff.Delays delays;
-  private final Diagnosis diagnosis;
+  private final Connection connection;
+  private final RunCalls calls;
 
-  HeadraceClient(
-      String address,
-      boolean isSecure,
-      ManagedChannel channel,
-      CallCredentials caller,
-      int retries,
-      Backoff.Delays delays) {
-    this.address = address;
-    this.diagnosis = new Diagnosis(address, isSecure);
-    this.channel = channel;
-    this.caller = caller;
-    this.retries = retries;
-    this.delays = delays;
+  HeadraceClient(Connection connection, RunCalls calls) {
+    this.connection = connection;
+    this.calls = calls;
   }
 
   /** Speaks to a server on this machine, or in a trusted network, in clear text. */
@@ -69,6 +49,8 @@ public final class HeadraceClient implements AutoCloseable {
   public static ClientBuilder to(String address) {
     return new ClientBuilder(address);
   }
+
+  // Runs
 
   /** Starts a run of a program and reads it. {@code inputs}: a map, or a record or object with fields. */
   public RunStream run(String program, Object inputs) {
@@ -82,15 +64,10 @@ public final class HeadraceClient implements AutoCloseable {
   public RunStream run(String program, Object inputs, StartOptions start, ReadOptions read) {
     RunRequest request =
         Requests.start(program, inputs, start).toBuilder().setOptions(read.message()).build();
-    Deadline deadline = earlier(deadlineOf(start), after(read.deadline()));
-    IntFunction<EventCall<?>> open =
-        cursor -> {
-          EventCall<RunRequest> call = new EventCall<>();
-          streaming(deadline).run(request.toBuilder().setAfterSequence(cursor).build(), call);
-          return call;
-        };
+    EventStream stream = calls.run(request, start, read);
+    OutputForm form = request.getOptions().getOutputForm();
 
-    return reader(request.getRunId(), 0, deadline, open, true);
+    return new RunStream(request.getRunId(), this, stream, form, 0, true).accepted();
   }
 
   /** Reads a run that exists, live or ended, from its start. */
@@ -100,16 +77,16 @@ public final class HeadraceClient implements AutoCloseable {
 
   /** Reads a run that exists, live or ended, after a position. Closing it does not stop the run. */
   public RunStream attach(String runId, int afterSequence, ReadOptions read) {
-    AttachRequest request = AttachRequest.newBuilder().setRunId(runId).setOptions(read.message()).build();
-    Deadline deadline = after(read.deadline());
-    IntFunction<EventCall<?>> open =
-        cursor -> {
-          EventCall<AttachRequest> call = new EventCall<>();
-          streaming(deadline).attach(request.toBuilder().setAfterSequence(cursor).build(), call);
-          return call;
-        };
+    AttachRequest request =
+        AttachRequest.newBuilder()
+            .setRunId(runId)
+            .setAfterSequence(afterSequence)
+            .setOptions(read.message())
+            .build();
+    EventStream stream = calls.attach(request, read);
+    OutputForm form = request.getOptions().getOutputForm();
 
-    return reader(runId, afterSequence, deadline, open, false);
+    return new RunStream(runId, this, stream, form, afterSequence, false).accepted();
   }
 
   /** Runs a program and gives its prediction; {@link Outputs} reads it. */
@@ -119,36 +96,101 @@ public final class HeadraceClient implements AutoCloseable {
 
   /** Runs a program and gives its prediction. Interrupting the thread that waits stops the run. */
   public Prediction predict(String program, Object inputs, StartOptions start) {
-    PredictRequest request = Requests.predict(Requests.start(program, inputs, start));
-    Deadline deadline = deadlineOf(start);
-    Resumption resumption = resumption(request.getRunId(), 0, deadline);
+    return predict(program, inputs, start, OutputForm.OUTPUT_FORM_JSON);
+  }
 
-    while (true) {
-      AtomicReference<Metadata> headers = new AtomicReference<>();
-      HeadraceServiceBlockingStub stub =
-          blocking(deadline)
-              .withInterceptors(
-                  MetadataUtils.newCaptureMetadataInterceptor(headers, new AtomicReference<>()));
+  /** The same, with the outputs in the form asked for. */
+  public Prediction predict(String program, Object inputs, StartOptions start, OutputForm form) {
+    PredictRequest request = Requests.predict(Requests.start(program, inputs, start), form);
 
-      try {
-        return stub.predict(request).getPrediction();
-      } catch (StatusRuntimeException error) {
-        waitAfter(error, resumption, headers.get() != null);
-      }
+    try {
+      return calls.predict(request, start);
+    } catch (InterruptedException interrupted) {
+      stop(request.getRunId());
+      throw interrupted(request.getRunId());
     }
   }
 
-  /** A run's record: its state, and its prediction or failure once it has ended. */
+  /** Answers an open question of a run: {@link #answer(String, String, Object, String)} without a reason. */
+  public InputResolved answer(String runId, String inputId, Object value) {
+    return answer(runId, inputId, value, "");
+  }
+
+  /**
+   * Answers an open question of a run and gives how it ended. {@code value} is anything that fits its
+   * schema as JSON; for leave to call a tool it is the arguments, or true for those proposed. {@code
+   * reason} is told to the program.
+   *
+   * @throws RequestRefusedException where it does not fit (INPUT_INVALID; the question stays open), was
+   *     answered otherwise or is over (INPUT_RESOLVED), or was never asked (INPUT_NOT_FOUND)
+   */
+  public InputResolved answer(String runId, String inputId, Object value, String reason) {
+    return send(Requests.answer(runId, inputId, value, reason));
+  }
+
+  /** Says that there will be no answer, or that a tool must not be called. */
+  public InputResolved decline(String runId, String inputId) {
+    return decline(runId, inputId, "");
+  }
+
+  /** The same, and why; throws as {@link #answer(String, String, Object, String)} does. */
+  public InputResolved decline(String runId, String inputId, String reason) {
+    return send(Requests.decline(runId, inputId, reason));
+  }
+
+  /** A run's record: its state, open questions, and its prediction or failure once it has ended. */
   public Run getRun(String runId) {
-    GetRunRequest request = GetRunRequest.newBuilder().setRunId(runId).build();
-
-    return ask(runId, CALL_TIMEOUT, stub -> stub.getRun(request)).getRun();
+    return getRun(runId, RunView.RUN_VIEW_BASIC, OutputForm.OUTPUT_FORM_JSON);
   }
 
-  /** Stops a run and gives its record; one that had ended comes back unchanged. */
-  public Run cancel(String runId, String reason) {
-    return cancel(runId, reason, CALL_TIMEOUT);
+  /** The same; a full view has the inputs too, and the outputs come in the form asked for. */
+  public Run getRun(String runId, RunView view, OutputForm form) {
+    GetRunRequest request =
+        GetRunRequest.newBuilder().setRunId(runId).setView(view).setOutputForm(form).build();
+
+    return connection.ask(runId, stub -> stub.getRun(request)).getRun();
   }
+
+  /** The newest runs that may still be read, 100 at most. */
+  public List<Run> runs() {
+    return runs(new RunFilter());
+  }
+
+  /** The runs that may still be read, newest first, without predictions, failures and questions. */
+  public List<Run> runs(RunFilter filter) {
+    List<Run> runs = new ArrayList<>();
+    String token = "";
+
+    do {
+      ListRunsRequest request = filter.page(token, runs.size());
+      ListRunsResponse page = connection.ask("", stub -> stub.listRuns(request));
+      runs.addAll(page.getRunsList());
+      token = page.getNextPageToken();
+    } while (!token.isEmpty() && runs.size() < filter.limit());
+
+    return runs;
+  }
+
+  /** Stops a run and gives its record: {@link #cancel(String, String)} without a reason. */
+  public CancelRunResponse cancel(String runId) {
+    return cancel(runId, "");
+  }
+
+  /**
+   * Stops a run and gives its record; one that had ended comes back unchanged. Where no run has this
+   * name the answer has no run, and says until when one that comes is refused.
+   */
+  public CancelRunResponse cancel(String runId, String reason) {
+    return cancel(runId, reason, Connection.CALL_TIMEOUT);
+  }
+
+  /** Ends a run if need be, and has the server forget all of it; its name is free again. */
+  public void delete(String runId) {
+    DeleteRunRequest request = DeleteRunRequest.newBuilder().setRunId(runId).build();
+    connection.ask(runId, stub -> stub.deleteRun(request));
+  }
+
+  // Programs and the server
 
   /** The hosted programs, by name. */
   public List<Program> programs() {
@@ -157,7 +199,7 @@ public final class HeadraceClient implements AutoCloseable {
 
     do {
       ListProgramsRequest request = ListProgramsRequest.newBuilder().setPageToken(token).build();
-      ListProgramsResponse page = ask("", CALL_TIMEOUT, stub -> stub.listPrograms(request));
+      ListProgramsResponse page = connection.ask("", stub -> stub.listPrograms(request));
       programs.addAll(page.getProgramsList());
       token = page.getNextPageToken();
     } while (!token.isEmpty());
@@ -165,24 +207,37 @@ public final class HeadraceClient implements AutoCloseable {
     return programs;
   }
 
+  /** One program: its fields, schemas as JSON text, predictors, tools, and inputs to try. */
+  public Program describe(String program) {
+    GetProgramRequest request = GetProgramRequest.newBuilder().setName(program).build();
+
+    return connection.ask("", stub -> stub.getProgram(request)).getProgram();
+  }
+
+  /** The server's version, features and limits. */
+  public GetServerInfoResponse serverInfo() {
+    return connection.ask("", stub -> stub.getServerInfo(GetServerInfoRequest.getDefaultInstance()));
+  }
+
   /** The generated stub over the same connection, for calls that have no method here. */
   public HeadraceServiceBlockingStub service() {
-    return blocking(null);
+    return connection.blocking(null);
   }
 
   /** Ends the connection and everything that is still read over it. */
   @Override
   public void close() {
-    channel.shutdownNow();
+    connection.close();
   }
 
-  Prediction recordedPrediction(String runId) {
-    Run run = getRun(runId);
+  // For runs that are being read
+
+  Prediction recordedPrediction(String runId, OutputForm form) {
+    Run run = getRun(runId, RunView.RUN_VIEW_BASIC, form);
 
     if (!run.hasPrediction()) {
       String message = "the run ended well without a prediction";
-      Status none = Status.INTERNAL.withDescription(message);
-      throw CallStatus.of(none.asRuntimeException(), address, runId).exception();
+      throw CallStatus.own(Status.Code.INTERNAL, message, runId).exception();
     }
 
     return run.getPrediction();
@@ -209,80 +264,13 @@ public final class HeadraceClient implements AutoCloseable {
     return new CancellationException("interrupted while waiting for run " + runId);
   }
 
-  private Run cancel(String runId, String reason, Duration timeout) {
+  private CancelRunResponse cancel(String runId, String reason, Duration timeout) {
     CancelRunRequest request = CancelRunRequest.newBuilder().setRunId(runId).setReason(reason).build();
 
-    return ask(runId, timeout, stub -> stub.cancelRun(request)).getRun();
+    return connection.ask(runId, timeout, stub -> stub.cancelRun(request));
   }
 
-  private void waitAfter(StatusRuntimeException error, Resumption resumption, boolean accepted) {
-    try {
-      if (Thread.interrupted()) {
-        throw new InterruptedException();
-      }
-
-      if (accepted) {
-        resumption.answered(0); // and then cut: worth more tries
-      }
-
-      resumption.waitAfter(CallStatus.of(error, address, resumption.runId));
-    } catch (InterruptedException interrupted) {
-      stop(resumption.runId);
-      throw interrupted(resumption.runId);
-    }
-  }
-
-  private <T> T ask(String runId, Duration timeout, Function<HeadraceServiceBlockingStub, T> call) {
-    try {
-      return call.apply(blocking(after(timeout)));
-    } catch (StatusRuntimeException error) {
-      throw diagnosis.explained(CallStatus.of(error, address, runId)).exception();
-    }
-  }
-
-  private RunStream reader(
-      String runId, int cursor, Deadline deadline, IntFunction<EventCall<?>> open, boolean stopsOnLeaving) {
-    Resumption resumption = resumption(runId, cursor, deadline);
-    EventStream stream = new EventStream(address, resumption, delays.silence(), open);
-
-    return new RunStream(runId, this, stream, cursor, stopsOnLeaving).accepted();
-  }
-
-  private Resumption resumption(String runId, int cursor, Deadline deadline) {
-    Backoff backoff = new Backoff(retries, delays);
-
-    return new Resumption(runId, cursor, backoff, deadline, channel::isShutdown, diagnosis);
-  }
-
-  private HeadraceServiceBlockingStub blocking(Deadline deadline) {
-    return set(HeadraceServiceGrpc.newBlockingStub(channel), deadline);
-  }
-
-  /** Its callbacks only put events into a queue: no need for another thread. */
-  private HeadraceServiceStub streaming(Deadline deadline) {
-    return set(HeadraceServiceGrpc.newStub(channel), deadline).withExecutor(Runnable::run);
-  }
-
-  private <S extends AbstractStub<S>> S set(S stub, Deadline deadline) {
-    channel.resetConnectBackoff(); // the delay between tries is ours; gRPC's own grows to minutes
-    S named = caller == null ? stub : stub.withCallCredentials(caller);
-
-    return deadline == null ? named : named.withDeadline(deadline);
-  }
-
-  private static Deadline deadlineOf(StartOptions start) {
-    return start.timeout() == null ? null : after(start.timeout().plus(OVERTIME));
-  }
-
-  private static Deadline after(Duration length) {
-    return length == null ? null : Deadline.after(length.toNanos(), TimeUnit.NANOSECONDS);
-  }
-
-  private static Deadline earlier(Deadline one, Deadline other) {
-    if (one == null || other == null) {
-      return one == null ? other : one;
-    }
-
-    return one.minimum(other);
+  private InputResolved send(SendInputRequest request) {
+    return connection.ask(request.getRunId(), stub -> stub.sendInput(request)).getResolved();
   }
 }

@@ -1,5 +1,6 @@
 package dev.headrace.client;
 
+import dev.headrace.v1.Usage;
 import io.grpc.Status;
 import java.time.Duration;
 import java.util.List;
@@ -37,6 +38,14 @@ public class HeadraceException extends RuntimeException {
     return status.runId();
   }
 
+  /**
+   * What the server says of the run: SUCCEEDED, FAILED or CANCELLED where it is over, another word
+   * where it is suspended. Empty where only the call ended.
+   */
+  public String runState() {
+    return status.runState();
+  }
+
   /** Time to wait before trying again, where the server said so. */
   public Optional<Duration> retryDelay() {
     return Optional.ofNullable(status.retryDelay());
@@ -50,5 +59,10 @@ public class HeadraceException extends RuntimeException {
   /** Further facts, such as the model, or by whom a run was cancelled. */
   public Map<String, String> metadata() {
     return status.metadata();
+  }
+
+  /** LM work that the run had done before it failed, where the server told. */
+  public Optional<Usage> usage() {
+    return Optional.ofNullable(status.usage());
   }
 }

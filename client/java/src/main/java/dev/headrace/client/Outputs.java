@@ -6,34 +6,44 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParser;
 import com.google.gson.JsonPrimitive;
-import com.google.gson.ToNumberPolicy;
+import com.google.gson.stream.JsonReader;
 import com.google.protobuf.Struct;
 import com.google.protobuf.Value;
 import dev.headrace.v1.Prediction;
+import java.io.IOException;
+import java.math.BigInteger;
 import java.util.Map;
+import java.util.regex.Pattern;
 
-/** The outputs of predictions as plain values. {@code prediction.getOutputsJson()} is their exact text. */
+/**
+ * The outputs of predictions as plain values, in the order of their JSON text. Whatever form they came
+ * in; a Struct has integers beyond 2^53 as decimal strings, and JSON text has them exact.
+ */
 public final class Outputs {
+  private static final Pattern WHOLE = Pattern.compile("-?\\d+");
   private static final Gson GSON =
       new GsonBuilder()
           .serializeNulls()
           .disableHtmlEscaping()
-          .setObjectToNumberStrategy(ToNumberPolicy.LONG_OR_DOUBLE)
+          .setObjectToNumberStrategy(Outputs::exact)
           .create();
 
   private Outputs() {}
 
-  /** The outputs by name; whole numbers are Long, others Double. */
+  /** The outputs by name; whole numbers are Long, or BigInteger where they are larger, others Double. */
   @SuppressWarnings("unchecked") // every JSON object is one
   public static Map<String, Object> of(Prediction prediction) {
-    return GSON.fromJson(tree(prediction), Map.class);
+    return as(prediction, Map.class);
   }
 
   /** The outputs as a record or class with fields of their names. */
   public static <T> T as(Prediction prediction, Class<T> kind) {
-    return GSON.fromJson(tree(prediction), kind);
+    String text = prediction.getOutputsJson();
+
+    return text.isEmpty()
+        ? GSON.fromJson(object(prediction.getOutputs()), kind)
+        : GSON.fromJson(text, kind);
   }
 
   /** Inputs, a map or an object with fields, as the text of a JSON object. */
@@ -47,10 +57,21 @@ public final class Outputs {
     return GSON.toJson(tree);
   }
 
-  private static JsonElement tree(Prediction prediction) {
-    String text = prediction.getOutputsJson();
+  /** Any value as JSON text. */
+  static String json(Object value) {
+    return GSON.toJson(value);
+  }
 
-    return text.isEmpty() ? object(prediction.getOutputs()) : JsonParser.parseString(text);
+  private static Number exact(JsonReader reader) throws IOException {
+    String number = reader.nextString();
+
+    if (!WHOLE.matcher(number).matches()) {
+      return Double.valueOf(number);
+    }
+
+    BigInteger whole = new BigInteger(number);
+
+    return whole.bitLength() < Long.SIZE ? (Number) whole.longValue() : whole;
   }
 
   private static JsonObject object(Struct struct) {

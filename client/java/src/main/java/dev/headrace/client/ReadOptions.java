@@ -1,7 +1,10 @@
 package dev.headrace.client;
 
+import dev.headrace.v1.EventKind;
+import dev.headrace.v1.OutputForm;
 import dev.headrace.v1.StatusDetail;
 import dev.headrace.v1.StreamOptions;
+import dev.headrace.v1.TokenDetail;
 import java.time.Duration;
 import java.util.List;
 
@@ -11,8 +14,14 @@ public final class ReadOptions {
   static final Duration HEARTBEAT = Duration.ofSeconds(15);
 
   private final StreamOptions.Builder options =
-      StreamOptions.newBuilder().setHeartbeatInterval(message(HEARTBEAT)).setOutputsJson(true);
+      StreamOptions.newBuilder()
+          .setHeartbeatInterval(message(HEARTBEAT))
+          .setOutputForm(OutputForm.OUTPUT_FORM_JSON);
   private Duration deadline;
+
+  public ReadOptions() {
+    accept(EventKind.EVENT_KIND_CUSTOM, EventKind.EVENT_KIND_INPUT);
+  }
 
   /** The fields whose text is sent, such as "compose.answer", or "*". Every field of text unless set. */
   public ReadOptions fields(String... selectors) {
@@ -20,9 +29,9 @@ public final class ReadOptions {
     return this;
   }
 
-  /** Leaves out the text of all fields. */
-  public ReadOptions noTokens() {
-    options.setNoTokens(true);
+  /** Tokens that are sent: as they come, each field once and whole, or none. As they come unless set. */
+  public ReadOptions tokenDetail(TokenDetail detail) {
+    options.setTokenDetail(detail);
     return this;
   }
 
@@ -32,7 +41,25 @@ public final class ReadOptions {
     return this;
   }
 
-  /** Adds the inputs and outputs of calls to statuses, where the server allows it. */
+  /**
+   * Kinds of event that are sent beside statuses, tokens and the prediction: custom events, and the
+   * questions that the run asks. All that this client knows unless set; none where none is given.
+   */
+  public ReadOptions accept(EventKind... kinds) {
+    options.clearAccept().addAllAccept(List.of(kinds));
+    return this;
+  }
+
+  /** Form of the prediction's outputs; {@link Outputs} reads each. JSON unless set. */
+  public ReadOptions outputForm(OutputForm form) {
+    options.setOutputForm(form);
+    return this;
+  }
+
+  /**
+   * Adds the inputs and outputs of calls to statuses, and the answers to questions that were resolved,
+   * where the server allows it.
+   */
   public ReadOptions includeData() {
     options.setIncludeData(true);
     return this;
@@ -50,8 +77,15 @@ public final class ReadOptions {
     return this;
   }
 
+  /** Batches are always taken, and unpacked. */
   StreamOptions message() {
-    return options.build();
+    StreamOptions.Builder message = options.clone();
+
+    if (!message.getAcceptList().contains(EventKind.EVENT_KIND_BATCH)) {
+      message.addAccept(EventKind.EVENT_KIND_BATCH);
+    }
+
+    return message.build();
   }
 
   /** Null when unset. */

@@ -3,18 +3,15 @@ package dev.headrace.client;
 import io.grpc.Deadline;
 import io.grpc.Status;
 import java.time.Duration;
-import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
 
 /**
  * Decision after a call for a run ended badly: throw, or wait and make the same call again.
  *
- * <p>headrace-run-state in the trailers ends with the run's failure; a code that speaks of the road
- * means: wait, and ask again, as long as there is progress; anything else says that the request is
- * wrong.
+ * <p>headrace-run-state in the trailers ends the reading, whatever it says; a code that speaks of the
+ * road means: wait, and ask again, as long as there is progress; anything else says that the request
+ * is wrong, or that its answer cannot be taken.
  */
 final class Resumption {
   final String runId;
@@ -23,19 +20,15 @@ final class Resumption {
   final Deadline deadline;
 
   private final Backoff backoff;
-  private final BooleanSupplier isClosed;
-  private final Diagnosis diagnosis;
+  private final Connection connection;
   private int cursor;
 
-  /** {@code isClosed}: whether the client is. */
-  Resumption(
-      String runId, int cursor, Backoff backoff, Deadline deadline, BooleanSupplier isClosed, Diagnosis diagnosis) {
+  Resumption(String runId, int cursor, Backoff backoff, Deadline deadline, Connection connection) {
     this.runId = runId;
     this.cursor = cursor;
     this.backoff = backoff;
     this.deadline = deadline;
-    this.isClosed = isClosed;
-    this.diagnosis = diagnosis;
+    this.connection = connection;
   }
 
   /** The last position seen: what is recorded after it is still to come. */
@@ -55,7 +48,7 @@ final class Resumption {
 
   /** Returns when the call may be made again; throws what its status stands for when it may not. */
   void waitAfter(CallStatus status) throws InterruptedException {
-    if (isClosed.getAsBoolean()) {
+    if (connection.isClosed()) {
       throw new ServerUnreachableException("the client is closed", status);
     }
 
@@ -66,7 +59,7 @@ final class Resumption {
     Optional<Duration> delay = backoff.nextDelay(status.retryDelay());
 
     if (delay.isEmpty()) {
-      throw givenUp(diagnosis.explained(status));
+      throw givenUp(connection.explained(status));
     }
 
     long nanos = delay.get().toNanos();
@@ -83,12 +76,25 @@ final class Resumption {
       return tooLate();
     }
 
+    if (isTooLarge(status)) {
+      String advice = "run %s cannot be read on: %s; ask for its outputs in a smaller form";
+
+      return new ServerFaultException(advice.formatted(runId, status.message()), status);
+    }
+
     if (status.reason().equals("RUN_NOT_FOUND") && backoff.reached()) {
       return new RunFailedException(
           "the server no longer knows run " + runId + ": it restarted, or let go of the run", status);
     }
 
     return status.exception();
+  }
+
+  /** Not refused, but answered with a message beyond what this client takes; gRPC itself says so. */
+  private boolean isTooLarge(CallStatus status) {
+    boolean isBare = status.reason().isEmpty() && status.runState().isEmpty();
+
+    return status.code() == Status.Code.RESOURCE_EXHAUSTED && isBare && backoff.reached();
   }
 
   private HeadraceException givenUp(CallStatus status) {
@@ -103,8 +109,7 @@ final class Resumption {
 
   private HeadraceException tooLate() {
     String message = "run " + runId + " did not end in the time given";
-    Status.Code code = Status.Code.DEADLINE_EXCEEDED;
 
-    return new CallStatus(code, message, "", runId, "", null, List.of(), Map.of()).exception();
+    return CallStatus.own(Status.Code.DEADLINE_EXCEEDED, message, runId).exception();
   }
 }

@@ -1,7 +1,9 @@
 package dev.headrace.client;
 
+import dev.headrace.v1.CancelRunResponse;
+import dev.headrace.v1.InputResolved;
+import dev.headrace.v1.OutputForm;
 import dev.headrace.v1.Prediction;
-import dev.headrace.v1.Run;
 import dev.headrace.v1.StreamEvent;
 import java.util.Iterator;
 import java.util.Map;
@@ -11,25 +13,36 @@ import java.util.concurrent.CancellationException;
 /**
  * One run as its reader sees it, made by {@link HeadraceClient#run} and {@link HeadraceClient#attach}.
  *
- * <p>Iterate over it once, for its events; close it. A broken connection is mended underneath without
- * loss. Heartbeats stay inside. Tokens inside a merged group may come again after a break, which {@link
- * #text} knows to handle. One thread at a time may read a run; {@link #cancel} may be called from any.
+ * <p>Iterate over it once, for its events, or over fields of it, for their text; close it. A broken
+ * connection is mended underneath without loss. Heartbeats stay inside, and batches are unpacked.
+ * Tokens inside a merged group may come again after a break, which {@link #text} knows to handle. One
+ * thread at a time may read a run; {@link #answer}, {@link #decline} and {@link #cancel} may be called
+ * from any.
  */
 public final class RunStream implements Iterable<StreamEvent>, AutoCloseable {
   private final String id;
   private final HeadraceClient client;
   private final EventStream stream;
+  private final OutputForm form;
   private final Transcript transcript = new Transcript();
   private int cursor;
   private boolean stopsOnLeaving;
   private Prediction prediction;
   private RuntimeException failure;
 
-  RunStream(String id, HeadraceClient client, EventStream stream, int cursor, boolean stopsOnLeaving) {
+  /** {@code form}: that of the outputs it asked for. */
+  RunStream(
+      String id,
+      HeadraceClient client,
+      EventStream stream,
+      OutputForm form,
+      int cursor,
+      boolean stopsOnLeaving) {
     this.id = id;
     this.cursor = cursor;
     this.client = client;
     this.stream = stream;
+    this.form = form;
     this.stopsOnLeaving = stopsOnLeaving;
   }
 
@@ -82,13 +95,13 @@ public final class RunStream implements Iterable<StreamEvent>, AutoCloseable {
     }
 
     if (prediction == null) { // read from behind it
-      prediction = client.recordedPrediction(id);
+      prediction = client.recordedPrediction(id, form);
     }
 
     return prediction;
   }
 
-  /** Reads to the end and gives the outputs as plain values; whole numbers are Long. */
+  /** Reads to the end and gives the outputs as plain values, as {@link Outputs#of} does. */
   public Map<String, Object> outputs() {
     return Outputs.of(prediction());
   }
@@ -98,13 +111,45 @@ public final class RunStream implements Iterable<StreamEvent>, AutoCloseable {
     return Outputs.as(prediction(), kind);
   }
 
-  /** The text of a predictor's field as read so far, of its latest call; empty before it began. */
-  public String text(String predictor, String field) {
-    return transcript.text(predictor, field);
+  /**
+   * The text of a field as read so far, of its newest call; empty before it began. {@code selector} is
+   * "answer" or "compose.answer".
+   */
+  public String text(String selector) {
+    return transcript.text(selector);
+  }
+
+  /**
+   * The new text of a field as it comes, until the run ends; throws what iterating over events throws.
+   * Each reader of a field gets all of its text, and calls of one predictor follow each other. {@code
+   * selector} is as in {@link #text}. Events that are read for it are not given to others.
+   */
+  public Iterable<String> field(String selector) {
+    return () -> new FieldReader(selector, transcript, () -> read() != null);
+  }
+
+  /** Answers a question of the run, as {@link HeadraceClient#answer(String, String, Object)} does. */
+  public InputResolved answer(String inputId, Object value) {
+    return client.answer(id, inputId, value);
+  }
+
+  /** Answers a question of the run, and says why. */
+  public InputResolved answer(String inputId, Object value, String reason) {
+    return client.answer(id, inputId, value, reason);
+  }
+
+  /** Says that a question of the run will not be answered, or that a tool must not be called. */
+  public InputResolved decline(String inputId) {
+    return client.decline(id, inputId);
+  }
+
+  /** Declines, and says why. */
+  public InputResolved decline(String inputId, String reason) {
+    return client.decline(id, inputId, reason);
   }
 
   /** Stops the run, whoever else reads it, and gives its record. */
-  public Run cancel(String reason) {
+  public CancelRunResponse cancel(String reason) {
     return client.cancel(id, reason);
   }
 

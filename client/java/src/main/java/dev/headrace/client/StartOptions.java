@@ -43,6 +43,15 @@ public final class StartOptions {
     return this;
   }
 
+  /**
+   * Refuses a program with any other interface: the hash of its names, types and schemas alone, as
+   * {@link HeadraceClient#describe} gives it.
+   */
+  public StartOptions interfaceRevision(String interfaceRevision) {
+    request.setInterfaceRevision(interfaceRevision);
+    return this;
+  }
+
   /** Kept on the run's record. */
   public StartOptions label(String name, String value) {
     request.putLabels(name, value);

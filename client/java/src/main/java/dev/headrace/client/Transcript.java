@@ -1,66 +1,50 @@
 package dev.headrace.client;
 
 import dev.headrace.v1.Token;
-import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.stream.Stream;
 
-/** All texts of a run, put together from tokens: text = text[:offset] + chunk, in code points. */
+/** All texts of a run, in the order in which they began: text = text[:offset] + chunk, in code points. */
 final class Transcript {
-  private record Key(String predictor, String field, int callId) {}
+  /** A field of one call of a predictor. */
+  record Key(String predictor, String field, int callId) {
+    private boolean matches(Selector selector) {
+      boolean isOfIt = selector.predictor.isEmpty() || selector.predictor.equals(predictor);
 
-  private static final int LATEST = 0; // calls count from 1
+      return isOfIt && selector.field.equals(field);
+    }
+  }
 
-  private final Map<Key, FieldText> texts = new HashMap<>();
+  private record Selector(String predictor, String field) {
+    /** Events carry a predictor's address without the ".predict" that ChainOfThought adds. */
+    static Selector of(String text) {
+      int dot = text.lastIndexOf('.');
+      String predictor = text.substring(0, Math.max(dot, 0)).replaceFirst("\\.predict$", "");
+
+      return new Selector(predictor, text.substring(dot + 1));
+    }
+  }
+
+  private final Map<Key, FieldText> texts = new LinkedHashMap<>();
 
   void apply(Token token) {
     Key key = new Key(token.getPredictor(), token.getField(), token.getCallId());
-    FieldText text = texts.get(key);
-
-    if (text == null) {
-      text = new FieldText();
-      texts.put(key, text);
-      texts.put(new Key(key.predictor, key.field, LATEST), text);
-    }
-
-    text.apply(token.getOffset(), token.getChunk());
+    texts.computeIfAbsent(key, any -> new FieldText()).apply(token.getOffset(), token.getChunk());
   }
 
-  /** The text of a field's latest call; empty before it began. */
-  String text(String predictor, String field) {
-    FieldText text = texts.get(new Key(predictor, field, LATEST));
+  /** The texts of a selector, "field" or "predictor.field". */
+  Stream<Map.Entry<Key, FieldText>> matching(String selector) {
+    Selector wanted = Selector.of(selector);
 
-    return text == null ? "" : text.toString();
+    return texts.entrySet().stream().filter(entry -> entry.getKey().matches(wanted));
   }
 
-  /**
-   * The text of one field of one call so far. A reader that came late holds it from its first token
-   * on; offsets count from there.
-   */
-  static final class FieldText {
-    private final StringBuilder text = new StringBuilder();
-    private int start;
-    private int length;
-
-    void apply(int offset, String chunk) {
-      if (length == 0) {
-        start = offset;
-      }
-
-      int keep = Math.max(offset - start, 0);
-
-      if (keep < length) {
-        text.setLength(text.offsetByCodePoints(0, keep));
-        start = Math.min(start, offset);
-        length = keep;
-      }
-
-      text.append(chunk);
-      length += chunk.codePointCount(0, chunk.length());
-    }
-
-    @Override
-    public String toString() {
-      return text.toString();
-    }
+  /** The text of the selector's newest call; empty before it began. */
+  String text(String selector) {
+    return matching(selector)
+        .reduce((older, newer) -> newer)
+        .map(entry -> entry.getValue().toString())
+        .orElse("");
   }
 }

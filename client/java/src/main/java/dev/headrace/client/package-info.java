@@ -16,7 +16,9 @@
  * }
  * }</pre>
  *
- * Events are the messages of the wire, from package dev.headrace.v1. A connection that breaks is mended
- * underneath, without loss; what cannot be mended is a {@link dev.headrace.client.HeadraceException}.
+ * Events are the messages of the wire, from package dev.headrace.v1; batches of them come one by one.
+ * What a run asks is answered by {@link dev.headrace.client.RunStream#answer}. A connection that breaks
+ * is mended underneath, without loss; what cannot be mended is a {@link
+ * dev.headrace.client.HeadraceException}.
  */
 package dev.headrace.client;

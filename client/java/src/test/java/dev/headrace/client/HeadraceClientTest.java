@@ -4,17 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import com.google.protobuf.ListValue;
-import com.google.protobuf.NullValue;
-import com.google.protobuf.Struct;
-import com.google.protobuf.Value;
 import com.sun.net.httpserver.HttpServer;
 import dev.headrace.client.HeadraceException.Violation;
-import dev.headrace.client.Scripted.Ending;
-import dev.headrace.client.Transcript.FieldText;
-import dev.headrace.v1.Prediction;
+import dev.headrace.v1.OutputForm;
 import dev.headrace.v1.Program;
-import dev.headrace.v1.Token;
 import io.grpc.ChannelCredentials;
 import io.grpc.Grpc;
 import io.grpc.Server;
@@ -44,10 +37,10 @@ class HeadraceClientTest {
         HeadraceClient client = service.client()) {
       Map<String, Object> outputs = Outputs.of(client.predict("composer", INPUTS));
 
-      assertEquals(Map.of("answer", Scripted.WHOLE, "count", 9007199254740993L), outputs);
+      assertEquals(Map.of("answer", Events.WHOLE, "count", 9007199254740993L), outputs);
       assertEquals(3, service.predicts.size());
       assertEquals(1, service.predicts.stream().map(request -> request.getRunId()).distinct().count());
-      assertTrue(service.predicts.get(0).getOutputsJson());
+      assertEquals(OutputForm.OUTPUT_FORM_JSON, service.predicts.get(0).getOutputForm());
       assertEquals(30, service.predicts.get(0).getLinger().getSeconds());
     }
   }
@@ -183,35 +176,6 @@ class HeadraceClientTest {
   }
 
   @Test
-  void inputsAreAnyObject() {
-    record Question(String question, int size) {}
-
-    assertEquals("{\"question\":\"<why?>\",\"size\":3}", Outputs.inputsJson(new Question("<why?>", 3)));
-    assertThrows(IllegalArgumentException.class, () -> Outputs.inputsJson("text"));
-    assertThrows(IllegalArgumentException.class, () -> Outputs.inputsJson(List.of(1)));
-    assertThrows(IllegalArgumentException.class, () -> Outputs.inputsJson(null));
-  }
-
-  @Test
-  void outputsOfARecordAreTheSamePlainValues() {
-    Value list = Value.newBuilder().setListValue(ListValue.newBuilder().addValues(number(1.5))).build();
-    Value nothing = Value.newBuilder().setNullValue(NullValue.NULL_VALUE).build();
-    Struct inner = Struct.newBuilder().putFields("size", number(3)).putFields("empty", nothing).build();
-    Struct outer =
-        Struct.newBuilder()
-            .putFields("list", list)
-            .putFields("inner", Value.newBuilder().setStructValue(inner).build())
-            .build();
-    Map<String, Object> outputs = Outputs.of(Prediction.newBuilder().setOutputs(outer).build());
-
-    assertEquals("{list=[1.5], inner={size=3, empty=null}}", outputs.toString());
-  }
-
-  private static Value number(double value) {
-    return Value.newBuilder().setNumberValue(value).build();
-  }
-
-  @Test
   void delaysDoubleUpToTheLongestAndThenTheyEnd() {
     Backoff backoff = new Backoff(8, Backoff.Delays.USUAL);
     backoff.answered();
@@ -222,35 +186,5 @@ class HeadraceClientTest {
     }
 
     assertEquals(Optional.empty(), backoff.nextDelay(null));
-  }
-
-  @Test
-  void textGoesOnFromItsOffsetInCodePoints() {
-    assertEquals("Größe", text(0, "Grö", 3, "ße"));
-    assertEquals("Größer", text(0, "Grö", 3, "ße", 3, "ßer")); // again, after a resume
-    assertEquals("短い", text(0, "長さ", 2, "!", 0, "短い")); // taken back
-    assertEquals("🌊→", text(0, "🌊🌊", 1, "→"));
-    assertEquals("late", text(7, "la", 9, "te")); // a reader that came late
-  }
-
-  private static String text(Object... tokens) {
-    FieldText text = new FieldText();
-
-    for (int i = 0; i < tokens.length; i += 2) {
-      text.apply((int) tokens[i], (String) tokens[i + 1]);
-    }
-
-    return text.toString();
-  }
-
-  @Test
-  void theTextOfAFieldIsThatOfItsLatestCall() {
-    Transcript texts = new Transcript();
-    Token first = Token.newBuilder().setPredictor("a").setField("b").setChunk("1").setCallId(4).build();
-    texts.apply(first);
-    texts.apply(first.toBuilder().setChunk("2").setCallId(7).build());
-
-    assertEquals("2", texts.text("a", "b"));
-    assertEquals("", texts.text("a", "none"));
   }
 }

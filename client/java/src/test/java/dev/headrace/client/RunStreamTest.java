@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.headrace.client.Scripted.Ending;
+import dev.headrace.v1.OutputForm;
 import dev.headrace.v1.RunRequest;
 import dev.headrace.v1.StreamEvent;
 import io.grpc.Status.Code;
@@ -45,10 +45,10 @@ class RunStreamTest {
         HeadraceClient client = service.client();
         RunStream run = client.run("composer", INPUTS)) {
       assertEquals(List.of(1, 2, 3, 4, 5), sequences(run));
-      assertEquals(Scripted.WHOLE, run.text("compose", "answer"));
+      assertEquals(Events.WHOLE, run.text("compose.answer"));
       assertEquals(5, run.cursor());
-      assertEquals(Map.of("answer", Scripted.WHOLE, "count", 9007199254740993L), run.outputs());
-      assertEquals(new Answer(Scripted.WHOLE), run.outputs(Answer.class));
+      assertEquals(Map.of("answer", Events.WHOLE, "count", 9007199254740993L), run.outputs());
+      assertEquals(new Answer(Events.WHOLE), run.outputs(Answer.class));
       run.close();
       assertEquals(List.of(), service.cancelled);
     }
@@ -73,7 +73,7 @@ class RunStreamTest {
       assertEquals(ReadOptions.message(Duration.ofMillis(1500)), first.getTimeout());
       assertEquals(List.of("compose.answer"), first.getOptions().getFieldsList());
       assertEquals(15, first.getOptions().getHeartbeatInterval().getSeconds());
-      assertTrue(first.getOptions().getOutputsJson());
+      assertEquals(OutputForm.OUTPUT_FORM_JSON, first.getOptions().getOutputForm());
       assertEquals("mine", second.getRunId());
       assertTrue(second.hasLinger());
       assertEquals(0, second.getLinger().getSeconds());
@@ -89,7 +89,7 @@ class RunStreamTest {
             HeadraceClient client = service.client();
             RunStream run = client.run("composer", INPUTS)) {
           assertEquals(List.of(1, 2, 3, 4, 5), sequences(run));
-          assertEquals(Scripted.WHOLE, run.text("compose", "answer"));
+          assertEquals(Events.WHOLE, run.text("compose.answer"));
           assertEquals(List.of(0, first), service.cursors.subList(0, 2));
         }
       }
@@ -102,17 +102,17 @@ class RunStreamTest {
         HeadraceClient client = service.client()) {
       service.events =
           List.of(
-              Scripted.token(1, "answer", "one ", 0),
-              Scripted.token(0, "answer", "two ", 4),
-              Scripted.token(0, "other", "uno", 0),
-              Scripted.token(5, "answer", "three", 8),
-              Scripted.prediction(6, "{}"));
+              Events.token(1, "answer", "one ", 0),
+              Events.token(0, "answer", "two ", 4),
+              Events.token(0, "other", "uno", 0),
+              Events.token(5, "answer", "three", 8),
+              Events.prediction(6, "{}"));
 
       try (RunStream run = client.run("composer", INPUTS)) {
         assertEquals(List.of(1, 0, 0, 0, 0, 5, 6), sequences(run));
         assertEquals(List.of(0, 1), service.cursors);
-        assertEquals("one two three", run.text("compose", "answer"));
-        assertEquals("uno", run.text("compose", "other"));
+        assertEquals("one two three", run.text("compose.answer"));
+        assertEquals("uno", run.text("compose.other"));
       }
     }
   }
@@ -122,7 +122,7 @@ class RunStreamTest {
     try (Scripted service = new Scripted()) {
       service.silence = Duration.ofMillis(200);
       service.holds = true;
-      service.events = Scripted.composed().subList(0, 3);
+      service.events = Events.composed().subList(0, 3);
 
       try (HeadraceClient client = service.client();
           RunStream run = client.run("composer", INPUTS)) {
@@ -130,7 +130,7 @@ class RunStreamTest {
         run.iterator().next();
         run.iterator().next();
         service.holds = false;
-        service.events = Scripted.composed();
+        service.events = Events.composed();
 
         assertEquals(List.of(4, 5), sequences(run));
         assertEquals(List.of(0, 3), service.cursors);
@@ -152,8 +152,8 @@ class RunStreamTest {
     try (Scripted service = new Scripted(cut(3));
         HeadraceClient client = service.client(5)) {
       service.endings.addAll(Collections.nCopies(9, cut(0)));
-      List<StreamEvent> events = new ArrayList<>(Scripted.composed());
-      events.add(2, Scripted.heartbeat(2)); // alive, but nothing new
+      List<StreamEvent> events = new ArrayList<>(Events.composed());
+      events.add(2, Events.heartbeat(2)); // alive, but nothing new
       service.events = events;
       RunStream run = client.run("composer", INPUTS);
       ServerUnreachableException error =
@@ -254,7 +254,7 @@ class RunStreamTest {
     try (Scripted service = new Scripted();
         HeadraceClient client = service.client()) {
       service.holds = true;
-      service.events = Scripted.composed().subList(0, 3);
+      service.events = Events.composed().subList(0, 3);
       RunStream left = client.run("composer", INPUTS);
       left.iterator().next();
       left.close();
@@ -274,7 +274,7 @@ class RunStreamTest {
     try (Scripted service = new Scripted();
         HeadraceClient client = service.client()) {
       service.holds = true;
-      service.events = Scripted.composed().subList(0, 1);
+      service.events = Events.composed().subList(0, 1);
       RunStream run = client.run("composer", INPUTS);
       run.iterator().next();
       Thread.currentThread().interrupt();
@@ -290,7 +290,7 @@ class RunStreamTest {
   void closingTheClientEndsItsReaders() throws IOException {
     try (Scripted service = new Scripted()) {
       service.holds = true;
-      service.events = Scripted.composed().subList(0, 1);
+      service.events = Events.composed().subList(0, 1);
       HeadraceClient client = service.client();
       RunStream run = client.run("composer", INPUTS);
       run.iterator().next();
@@ -306,7 +306,7 @@ class RunStreamTest {
     try (Scripted service = new Scripted();
         HeadraceClient client = service.client()) {
       service.holds = true;
-      service.events = Scripted.composed().subList(0, 1);
+      service.events = Events.composed().subList(0, 1);
       RunStream run = client.attach("r", 0, new ReadOptions().deadline(Duration.ofMillis(500)));
       HeadraceException error = assertThrows(ServerUnreachableException.class, run::prediction);
       run.close();

@@ -1,82 +1,69 @@
 package dev.headrace.client;
 
-import com.google.protobuf.Any;
-import com.google.protobuf.Struct;
-import com.google.protobuf.Value;
-import com.google.rpc.BadRequest;
-import com.google.rpc.ErrorInfo;
-import com.google.rpc.RetryInfo;
+import com.google.protobuf.Message;
+import com.google.protobuf.Timestamp;
 import dev.headrace.v1.AttachRequest;
 import dev.headrace.v1.CancelRunRequest;
 import dev.headrace.v1.CancelRunResponse;
+import dev.headrace.v1.DeleteRunRequest;
+import dev.headrace.v1.DeleteRunResponse;
+import dev.headrace.v1.GetProgramRequest;
+import dev.headrace.v1.GetProgramResponse;
 import dev.headrace.v1.GetRunRequest;
 import dev.headrace.v1.GetRunResponse;
+import dev.headrace.v1.GetServerInfoRequest;
+import dev.headrace.v1.GetServerInfoResponse;
 import dev.headrace.v1.HeadraceServiceGrpc;
-import dev.headrace.v1.Heartbeat;
+import dev.headrace.v1.InputResolved;
 import dev.headrace.v1.ListProgramsRequest;
 import dev.headrace.v1.ListProgramsResponse;
+import dev.headrace.v1.ListRunsRequest;
+import dev.headrace.v1.ListRunsResponse;
 import dev.headrace.v1.PredictRequest;
 import dev.headrace.v1.PredictResponse;
 import dev.headrace.v1.Prediction;
 import dev.headrace.v1.Program;
 import dev.headrace.v1.Run;
 import dev.headrace.v1.RunRequest;
+import dev.headrace.v1.SendInputRequest;
+import dev.headrace.v1.SendInputResponse;
 import dev.headrace.v1.StreamEvent;
-import dev.headrace.v1.Token;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.InsecureServerCredentials;
-import io.grpc.Metadata;
 import io.grpc.Server;
-import io.grpc.Status;
-import io.grpc.StatusRuntimeException;
-import io.grpc.protobuf.StatusProto;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 
 /**
  * A server that plays one log from any cursor. {@code endings} holds one entry per call; once they are
  * used up calls end OK.
  */
 final class Scripted extends HeadraceServiceGrpc.HeadraceServiceImplBase implements AutoCloseable {
-  static final String WHOLE = "Größe → 長さ";
-
-  /** How a call ends other than OK; {@code after}: for streams, how many events are sent before. */
-  record Ending(
-      Status.Code code, String reason, String runState, Duration delay, String violation, int after) {
-    static Ending cut(Status.Code code, int after) {
-      return new Ending(code, "", "", Duration.ZERO, "", after);
-    }
-
-    static Ending because(Status.Code code, String reason) {
-      return new Ending(code, reason, "", Duration.ZERO, "", 0);
-    }
-
-    Ending over(String runState, int after) {
-      return new Ending(code, reason, runState, delay, violation, after);
-    }
-
-    Ending retryIn(Duration delay) {
-      return new Ending(code, reason, runState, delay, violation, after);
-    }
-
-    Ending violating(String field) {
-      return new Ending(code, reason, runState, delay, field, after);
-    }
-  }
-
   final List<RunRequest> runs = Collections.synchronizedList(new ArrayList<>());
   final List<PredictRequest> predicts = Collections.synchronizedList(new ArrayList<>());
   final List<Integer> cursors = Collections.synchronizedList(new ArrayList<>());
   final List<String> cancelled = Collections.synchronizedList(new ArrayList<>());
-  final Queue<Ending> endings = new ArrayDeque<>();
-  volatile List<StreamEvent> events = composed();
+
+  /** All other requests, of any kind. */
+  final List<Message> requests = Collections.synchronizedList(new ArrayList<>());
+
+  final Queue<Ending> endings = new ConcurrentLinkedQueue<>();
+
+  /** What streams send, in order; a batch is one message. */
+  volatile List<StreamEvent> events = Events.composed();
+
+  /** What GetRun gives. */
+  volatile Prediction recorded = Events.prediction(0, "{\"answer\": \"as recorded\"}").getPrediction();
+
+  /** What ListRuns pages through. */
+  volatile List<Run> listed = List.of();
 
   /** Calls stay open behind the last event. */
   volatile boolean holds;
@@ -108,14 +95,13 @@ final class Scripted extends HeadraceServiceGrpc.HeadraceServiceImplBase impleme
 
   HeadraceClient client(int retries) {
     String address = "127.0.0.1:" + server.getPort();
+    Connection connection =
+        new Connection(
+            address, false, Channels.open(address, InsecureChannelCredentials.create()), null);
+    Backoff.Delays delays =
+        new Backoff.Delays(Duration.ofMillis(1), Duration.ofMillis(5), silence);
 
-    return new HeadraceClient(
-        address,
-        false,
-        Channels.open(address, InsecureChannelCredentials.create()),
-        null,
-        retries,
-        new Backoff.Delays(Duration.ofMillis(1), Duration.ofMillis(5), silence));
+    return new HeadraceClient(connection, new RunCalls(connection, retries, delays));
   }
 
   @Override
@@ -131,59 +117,110 @@ final class Scripted extends HeadraceServiceGrpc.HeadraceServiceImplBase impleme
 
   @Override
   public void attach(AttachRequest request, StreamObserver<StreamEvent> out) {
+    requests.add(request);
     play(request.getAfterSequence(), out);
   }
 
   @Override
   public void predict(PredictRequest request, StreamObserver<PredictResponse> out) {
     predicts.add(request);
-    Ending ending = endings.poll();
 
-    if (ending != null) {
-      out.onError(error(ending));
-    } else if (holds) {
+    if (endings.isEmpty() && holds) {
       asked.run();
     } else {
-      out.onNext(PredictResponse.newBuilder().setPrediction(last()).build());
-      out.onCompleted();
+      give(out, PredictResponse.newBuilder().setPrediction(last()).build());
     }
   }
 
   @Override
   public void getRun(GetRunRequest request, StreamObserver<GetRunResponse> out) {
-    Ending ending = endings.poll();
-
-    if (ending != null) {
-      out.onError(error(ending));
-      return;
-    }
-
-    Value answer = Value.newBuilder().setStringValue("as recorded").build();
-    Struct outputs = Struct.newBuilder().putFields("answer", answer).build(); // a record has no JSON text
-    Prediction prediction = Prediction.newBuilder().setOutputs(outputs).build();
-    Run run = Run.newBuilder().setRunId(request.getRunId()).setPrediction(prediction).build();
-    out.onNext(GetRunResponse.newBuilder().setRun(run).build());
-    out.onCompleted();
+    requests.add(request);
+    Run run = Run.newBuilder().setRunId(request.getRunId()).setPrediction(recorded).build();
+    give(out, GetRunResponse.newBuilder().setRun(run).build());
   }
 
   @Override
+  public void listRuns(ListRunsRequest request, StreamObserver<ListRunsResponse> out) {
+    requests.add(request);
+    int from = request.getPageToken().isEmpty() ? 0 : Integer.parseInt(request.getPageToken());
+    int to = Math.min(from + request.getPageSize(), listed.size());
+    String next = to < listed.size() ? String.valueOf(to) : "";
+    give(
+        out,
+        ListRunsResponse.newBuilder().addAllRuns(listed.subList(from, to)).setNextPageToken(next).build());
+  }
+
+  /** Knows the runs that were started, and no others. */
+  @Override
   public void cancelRun(CancelRunRequest request, StreamObserver<CancelRunResponse> out) {
     cancelled.add(request.getRunId());
-    Run run = Run.newBuilder().setState(Run.State.STATE_CANCELLED).build();
-    out.onNext(CancelRunResponse.newBuilder().setRun(run).build());
-    out.onCompleted();
+    boolean isKnown =
+        runs.stream().anyMatch(run -> run.getRunId().equals(request.getRunId()))
+            || predicts.stream().anyMatch(run -> run.getRunId().equals(request.getRunId()));
+    CancelRunResponse.Builder answer = CancelRunResponse.newBuilder();
+
+    if (isKnown) {
+      answer.setRun(Run.newBuilder().setState(Run.State.STATE_CANCELLED));
+    } else {
+      answer.setRefusedUntil(Timestamp.newBuilder().setSeconds(60));
+    }
+
+    give(out, answer.build());
+  }
+
+  @Override
+  public void deleteRun(DeleteRunRequest request, StreamObserver<DeleteRunResponse> out) {
+    requests.add(request);
+    give(out, DeleteRunResponse.getDefaultInstance());
+  }
+
+  @Override
+  public void sendInput(SendInputRequest request, StreamObserver<SendInputResponse> out) {
+    requests.add(request);
+    InputResolved.Outcome outcome =
+        request.getDecline()
+            ? InputResolved.Outcome.OUTCOME_DECLINED
+            : InputResolved.Outcome.OUTCOME_ANSWERED;
+    InputResolved.Builder resolved =
+        InputResolved.newBuilder()
+            .setInputId(request.getInputId())
+            .setOutcome(outcome)
+            .setReason(request.getReason());
+    give(out, SendInputResponse.newBuilder().setResolved(resolved).build());
   }
 
   @Override
   public void listPrograms(ListProgramsRequest request, StreamObserver<ListProgramsResponse> out) {
     boolean isFirst = request.getPageToken().isEmpty();
     Program program = Program.newBuilder().setName(isFirst ? "composer" : "qa").build();
-    out.onNext(
+    give(
+        out,
         ListProgramsResponse.newBuilder()
             .addPrograms(program)
             .setNextPageToken(isFirst ? "composer" : "")
             .build());
-    out.onCompleted();
+  }
+
+  @Override
+  public void getProgram(GetProgramRequest request, StreamObserver<GetProgramResponse> out) {
+    Program program = Program.newBuilder().setName(request.getName()).setInterfaceRevision("abc").build();
+    give(out, GetProgramResponse.newBuilder().setProgram(program).build());
+  }
+
+  @Override
+  public void getServerInfo(GetServerInfoRequest request, StreamObserver<GetServerInfoResponse> out) {
+    give(out, GetServerInfoResponse.newBuilder().setVersion("0.1.0").build());
+  }
+
+  private <T> void give(StreamObserver<T> out, T answer) {
+    Ending ending = endings.poll();
+
+    if (ending != null) {
+      out.onError(ending.error());
+    } else {
+      out.onNext(answer);
+      out.onCompleted();
+    }
   }
 
   private void play(int after, StreamObserver<StreamEvent> out) {
@@ -191,112 +228,39 @@ final class Scripted extends HeadraceServiceGrpc.HeadraceServiceImplBase impleme
     cursors.add(after);
     List<StreamEvent> left = behind(after);
 
-    for (StreamEvent event : ending == null ? left : left.subList(0, Math.min(ending.after, left.size()))) {
+    for (StreamEvent event : ending == null ? left : left.subList(0, Math.min(ending.after(), left.size()))) {
       out.onNext(event);
     }
 
     if (ending != null) {
-      out.onError(error(ending));
+      out.onError(ending.error());
     } else if (!holds) {
       out.onCompleted();
     }
   }
 
-  /** The events after a position; those of a merged group come with its last one. */
+  /** The messages after a position; events of a merged group come with its last one. */
   private List<StreamEvent> behind(int after) {
-    List<Integer> sequences = events.stream().map(StreamEvent::getSequence).toList();
+    List<StreamEvent> left = new ArrayList<>();
+    boolean isBehind = after == 0;
 
-    return after == 0 ? events : events.subList(sequences.indexOf(after) + 1, events.size());
+    for (StreamEvent message : events) {
+      List<StreamEvent> parts = Events.parts(message);
+      int found = parts.stream().map(StreamEvent::getSequence).toList().indexOf(after);
+
+      if (isBehind) {
+        left.add(message);
+      } else if (found >= 0 && found + 1 < parts.size()) {
+        left.add(Events.batch(parts.subList(found + 1, parts.size()).toArray(StreamEvent[]::new)));
+      }
+
+      isBehind = isBehind || found >= 0;
+    }
+
+    return left;
   }
 
   private Prediction last() {
     return events.get(events.size() - 1).getPrediction();
-  }
-
-  private static StatusRuntimeException error(Ending ending) {
-    Metadata trailers = new Metadata();
-
-    if (!ending.runState.isEmpty()) {
-      trailers.put(key("headrace-run-state"), ending.runState);
-    }
-
-    if (!ending.reason.isEmpty()) {
-      trailers.put(key("headrace-error-reason"), ending.reason);
-    }
-
-    if (!ending.reason.isEmpty() && ending.violation.isEmpty() && ending.delay.isZero()) {
-      return ending.code.toStatus().withDescription("scripted").asRuntimeException(trailers); // plain
-    }
-
-    return StatusProto.toStatusRuntimeException(details(ending), trailers);
-  }
-
-  private static com.google.rpc.Status details(Ending ending) {
-    com.google.rpc.Status.Builder rich =
-        com.google.rpc.Status.newBuilder().setCode(ending.code.value()).setMessage("scripted");
-
-    if (!ending.reason.isEmpty()) {
-      rich.addDetails(
-          Any.pack(ErrorInfo.newBuilder().setReason(ending.reason).putMetadata("model", "m").build()));
-    }
-
-    if (!ending.delay.isZero()) {
-      rich.addDetails(
-          Any.pack(RetryInfo.newBuilder().setRetryDelay(ReadOptions.message(ending.delay)).build()));
-    }
-
-    if (!ending.violation.isEmpty()) {
-      BadRequest.FieldViolation one =
-          BadRequest.FieldViolation.newBuilder()
-              .setField(ending.violation)
-              .setDescription("unknown")
-              .build();
-      rich.addDetails(Any.pack(BadRequest.newBuilder().addFieldViolations(one).build()));
-    }
-
-    return rich.build();
-  }
-
-  private static Metadata.Key<String> key(String name) {
-    return Metadata.Key.of(name, Metadata.ASCII_STRING_MARSHALLER);
-  }
-
-  // Events, in short
-
-  static StreamEvent token(int sequence, String field, String chunk, int offset) {
-    Token token =
-        Token.newBuilder()
-            .setPredictor("compose")
-            .setField(field)
-            .setChunk(chunk)
-            .setOffset(offset)
-            .setCallId(2)
-            .build();
-
-    return StreamEvent.newBuilder().setSequence(sequence).setToken(token).build();
-  }
-
-  static StreamEvent prediction(int sequence, String outputs) {
-    return StreamEvent.newBuilder()
-        .setSequence(sequence)
-        .setPrediction(Prediction.newBuilder().setOutputsJson(outputs))
-        .build();
-  }
-
-  static StreamEvent heartbeat(int sequence) {
-    return StreamEvent.newBuilder()
-        .setSequence(sequence)
-        .setHeartbeat(Heartbeat.getDefaultInstance())
-        .build();
-  }
-
-  /** A run that says WHOLE in tokens. */
-  static List<StreamEvent> composed() {
-    return List.of(
-        token(1, "answer", "Grö", 0),
-        token(2, "answer", "ße ", 3),
-        token(3, "answer", "→ ", 6),
-        token(4, "answer", "長さ", 8),
-        prediction(5, "{\"answer\": \"" + WHOLE + "\", \"count\": 9007199254740993}"));
   }
 }
