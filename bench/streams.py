@@ -36,6 +36,9 @@ class Answer:
     lags: list[int] = field(default_factory=list[int])
     """Microseconds each token took, where tokens are stamped."""
     messages: int = 0
+    """With text."""
+    received: int = 0
+    """Messages of any kind."""
     ended: bool = False
     """Whether the prediction came."""
     _cut: dict[str, str] = field(default_factory=dict[str, str])
@@ -72,6 +75,8 @@ class Question:
     merge_interval: float = 0.0
     """Seconds."""
     statuses: bool = True
+    batched: bool = False
+    """Takes what is pending together in one message."""
     run_id: str = ""
 
     def request(self) -> bytes:
@@ -84,6 +89,9 @@ class Question:
 
         if not self.statuses:
             request.options.status_detail = pb.STATUS_DETAIL_NONE
+
+        if self.batched:
+            request.options.accept.append(pb.EVENT_KIND_BATCH)
 
         if self.merge_interval:
             request.options.merge_interval.CopyFrom(
@@ -146,12 +154,14 @@ def _into(answer: Answer, over: asyncio.Future[None]) -> Callable[[bytes | None]
 
             return
 
+        answer.received += 1
         event = pb.StreamEvent.FromString(message)
 
-        if event.HasField("token"):
-            answer.text(event.token.field, event.token.chunk)
-        elif event.HasField("prediction"):
-            answer.ended = True
+        for one in event.batch.events if event.HasField("batch") else (event,):
+            if one.HasField("token"):
+                answer.text(one.token.field, one.token.chunk)
+            elif one.HasField("prediction"):
+                answer.ended = True
 
     return receive
 

@@ -9,11 +9,15 @@ import pytest
 from client.events import (
     Arm,
     S,
+    answered,
+    approval,
     composer_run,
+    custom,
     end,
     envelope,
     log,
     prediction,
+    question,
     start,
     token,
     tokens,
@@ -269,3 +273,29 @@ def test_wrapping_loses_no_letter_and_passes_no_margin(text: str, width: int) ->
 
     assert "".join("".join(lines).split()) == "".join(text.split())
     assert all(cell_len(line) <= width for line in lines)
+
+
+def test_what_a_run_tells_and_asks_has_its_rows() -> None:
+    declined = pb.InputResolved(
+        input_id="q2", outcome=pb.InputResolved.OUTCOME_DECLINED, reason="not now"
+    )
+    asking: list[Arm] = [
+        start(S.KIND_RUN, "qa"),
+        custom("progress", done=1),
+        question("q1", "Which way?"),
+        custom("progress", done=2),
+        approval("q2", "send", to="ann"),
+        answered("q1"),
+    ]
+
+    assert shown(asking, Frame(height=20, width=70)) == golden(
+        """
+        ⠋ qa  0.5 s
+        · progress  {"done": 2}                                          0.2 s
+        ✓ asks      answered                                             0.3 s
+        ⠋ send()?   (headrace answer  q2 ...)                            0.1 s
+        """
+    )
+    assert plain(Frame(width=70).lines(board_of(log(*asking, declined)))).splitlines()[-1] == (
+        "■ send()?   declined: not now                                    0.2 s"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator
@@ -11,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Literal
 
 import pytest
+from client.test_terminal import Tmux
 from headrace import Module, Prediction, Program, Tool, ask, emit
 from headrace.testing import serve_programs
 from headrace_client import Client, InputRequest
@@ -167,7 +169,9 @@ async def test_as_json_it_prints_the_question_and_goes_on_reading(address: str) 
                     request = await asked(client, "r1")
                     await client.answer("r1", request.input_id, "left")
 
-    assert await command.wait() == 0
+        code = await command.wait()
+
+    assert code == 0
     assert [
         next(iter({*event} & {"inputRequest", "inputResolved"}))
         for event in events
@@ -270,3 +274,22 @@ async def test_a_run_that_is_yet_to_come_is_cancelled(address: str) -> None:
     assert cancelled[1].startswith("run r1: there is none; one of this name is refused until ")
     assert refused[0] == 1
     assert "RUN_CANCELLED" in refused[2][-1]
+
+
+@pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
+async def test_on_a_terminal_it_asks_below_the_board(address: str) -> None:
+    tmux = Tmux()
+    command = f"{sys.executable} -m headrace_client.cli run choosing --address {address}"
+
+    try:
+        await tmux("new-session", "-d", "-s", "t", "-x", "80", "-y", "24", "env PS1='$ ' sh -i")
+        await tmux("send-keys", "-t", "t", command, "Enter")
+        await tmux.shows("asks", "Which way?", "1  left", "[1 to 2, or the choice itself")
+        await tmux("send-keys", "-t", "t", "2", "Enter")
+        await tmux.shows("Why?", "[text; nothing declines]")
+        await tmux("send-keys", "-t", "t", "it is shorter", "Enter")
+        screen = await tmux.shows("said", "right, it is shorter")
+    finally:
+        await tmux("kill-server")
+
+    assert "✓ asks      answered" in screen

@@ -62,3 +62,26 @@ async def test_a_terminal_without_unicode_gets_ascii_signs() -> None:
     last = left_on_screen(log(*composer_run())[:4], encoding="latin-1")
 
     assert [line[0] for line in last.splitlines()] == ["+", "-", "+", "+"]
+
+
+async def test_the_board_makes_room_while_somebody_is_asked_and_is_drawn_anew_below() -> None:
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding="utf-8", write_through=True)
+    events = log(*composer_run())
+    view = LiveView(Console(file=file, force_terminal=True, width=60, height=20, _environ={}))
+
+    with view:
+        view.show(events[0])
+
+        with view.paused():
+            drawn = len(raw.getvalue())
+            view.show(events[1])
+            file.write("Which way? ")
+
+        for event in events[2:]:
+            view.show(event)
+
+    asked, _, rest = raw.getvalue()[drawn:].decode().partition("Which way? ")
+
+    assert asked == ""
+    assert "Spinning ideas..." in rest

@@ -62,7 +62,7 @@ def recordings(draw: st.DrawFn) -> list[Event]:
     events: list[Event] = []
     texts = st.text("xyzé", max_size=4)
     kinds = st.sampled_from(["token"] * 6 + ["rewind", "last", "cached", "status", "other"])
-    others: st.SearchStrategy[Event] = st.sampled_from([custom(), asked(), answered()])
+    others: st.SearchStrategy[Event] = st.sampled_from((custom(), asked(), answered()))
 
     def write(key: tuple[int, str], offset: int, chunk: str, last: bool, cached: bool) -> None:
         call, field = key

@@ -95,9 +95,10 @@ async def test_health_is_open_and_reflection_is_not(service: Served) -> None:
     answer = await soon(stub.Check(health_pb2.HealthCheckRequest()))
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
-    method = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
-    reflection = cast("Any", service.channel).stream_stream(method)()
-    assert (await soon(heard(reflection))).code is StatusCode.UNAUTHENTICATED
+    for version in ("v1", "v1alpha"):
+        method = f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo"
+        reflection = cast("Any", service.channel).stream_stream(method)()
+        assert (await soon(heard(reflection))).code is StatusCode.UNAUTHENTICATED
 
 
 @pytest.mark.parametrize("token", ["a1", "a2"])

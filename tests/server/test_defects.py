@@ -71,9 +71,6 @@ class Broken:
         self.intakes: list[Intake] = []
         self.store = new_store(ONE)
 
-    async def named(self, run_id: str) -> Sequence[Run]:
-        return await self.store.named(run_id)
-
     async def claim(self, record: RunRecord) -> Run | None:
         self._fail("claim")
 
@@ -97,6 +94,11 @@ class Broken:
         self._fail("get")
 
         return await self.store.get(key)
+
+    async def named(self, run_id: str) -> Sequence[Run]:
+        self._fail("named")
+
+        return await self.store.named(run_id)
 
     async def page(
         self, principal: str, wanted: RunFilter, *, after: PagePlace | None = None, size: int

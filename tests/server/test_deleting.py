@@ -8,7 +8,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import headrace
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from grpc import StatusCode
 from headrace.errors import RunNotFound, ServerFault
 from headrace.hosting.port import StartRequest
@@ -20,7 +22,7 @@ from headrace.runs.stores.base import Intake
 from headrace_proto.v1 import headrace_pb2 as pb
 from server.row_store import RowOutbox, RowStore
 from server.scripted import Gate, Scripted, echo, soon, started, until, write
-from server.serving import Served, asking, heard, program, refusal, served
+from server.serving import Served, asking, first, heard, program, refusal, served
 from server.stores import new_store
 
 pytestmark = pytest.mark.usefixtures("each_store")
@@ -87,6 +89,30 @@ async def test_a_run_that_goes_on_ends_cancelled_for_all_its_readers(
         assert one.trailers["headrace-error-reason"] == "RUN_CANCELLED"
         assert one.trailers["headrace-run-state"] == "CANCELLED"
         assert one.outline[-1] == "RUN END"
+
+
+async def test_a_run_that_waits_for_people_goes_with_its_question() -> None:
+    async def play(question: str) -> object:
+        return await headrace.ask(question)
+
+    options = pb.StreamOptions(
+        accept=[pb.EVENT_KIND_INPUT],
+        status_detail=pb.STATUS_DETAIL_NONE,
+        heartbeat_interval=Duration(),
+    )
+
+    async with served(program(play)) as service:
+        call = service.stub.Run(asking(run_id="r1", options=options))
+        [asked] = await first(call, 1)
+        await deleted(service)
+        [resolved] = await first(call, 1)
+        answer = pb.SendInputRequest(run_id="r1", input_id=asked.input_request.input_id)
+        answer.answer_json = '"because"'
+        refused = await soon(refusal(service.stub.SendInput(answer)))
+
+        assert resolved.input_resolved.outcome == pb.InputResolved.OUTCOME_WITHDRAWN
+        assert refused.trailers["headrace-error-reason"] == "RUN_NOT_FOUND"
+        assert await soon(call.code()) is StatusCode.CANCELLED
 
 
 async def test_nothing_is_left_of_it_and_its_id_is_free(gated: Served, gate: Gate) -> None:

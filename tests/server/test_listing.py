@@ -8,7 +8,10 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import grpc
+import headrace
 import pytest
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from grpc import StatusCode
 from headrace.errors import ProgramError, RequestInvalid, RunCancelled
@@ -25,7 +28,7 @@ from headrace_proto.v1 import headrace_pb2 as pb
 from hypothesis import given
 from hypothesis import strategies as st
 from server.scripted import Gate, Scripted, soon, started
-from server.serving import Served, asking, heard, program, refusal, served
+from server.serving import Served, asking, first, heard, program, refusal, served
 from server.stores import STORES
 
 ENDINGS = {
@@ -202,6 +205,12 @@ async def listed(service: Served, **asked: Any) -> list[str]:
     return [run.run_id for run in answer.runs]
 
 
+async def until_over(call: Any) -> None:
+    """Reads a stream to its end."""
+    while await call.read() is not grpc.aio.EOF:
+        pass
+
+
 async def ran(service: Served, run_id: str, program: str = "scripted", **asked: Any) -> None:
     request = asking(run_id=run_id, **asked)
     request.program = program
@@ -257,6 +266,32 @@ async def test_runs_are_listed_by_their_state() -> None:
         gates["running"].opened.set()
         await soon(heard(calls[0]))
         assert await listed(service, states=[pb.Run.STATE_SUCCEEDED]) == ["running", "good"]
+
+
+@pytest.mark.usefixtures("each_store")
+async def test_a_run_that_asks_people_is_listed_as_waiting_until_they_have_answered() -> None:
+    async def play(question: str) -> object:
+        return await headrace.ask(question)
+
+    options = pb.StreamOptions(
+        accept=[pb.EVENT_KIND_INPUT],
+        status_detail=pb.STATUS_DETAIL_NONE,
+        heartbeat_interval=Duration(),
+    )
+    waiting, running = pb.Run.STATE_WAITING, pb.Run.STATE_RUNNING
+
+    async with served(program(play)) as service:
+        call = service.stub.Run(asking(run_id="r1", options=options))
+        [event] = await first(call, 1)
+        assert await listed(service, states=[waiting]) == ["r1"]
+        assert await listed(service, states=[running]) == []
+
+        answer = pb.SendInputRequest(run_id="r1", input_id=event.input_request.input_id)
+        answer.answer_json = '"because"'
+        await soon(service.stub.SendInput(answer))
+        assert await listed(service, states=[waiting]) == []
+        await soon(until_over(call))
+        assert await listed(service, states=[pb.Run.STATE_SUCCEEDED]) == ["r1"]
 
 
 @pytest.mark.usefixtures("each_store")

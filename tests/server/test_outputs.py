@@ -8,10 +8,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.struct_pb2 import Struct
-from google.rpc import (  # type: ignore[import-untyped]  # has no py.typed
-    error_details_pb2,
-    status_pb2,
-)
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # has no py.typed
 from grpc import StatusCode
 from headrace.events import PredictionEvent, Usage
 from headrace.runs.limits import Limits

@@ -34,16 +34,13 @@ async def test_programs_runs_and_predictions_carry_both(service: Served) -> None
     predicted = await service.stub.Predict(predicting())
     listed = (await service.stub.ListRuns(pb.ListRunsRequest())).runs
 
-    told: list[pb.Program | pb.Run | pb.Prediction] = [
-        described,
-        record,
+    predictions: list[pb.Prediction] = [
         record.prediction,
         run.events[-1].prediction,
         predicted.prediction,
     ]
-    assert {revisions(one) for one in (*told, *listed)} == {
-        (hosted.revision, hosted.interface_revision)
-    }
+    told: list[pb.Program | pb.Run | pb.Prediction] = [described, record, *predictions, *listed]
+    assert {revisions(one) for one in told} == {(hosted.revision, hosted.interface_revision)}
 
 
 def predicting(**asked: Any) -> pb.PredictRequest:

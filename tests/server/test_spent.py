@@ -16,6 +16,7 @@ from headrace.hosting import Program
 from headrace.lm import BaseLM, Choice, Completion, Receive, Request
 from headrace.module import Module
 from headrace.predict import Predict
+from headrace.runs.limits import Limits
 from headrace.server.v1.events import usage_message
 from headrace.server.v1.spent import MAX_BINARY, MAX_USAGE, with_usage
 from headrace.server.v1.status import RpcStatus, status_of
@@ -53,6 +54,9 @@ class Asks(Module):
 
         if question == "fail":
             raise ValueError
+
+        if question == "large":
+            return "x" * 900
 
         if question == "wait":
             await asyncio.Event().wait()
@@ -103,6 +107,21 @@ async def test_so_does_one_that_was_stopped(way: str) -> None:
     assert spent(run).output_token_count == 5
 
 
+async def test_so_does_one_whose_prediction_is_too_large_in_the_form_asked_for() -> None:
+    limits = Limits(max_prediction_bytes=1000)
+    both = pb.StreamOptions(output_form=pb.OUTPUT_FORM_BOTH)
+    request = pb.GetRunRequest(run_id="r1", output_form=pb.OUTPUT_FORM_BOTH)
+
+    async with served(Program(Asks(), name="scripted"), limits=limits) as service:
+        run = await soon(heard(service.stub.Run(asking("large", run_id="r1", options=both))))
+        got = await soon(refusal(service.stub.GetRun(request)))
+
+    for one in (run, got):
+        assert one.trailers["headrace-error-reason"] == "PREDICTION_TOO_LARGE"
+        assert one.trailers["headrace-run-state"] == "SUCCEEDED"
+        assert spent(one).input_token_count == 12
+
+
 async def test_a_refused_run_says_that_nothing_was_spent() -> None:
     async with served(Program(Asks(), name="scripted")) as service:
         await soon(service.stub.CancelRun(pb.CancelRunRequest(run_id="r1")))
@@ -126,7 +145,7 @@ def told_by(status: RpcStatus) -> pb.Usage:
 
 
 def test_usage_that_is_too_large_comes_without_its_models() -> None:
-    models = {f"provider/model-{number}": COSTS for number in range(200)}
+    models = {f"provider/{'m' * 60}-{number}": COSTS for number in range(200)}
     usage = Usage(2400, 1000, lm_calls=200, models=models)
     status = with_usage(status_of(RunCancelled("caller"), {}, {}), usage)
 

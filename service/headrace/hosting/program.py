@@ -16,12 +16,12 @@ from headrace.calls import StatusMessageProvider, StatusMessages
 from headrace.errors import InputInvalid, ProgramResultInvalid, UsageError
 from headrace.execution import Work
 from headrace.hosting.description import (
-    example_inputs,
     input_infos,
     output_infos,
     predictor_infos,
     tool_infos,
 )
+from headrace.hosting.examples import example_inputs
 from headrace.hosting.inputs import check_inputs
 from headrace.hosting.interface import DeclaredOutputs, description_of, input_fields, output_fields
 from headrace.hosting.interface_revision import interface_revision_of

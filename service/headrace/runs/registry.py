@@ -141,7 +141,9 @@ class Registry:
 
     async def named(self, run_id: str) -> Sequence[Run]:
         """The runs of that name, whoever started them: for those who may answer others' questions."""
-        return [self._live.get(run.key, run) for run in await self.store.named(run_id)]
+        runs = [self._live.get(run.key, run) for run in await self.store.named(run_id)]
+
+        return [run for run in runs if not run.record.refused]
 
     async def page(
         self, principal: str, wanted: RunFilter = ALL, *, size: int, token: str = ""

@@ -17,9 +17,10 @@ from headrace.runs.stores.base import RunStore
 from headrace.server.auth import AuthInterceptor, Principals
 from headrace.server.config import Config
 from headrace.server.core import Core
+from headrace.server.health import HEALTH, Health
 from headrace.server.listen import channel_options, join_address, split_address
 from headrace.server.logs import own_redactor
-from headrace.server.standard_services import HEALTH, Health, enable_reflection
+from headrace.server.reflection import enable_reflection
 from headrace.server.tls import server_credentials
 from headrace.server.v1.rpc import RpcBoundary
 from headrace.server.v1.servicer import SERVICE, Servicer
@@ -63,7 +64,7 @@ class Server:
         self._health = Health(self._server, [SERVICE])
 
         if self.config.reflects:
-            enable_reflection(self._server, [SERVICE])
+            enable_reflection(self._server, [SERVICE, HEALTH])
 
     @property
     def address(self) -> str:

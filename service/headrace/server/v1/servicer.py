@@ -195,7 +195,7 @@ class Servicer:
             except PredictionTooLarge as error:
                 await run.ended()
                 _conclude(call, run)
-                raise RunOver(error) from None
+                raise RunOver(error, usage=run.usage) from None
             finally:
                 call.trailers["headrace-last-sequence"] = str(reader.position)
 
@@ -216,7 +216,7 @@ def _giving(call: RpcCall[Any], run: Run) -> Generator[None, None, None]:
     except PredictionTooLarge as error:
         _name(call, run)
         _conclude(call, run)
-        raise RunOver(error) from None
+        raise RunOver(error, usage=run.usage) from None
 
 
 def _conclude(call: RpcCall[Any], run: Run) -> None:
