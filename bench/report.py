@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import growth
+from bench.batches import BATCHES
 from bench.capacity import CAPACITY
 from bench.children import leave_nothing_behind
 from bench.figure import FULL, QUICK, Figure, Scale
@@ -39,6 +40,7 @@ FIGURES: Sequence[Figure] = (
     CAPACITY,
     LENGTH,
     READERS,
+    BATCHES,
     MEMORY,
     START,
 )

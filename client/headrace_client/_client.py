@@ -290,6 +290,8 @@ class Client(Calls):
         resumption = Resumption(connection, request.run_id, retries=self._retries, timeout=timeout)
 
         while True:
+            resumption.asking()
+
             try:
                 call = connection.stub.Predict(
                     request, timeout=resumption.seconds_left(), metadata=connection.metadata()

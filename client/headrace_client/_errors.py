@@ -178,7 +178,7 @@ class InputDeclined(RunFailed):
 class PredictionTooLarge(RunFailed):
     """The run succeeded, and its outputs are too large in the form asked for.
 
-    `metadata["fits"]` names the form to ask for: `client.attach(error.run_id, output_form=...)`.
+    `metadata["fits"]` names a form that is not, such as JSON: `client.attach(error.run_id, output_form="json")`.
     """
 
 

@@ -15,9 +15,8 @@ from headrace_client import (
     DeadlineExceeded,
     HeadraceError,
     RequestRefused,
-    RunCancelled,
     RunFailed,
-    RunLost,
+    RunSuspended,
     ServerUnreachable,
 )
 from starlette.exceptions import HTTPException
@@ -70,7 +69,7 @@ def reason_of(error: HeadraceError) -> str:
             return "DEADLINE_EXCEEDED"
         case ServerUnreachable():
             return "SERVER_UNREACHABLE"
-        case RequestRefused() | RunFailed():
+        case RequestRefused() | RunFailed() | RunSuspended():
             return error.code.name
         case _:
             return "SERVER_FAULT"
@@ -86,7 +85,7 @@ def error_object(error: HeadraceError, *, local: bool = False) -> dict[str, Any]
         "reason": reason_of(error),
         "message": _message(error),
         "run_id": "" if isinstance(error, RequestRefused) else error.run_id,
-        "run_state": run_state(error),
+        "run_state": error.run_state.lower(),
         "retry_delay": error.retry_delay,
         "violations": [
             {"field": one.field, "description": one.description} for one in error.violations
@@ -97,14 +96,6 @@ def error_object(error: HeadraceError, *, local: bool = False) -> dict[str, Any]
     }
 
     return {name: value for name, value in known.items() if value not in ("", None, [], {})}
-
-
-def run_state(error: HeadraceError) -> str:
-    """State that the run ended in; empty when only this answer did, and the run may go on."""
-    if isinstance(error, RunLost) or not isinstance(error, RunFailed):
-        return ""
-
-    return "cancelled" if isinstance(error, RunCancelled) else "failed"
 
 
 def error_response(error: HeadraceError, *, local: bool = False) -> JSONResponse:

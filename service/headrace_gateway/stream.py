@@ -16,6 +16,7 @@ from headrace_client import (
     Event,
     HeadraceError,
     RunStream,
+    RunSuspended,
     ServerUnreachable,
     StatusUpdate,
     StreamEvent,
@@ -174,8 +175,10 @@ class RunResponse(Response):
         return f"{run.run_id}:{sequence}" if sequence else ""
 
     def _end_of(self, error: HeadraceError) -> str:
-        """A run out of reach may be asked for again; any other error stays what it is."""
-        return "" if isinstance(error, ServerUnreachable) else f"{self._run.run_id}:{END}"
+        """A run out of reach, or one that is not over, may be asked for again; other errors stay."""
+        again = isinstance(error, ServerUnreachable | RunSuspended)
+
+        return "" if again else f"{self._run.run_id}:{END}"
 
     async def _finish(self, reader: Reader, scope: Scope, receive: Receive, send: Send) -> None:
         if reader.has_begun:

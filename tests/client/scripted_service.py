@@ -49,6 +49,8 @@ class Ending:
     """Work of a run that failed."""
     with_details: bool = True
     """Whether the rich details are sent, beside the plain trailers."""
+    is_accepted: bool = False
+    """For calls with one answer: whether headers are sent first."""
     after: int | None = None
     """For streams: how many events are sent before it; None = all."""
 
@@ -327,7 +329,12 @@ class ScriptedService(HeadraceServiceServicer):
         await self._maybe_hang(request)
 
         if self.endings:
-            await self.endings.pop(0).abort(context)
+            ending = self.endings.pop(0)
+
+            if ending.is_accepted:
+                await context.send_initial_metadata((("headrace-run-id", "r"),))
+
+            await ending.abort(context)
 
     async def _maybe_hang(self, request: object) -> None:
         if self.unanswered is not None and isinstance(request, self.unanswered):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import count
 
 import pytest
 from client.events import composer_run, envelope, log, prediction, token, tokens
@@ -385,6 +386,20 @@ async def test_predict_is_made_again_with_the_same_run_id_when_it_is_cut(
 
     assert len(service.requests) == 3
     assert len({request.run_id for request in service.requests}) == 1
+
+
+async def test_a_predict_that_is_cut_at_once_is_given_up_however_old_it_is(
+    service: ScriptedService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = count()
+    monkeypatch.setattr("headrace_client._resume._now", lambda: float(next(clock)))
+    service.endings = [Ending(StatusCode.UNAVAILABLE, is_accepted=True)] * 50
+
+    async with Client(service.address, retries=20) as client:
+        with pytest.raises(ServerUnreachable):
+            await client.predict("composer", question="why?")
+
+    assert len(service.requests) == 21
 
 
 async def test_predict_raises_the_failure_of_its_run(

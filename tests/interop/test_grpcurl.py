@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import sys
+from asyncio.subprocess import PIPE
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from headrace import Program, ReAct, Tool
 from headrace.demo import composer, qa
 from headrace.lm import LM
 from headrace.settings import context
 from headrace.testing import serve_programs
 from headrace_mock import MockLM
+from scripted_lm import ScriptedLM, chat
 
 GRPCURL = shutil.which("grpcurl") or ""
 SERVICE = "headrace.v1.HeadraceService"
@@ -77,8 +81,8 @@ async def grpcurl(
         *options,
         address,
         *arguments,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
     )
     printed, complained = await process.communicate()
 
@@ -253,3 +257,94 @@ def tokens_of(ran: Answer) -> list[dict[str, Any]]:
 
 def spans(order: list[str], predictor: str) -> list[int]:
     return [place for place, name in enumerate(order) if name == predictor]
+
+
+# Runs that ask, with a tool that wants leave
+
+
+AGENT = {"program": "keeper", "runId": "mine", "inputs": {"question": "Let in less water."}}
+ACCEPTING = {"options": {"accept": ["EVENT_KIND_INPUT"], "tokenDetail": "TOKEN_DETAIL_NONE"}}
+
+
+def set_gate(height: float) -> str:
+    """Moves the sluice gate, in metres."""
+    return f"at {height} m"
+
+
+@pytest.fixture
+async def keeper() -> AsyncGenerator[str]:
+    """A server whose agent calls a tool that wants leave."""
+    turns = [
+        chat(next_thought="Down.", next_tool_name="set_gate", next_tool_args='{"height": 0.5}'),
+        chat(next_thought="Done.", next_tool_name="finish", next_tool_args="{}"),
+        chat(reasoning="The gate was moved.", answer="It is done."),
+    ]
+    agent = ReAct("question -> answer", tools=[Tool(set_gate, approve=True)])
+
+    async with serve_programs(Program(agent, name="keeper", lm=ScriptedLM(*turns))) as address:
+        yield address
+
+
+async def waiting(address: str) -> dict[str, Any]:
+    """The question of the run, once it waits."""
+    request = json.dumps({"runId": "mine"})
+
+    async with asyncio.timeout(20):
+        while True:
+            got = await grpcurl(address, f"{SERVICE}/GetRun", request=request)
+
+            if got.code == 0 and got.messages[0]["run"].get("state") == "STATE_WAITING":
+                question: dict[str, Any] = got.messages[0]["run"]["inputRequests"][0]
+
+                return question
+
+
+async def reply(address: str, question: Mapping[str, Any], **reply: Any) -> Answer:
+    request = {"runId": "mine", "inputId": question["inputId"], **reply}
+
+    return await grpcurl(address, f"{SERVICE}/SendInput", request=json.dumps(request))
+
+
+async def test_a_tool_is_approved_from_another_connection(keeper: str) -> None:
+    running = asyncio.ensure_future(run(keeper, {**AGENT, **ACCEPTING}))
+    question = await waiting(keeper)
+    wrong = await reply(keeper, question, answer={"height": "low"})
+    answers = [await reply(keeper, question, answer={"height": 0.75}) for _ in range(2)]
+    other = await reply(keeper, question, decline=True)
+    ran = await running
+
+    assert (question["kind"], question["tool"]) == ("KIND_APPROVAL", "set_gate")
+    assert json.loads(question["proposalJson"]) == {"height": 0.5}
+    assert (wrong.code, "answer.height" in wrong.complained) == (64 + 3, True)
+    assert [answer.messages[0]["resolved"]["outcome"] for answer in answers] == [
+        "OUTCOME_ANSWERED"
+    ] * 2
+    assert (other.code, "INPUT_RESOLVED" in other.complained) == (64 + 6, True)
+    assert [
+        next(iter({*event} & {"inputRequest", "inputResolved"}))
+        for event in ran.messages
+        if ({*event} & {"inputRequest", "inputResolved"})
+    ] == ["inputRequest", "inputResolved"]
+    assert ran.messages[-1]["prediction"]["outputs"]["answer"] == "It is done."
+
+
+async def test_a_declined_tool_is_told_to_the_model(keeper: str) -> None:
+    running = asyncio.ensure_future(run(keeper, AGENT))
+    await reply(keeper, await waiting(keeper), decline=True, reason="not by night")
+    ran = await running
+
+    trajectory = ran.messages[-1]["prediction"]["outputs"]["trajectory"]
+    assert "not by night" in trajectory["observation_0"]
+
+
+async def test_the_line_that_the_command_prints_does_the_same(address: str) -> None:
+    command = [sys.executable, "-m", "headrace_client.cli", "run", "qa", "question=why's that?"]
+    options = ["--run-id", "mine", "--grpcurl", "--address", address]
+    printing = await asyncio.create_subprocess_exec(*command, *options, stdout=PIPE)
+    line, _ = await printing.communicate()
+    shell = await asyncio.create_subprocess_shell(line.decode(), stdout=PIPE)
+    output, _ = await shell.communicate()
+    ran = Answer(shell.returncode or 0, output.decode(), "")
+
+    assert {message["runId"] for message in ran.messages} == {"mine"}
+    assert sorted(ran.messages[-1]["prediction"]["outputs"]) == ["answer", "reasoning"]

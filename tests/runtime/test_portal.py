@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import os
 import subprocess
 import sys
@@ -257,6 +258,37 @@ async def test_cancelled_sync_code_can_call_nothing_more() -> None:
         await task
 
     assert outcomes == ["cancelled"]
+
+
+async def test_what_sync_code_raises_after_nobody_waits_for_it_is_no_error_of_the_loop() -> None:
+    entered, release = threading.Event(), threading.Event()
+    threads: list[threading.Thread] = []
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, facts: reported.append(facts))
+
+    def fail_late() -> None:
+        threads.append(threading.current_thread())
+        entered.set()
+        release.wait(10)
+        raise KeyError("late")
+
+    task = asyncio.create_task(portal.in_thread(fail_late))
+    await asyncio.to_thread(entered.wait, 10)
+
+    for _ in range(2):  # as where a group is cancelled, and then the loop closed
+        task.cancel()
+        await asyncio.sleep(0)
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    del task
+    release.set()
+    await until(lambda: threads[0].name == background.WAITING or not threads[0].is_alive())
+    await asyncio.sleep(0)
+    gc.collect()
+
+    assert reported == []
 
 
 async def test_sync_code_that_does_not_return_is_left_behind_and_counted(

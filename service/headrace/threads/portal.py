@@ -41,6 +41,7 @@ class _ThreadCall:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.returned: asyncio.Future[Any] = loop.create_future()
+        self.returned.add_done_callback(_see)
         self.tasks: set[asyncio.Task[None]] = set()
         self.cancelled = False
         self._over = False
@@ -78,9 +79,6 @@ class _ThreadCall:
         await asyncio.wait({self.returned}, timeout=GRACE)
 
         if self.returned.done():
-            _ = (
-                self.returned.cancelled() or self.returned.exception()
-            )  # seen, so not reported as lost
             return
 
         logger.warning("sync code did not return %g s after its cancellation", GRACE)
@@ -122,6 +120,12 @@ async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwar
         raise
 
     return result
+
+
+def _see(returned: asyncio.Future[Any]) -> None:
+    """Looks at the end of a call, which is then not reported as lost where nobody waits for it any more."""
+    if not returned.cancelled():
+        returned.exception()
 
 
 def _settle(returned: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:

@@ -6,7 +6,7 @@ import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { Client, credentials, InputResolved_Outcome, Run_State } from "../../../../client/node/dist/index.js";
-import { empty, read, refused } from "./reading.mjs";
+import { empty, read, refused, written } from "./reading.mjs";
 
 const PLAYS = {
   async *read_each(client, { runs }) {
@@ -195,5 +195,5 @@ for await (const reading of PLAYS[order.play](client, order)) {
   readings.push(reading);
 }
 
-process.stdout.write(JSON.stringify(readings));
+process.stdout.write(written(readings));
 client.close();

@@ -95,17 +95,17 @@ const BODIES = {
     ...(tool && { tool: content(tool) }),
   }),
 
-  prediction: ({ outputsJson }) => ({ outputs: outputsJson ? JSON.parse(outputsJson) : {} }),
+  prediction: ({ outputsJson }) => ({ outputs: exact(outputsJson) ?? {} }),
 
-  custom: ({ callId, name, dataJson }) => ({ call: callId, name, data: JSON.parse(dataJson) }),
+  custom: ({ callId, name, dataJson }) => ({ call: callId, name, data: exact(dataJson) }),
 
   input_request: ({ callId, inputId, kind, message, answerSchemaJson, proposalJson, tool }) => ({
     call: callId,
     input_id: inputId,
     kind: InputRequest_Kind[kind].replace("KIND_", ""),
     message,
-    answer_schema: parsed(answerSchemaJson),
-    proposal: parsed(proposalJson),
+    answer_schema: exact(answerSchemaJson),
+    proposal: exact(proposalJson),
     tool,
   }),
 
@@ -113,17 +113,43 @@ const BODIES = {
     call: callId,
     input_id: inputId,
     outcome: InputResolved_Outcome[outcome].replace("OUTCOME_", ""),
-    answer: parsed(answerJson),
+    answer: exact(answerJson),
     reason,
   }),
 };
 
 function content({ providerCallId, argumentsJson, resultJson }) {
-  return { provider_call_id: providerCallId, arguments: parsed(argumentsJson), result: parsed(resultJson) };
+  return { provider_call_id: providerCallId, arguments: exact(argumentsJson), result: exact(resultJson) };
 }
 
-function parsed(text) {
-  return text ? JSON.parse(text) : null;
+/** A value as the JSON text that came for it: JSON.parse would round its integers. */
+class Exact {
+  constructor(text) {
+    this.text = text;
+  }
+}
+
+function exact(text) {
+  return text ? new Exact(text) : null;
+}
+
+/** Readings as JSON text, with what came as such inside. */
+export function written(value) {
+  if (value instanceof Exact) {
+    return value.text;
+  }
+
+  if (Array.isArray(value)) {
+    return `[${value.map(written).join(",")}]`;
+  }
+
+  if (value !== null && typeof value === "object") {
+    const members = Object.entries(value).filter(([, member]) => member !== undefined);
+
+    return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${written(member)}`).join(",")}}`;
+  }
+
+  return JSON.stringify(value);
 }
 
 function told(error, run) {
