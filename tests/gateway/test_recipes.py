@@ -16,7 +16,7 @@ import yaml
 from gateway.faucet import Faucet
 from gateway.programs import ANSWER, QUESTION
 from gateway.serving import BOUND, Events, Gateway, texts_of
-from headrace_client import Client, DeadlineExceeded
+from headrace_client import Client, DeadlineExceeded, outputs
 from headrace_gateway.serving import listen
 from pages.blocks import blocks_of
 
