@@ -161,8 +161,8 @@ async def test_a_tool_is_approved_with_other_arguments(edge: Gateway) -> None:
     assert request["proposal"] == {"height": 0.5, "note": "by night"}
     assert [*request["answer_schema"]["properties"]] == ["height", "note"]
     assert [one["field"] for one in refused["violations"]] == ["answer.height"]
-    results = [one["tool"] for one in told(rest, "status") if "result" in one.get("tool", {})]
-    assert [one["result"] for one in results] == ["The gate is at 0.75 m."]
+    ended = [one for one in told(rest, "status") if one["name"] == "set_gate" and "outcome" in one]
+    assert [one["tool"]["result"] for one in ended] == ["The gate is at 0.75 m."]
 
 
 async def test_runs_are_listed_by_what_they_are(edge: Gateway) -> None:
