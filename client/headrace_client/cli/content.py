@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
@@ -18,17 +19,30 @@ MOST_TEXT = 1_000
 
 def content_lines(status: StatusUpdate) -> list[str]:
     """Inputs or outputs of a call in lines; none where the status does not say."""
-    if not status.HasField("data") or status.kind == StatusUpdate.KIND_RUN:
+    content = _content(status)
+
+    if content is None or status.kind == StatusUpdate.KIND_RUN:
         return []
 
     way = "gives" if status.phase == StatusUpdate.PHASE_END else "takes"
-    found = list(_laid_out(json_format.MessageToDict(status.data)))
+    found = list(_laid_out(content))
     shown = [f"  {line[:MOST_TEXT]}{'…' * (len(line) > MOST_TEXT)}" for line in found[:MOST_LINES]]
 
     if len(found) > MOST_LINES:
         shown.append(f"  … {len(found) - MOST_LINES:,} more lines; --json shows all")
 
     return [f"{one_line(status.name)} (call {status.call_id}) {way}", *shown]
+
+
+def _content(status: StatusUpdate) -> Any:
+    """What a call was given or has returned; None where the status does not say."""
+    if status.HasField("data"):
+        return json_format.MessageToDict(status.data)
+
+    if status.phase == StatusUpdate.PHASE_END:
+        return {"result": json.loads(status.tool.result_json)} if status.tool.result_json else None
+
+    return json.loads(status.tool.arguments_json or "null")
 
 
 def _laid_out(value: Any) -> Iterator[str]:
