@@ -20,6 +20,7 @@ from grpc import StatusCode
 from headrace_client._loop_thread import LoopThread
 from headrace_client.cli import commands, inputs
 from headrace_client.cli.commands import headrace
+from headrace_client.cli.views import LineView
 from headrace_proto.v1 import headrace_pb2 as pb
 
 COMPOSER = pb.Program(
@@ -193,6 +194,26 @@ def test_data_stands_below_the_call_it_is_of(service: ScriptedService) -> None:
         Because.
         """
     )
+
+
+def test_data_says_what_was_answered_and_allowed(capsys: pytest.CaptureFixture[str]) -> None:
+    answered = pb.InputResolved.OUTCOME_ANSWERED
+    view = LineView()
+
+    for event in log(
+        pb.InputResolved(input_id="q1", outcome=answered, answer_json='"left"'),
+        pb.InputResolved(input_id="q2", outcome=answered, answer_json='{"copies": 2}'),
+        pb.InputResolved(input_id="q3", outcome=pb.InputResolved.OUTCOME_EXPIRED),
+    ):
+        view.show(event)
+
+    assert capsys.readouterr().out.splitlines() == [
+        "answered (input q1)",
+        "  left",
+        "answered (input q2)",
+        "  copies: 2",
+        "expired (input q3)",
+    ]
 
 
 def test_data_is_bounded(service: ScriptedService) -> None:

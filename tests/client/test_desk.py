@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -48,7 +48,7 @@ async def test_a_question_that_ends_with_its_run_holds_nobody_up(client: Client)
         is_asking = asyncio.Event()
 
         @contextmanager
-        def paused() -> Iterator[None]:
+        def paused() -> Generator[None, None, None]:
             is_asking.set()
             yield
 

@@ -1,4 +1,4 @@
-"""The content of calls, as `--data` shows it below each: inputs when it begins, outputs when it ends."""
+"""The content of calls and answers, as `--data` shows it below each: inputs at the start, outputs at the end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from google.protobuf import json_format
 
-from headrace_client import StatusUpdate
+from headrace_client import InputResolved, StatusUpdate
 from headrace_client.cli.clean import clean, one_line
 
 MOST_LINES = 60
@@ -25,13 +25,13 @@ def content_lines(status: StatusUpdate) -> list[str]:
         return []
 
     way = "gives" if status.phase == StatusUpdate.PHASE_END else "takes"
-    found = list(_laid_out(content))
-    shown = [f"  {line[:MOST_TEXT]}{'…' * (len(line) > MOST_TEXT)}" for line in found[:MOST_LINES]]
 
-    if len(found) > MOST_LINES:
-        shown.append(f"  … {len(found) - MOST_LINES:,} more lines; --json shows all")
+    return [f"{one_line(status.name)} (call {status.call_id}) {way}", *_indented(content)]
 
-    return [f"{one_line(status.name)} (call {status.call_id}) {way}", *shown]
+
+def answer_lines(resolved: InputResolved) -> list[str]:
+    """The answer to a question, or the arguments that were approved; none where it does not say."""
+    return _indented(json.loads(resolved.answer_json)) if resolved.answer_json else []
 
 
 def _content(status: StatusUpdate) -> Any:
@@ -43,6 +43,16 @@ def _content(status: StatusUpdate) -> Any:
         return {"result": json.loads(status.tool.result_json)} if status.tool.result_json else None
 
     return json.loads(status.tool.arguments_json or "null")
+
+
+def _indented(content: Any) -> list[str]:
+    found = list(_laid_out(content))
+    shown = [f"  {line[:MOST_TEXT]}{'…' * (len(line) > MOST_TEXT)}" for line in found[:MOST_LINES]]
+
+    if len(found) > MOST_LINES:
+        shown.append(f"  … {len(found) - MOST_LINES:,} more lines; --json shows all")
+
+    return shown
 
 
 def _laid_out(value: Any) -> Iterator[str]:

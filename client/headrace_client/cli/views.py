@@ -22,7 +22,7 @@ from headrace_client import (
 from headrace_client._transcript import Transcript
 from headrace_client.cli.asking import asks_text
 from headrace_client.cli.clean import clean, one_line
-from headrace_client.cli.content import content_lines
+from headrace_client.cli.content import answer_lines, content_lines
 from headrace_client.cli.wording import (
     failure_text,
     field_label,
@@ -136,10 +136,9 @@ class LineView(Printed):
             case "token":
                 self._take(event.token)
             case "status":
-                for line in status_lines(event.status, event.run_id):
-                    click.echo(line)
+                status = event.status
 
-                for line in content_lines(event.status):
+                for line in (*status_lines(status, event.run_id), *content_lines(status)):
                     click.echo(line)
             case "prediction":
                 click.echo("\n" + prediction_text(event.prediction))
@@ -148,7 +147,8 @@ class LineView(Printed):
             case "input_request":
                 click.echo(f"asks: {one_line(asks_text(event.input_request, event.run_id))}")
             case "input_resolved":
-                click.echo(resolved_line(event.input_resolved))
+                lines = [resolved_line(event.input_resolved), *answer_lines(event.input_resolved)]
+                click.echo("\n".join(lines))
             case _:
                 pass
 
