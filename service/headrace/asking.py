@@ -7,7 +7,6 @@ cancelled while it waits, withdraws it. On a server callers answer; in tests a s
 from __future__ import annotations
 
 import inspect
-import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -48,6 +47,9 @@ from headrace.values import JSON, to_jsonable
 
 T = TypeVar("T")
 
+LONGEST = 1e9
+"""Seconds that a question may wait, a generation: its end has to be a moment that can be told."""
+
 NOBODY = (
     "nobody can answer {what} here: serve the program, or in a test answer it inside "
     "`with headrace.testing.answering(...)`"
@@ -71,8 +73,10 @@ async def ask(message: str, *, type: Any = str, timeout: float | None = None) ->
 
     timeout: seconds to wait; None = until the run's own timeout is spent. Several questions may be open
     at once. Raises InputExpired, InputDeclined, CannotAsk where nobody can answer, RunTooLarge for more
-    than the server's limits of questions, and SignatureError for what is no type.
+    than the server's limits of questions, SignatureError for what is no type, and UsageError for a
+    message that is no text and a timeout that is none.
     """
+    _check_message(message)
     field: Field = InputField().named("answer", type)
     question = _question(
         _reader(field),
@@ -148,6 +152,12 @@ async def ask_for_leave(
     return allowed
 
 
+def check_timeout(timeout: float | None, name: str = "timeout") -> None:
+    """Raises UsageError for what is no time to wait for people."""
+    if timeout is not None and not (0 < timeout < LONGEST):
+        raise UsageError(f"{name} is in seconds, above 0 and below {LONGEST:g}, or None; not {timeout!r}")
+
+
 def refuse_on_loop(what: str, instead: str) -> None:
     """Raises CannotAsk on an event loop's thread, where waiting for people would block all others."""
     if running_loop() is not None:
@@ -202,10 +212,13 @@ async def _let_answer(substitute: StandIn, question: Question, questions: Questi
         raise CannotAsk(f"{question.request.message!r}: {error.message}") from error
 
 
-def _question(read: Read, what: str, timeout: float | None, **asked: Any) -> Question:
-    if timeout is not None and not (0 < timeout < math.inf):
-        raise UsageError(f"timeout is in seconds, above 0, or None; not {timeout!r}")
+def _check_message(message: object) -> None:
+    if not isinstance(message, str):
+        raise UsageError(f"ask(message): message is text, not of type {type(message).__name__}")
 
+
+def _question(read: Read, what: str, timeout: float | None, **asked: Any) -> Question:
+    check_timeout(timeout)
     call = current_call()
     request = InputRequest(
         new_input_id(),
@@ -217,10 +230,10 @@ def _question(read: Read, what: str, timeout: float | None, **asked: Any) -> Que
     return Question(request, read, what)
 
 
-def _plain(values: Mapping[str, Any], answer: JSON) -> JSON:
-    """Arguments as JSON: with what the tool's types make of them, where that has a JSON form."""
+def _plain(value: object, answer: JSON) -> JSON:
+    """What a type has made of an answer, as JSON; where that has no JSON form, the answer as it came."""
     try:
-        return to_jsonable(values, "answer")
+        return to_jsonable(value, "answer")
     except OutputUnserialisable:
         return answer
 
@@ -235,8 +248,6 @@ def _reader(field: Field) -> Read:
                 [FieldViolation(f"answer{one.path}", one.rule) for one in found]
             ) from error
 
-        plain: JSON = to_jsonable(field.going_out(value), "answer")
-
-        return Answer(value, plain)
+        return Answer(value, _plain(field.going_out(value), answer))
 
     return read

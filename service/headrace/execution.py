@@ -187,6 +187,10 @@ class Execution:
         self._task.cancel()
         self._timers.append(self._task.get_loop().call_later(GRACE, self.abandon))
 
+    def refuse_more(self, error: HeadraceError) -> None:
+        """Takes nothing more that the program tells, from any thread; `stop` it as well."""
+        self._scope.refuse_more(error.message)
+
     async def ended(self) -> None:
         """Waits until the run is over."""
         await self._ended.wait()

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from headrace.errors import CannotAsk, InputDeclined, InputExpired, ToolError
+from headrace.errors import CannotAsk, InputDeclined, InputExpired, ToolError, UsageError
 from headrace.events import InputKind, InputRequest, InputResolved, Kind, Outcome, Phase, Status
 from headrace.execution import Execution, Work
 from headrace.hosting import Program
@@ -142,6 +142,14 @@ async def test_a_declined_call_raises_with_the_reason_and_is_not_made() -> None:
         pytest.raises(InputDeclined, match="the call of pay was declined: too dear"),
     ):
         await careful().acall(amount=3)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, 1e9, float("nan")])
+def test_the_time_to_allow_a_call_is_checked_when_the_tool_is_made(timeout: float) -> None:
+    def close() -> None: ...
+
+    with pytest.raises(UsageError, match="approval_timeout is in seconds"):
+        Tool(close, approve=True, approval_timeout=timeout)
 
 
 async def test_a_call_that_nobody_allows_in_time_raises() -> None:

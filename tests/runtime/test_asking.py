@@ -172,10 +172,17 @@ async def test_questions_have_names_that_differ() -> None:
     assert len({one.input_id for one in asked}) == 10
 
 
-@pytest.mark.parametrize("timeout", [0, -1, float("inf"), float("nan")])
-async def test_a_timeout_is_a_time(timeout: float) -> None:
+@pytest.mark.parametrize("timeout", [0, -1, 1e9, 1e300, float("inf"), float("nan")])
+async def test_a_timeout_is_a_time_that_can_be_told(timeout: float) -> None:
     with answering({"Which?": "a"}), pytest.raises(UsageError, match="timeout is in seconds"):
         await ask("Which?", timeout=timeout)
+
+
+async def test_a_question_is_text() -> None:
+    question: Any = 5
+
+    with answering({"Which?": "a"}), pytest.raises(UsageError, match="message is text, not of type int"):
+        await ask(question)
 
 
 async def test_what_is_no_type_cannot_be_asked_for() -> None:
@@ -482,6 +489,28 @@ async def test_an_answer_that_does_not_fit_names_the_place_and_leaves_the_questi
 
     assert run.reply(request, {"city": "Delft"})[1]
     assert await run.result() == Place(city="Delft")
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "taken"),
+    [
+        (int, 10**400, 10**400),
+        (Any, [10**400], [10**400]),
+        (float, "inf", float("inf")),
+        (dict[str, float], {"a": "-1e999"}, {"a": float("-inf")}),
+    ],
+    ids=["int", "Any", "float", "dict"],
+)
+async def test_an_answer_that_becomes_what_json_has_not_is_recorded_as_it_came(
+    kind: Any, given: object, taken: object
+) -> None:
+    run = Run(lambda: ask("Which?", type=kind))
+    [request] = await run.asked()
+    resolved, counts = run.reply(request, given)
+
+    assert (json.loads(resolved.answer_json), counts) == (given, True)
+    assert run.reply(request, given) == (resolved, False)
+    assert await run.result() == taken
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from grpc import StatusCode
 from headrace.errors import UsageError
 from headrace.runs.limits import Limits
 from headrace.server.v1.batching import MAX_BATCH_BYTES
+from headrace.threads import portal
 from headrace_proto.v1 import headrace_pb2 as pb
 from server.scripted import Gate, soon, write
 from server.serving import Heard, Served, asking, heard, program, served
@@ -216,6 +217,31 @@ async def test_what_is_told_counts_against_the_size_of_a_run() -> None:
         ended = await soon(heard(service.stub.Run(asking())))
 
     assert ended.trailers["headrace-error-reason"] == "RUN_TOO_LARGE"
+
+
+@pytest.mark.parametrize("forwarded", [False, True], ids=["async", "in a thread"])
+async def test_a_program_that_tells_too_much_and_waits_for_nothing_is_held_to_that_size(
+    forwarded: bool,
+) -> None:
+    def flood() -> None:
+        for _ in range(10_000):
+            headrace.emit("part", "x" * 900)
+
+    async def play(question: str) -> object:
+        if forwarded:
+            await portal.in_thread(flood)
+        else:
+            flood()
+
+        return question
+
+    async with served(program(play), limits=Limits(max_run_bytes=20_000)) as service:
+        ended = await soon(heard(service.stub.Run(asking(options=options(CUSTOM)))))
+
+    told = [one for one in ended.events if one.HasField("custom")]
+    assert ended.trailers["headrace-error-reason"] == "RUN_TOO_LARGE"
+    assert ended.details == "the run recorded more than 20000 bytes"
+    assert len(told) == 17
 
 
 async def test_the_server_sets_the_bound_and_says_so() -> None:

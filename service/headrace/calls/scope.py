@@ -27,7 +27,7 @@ from headrace.calls.call import (
 from headrace.calls.field_writer import FieldWriter
 from headrace.calls.observers import Observers, UsageTotal, observers_here
 from headrace.calls.statuses import Statuses, StatusMessages, tool_content
-from headrace.errors import HeadraceError
+from headrace.errors import HeadraceError, RunTooLarge
 from headrace.events import CustomEvent, Event, Kind, LmCall, Phase, Usage
 from headrace.questions import Desk, Questions
 
@@ -76,6 +76,7 @@ class RunScope:
         self._open: dict[Call, None] = {}  # in the order of their beginning
         self._writers: dict[int, FieldWriter] = {}
         self._over = False
+        self._too_large = ""
         self._lock = threading.RLock()
 
     @property
@@ -114,13 +115,26 @@ class RunScope:
                 del self._open[call]
                 self._observers.end(call, end)
 
+    def refuse_more(self, why: str) -> None:
+        """The run has recorded too much: what its code goes on to tell is not taken any more.
+
+        It is being stopped as well, but code that waits for nothing, or in a thread, does not notice that.
+        """
+        self._too_large = why
+
     def tell(self, name: str, data_json: str) -> None:
-        """Records what the code here tells, of its innermost call that is open; dropped once over."""
+        """Records what the code here tells, of its innermost call that is open; dropped once over.
+
+        Raises RunTooLarge where the run has recorded too much.
+        """
         call = current_call()
 
         with self._lock:
             if self._over:
                 return
+
+            if self._too_large:
+                raise RunTooLarge(self._too_large)
 
             while call is not None and call not in self._open:  # a task that its call left behind
                 call = call.parent

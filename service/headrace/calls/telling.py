@@ -20,7 +20,8 @@ def emit(name: str, data: object = None) -> None:
 
     From async and sync code, and from any thread that the call's context was carried to: those of
     headrace carry it. Outside of a run, and once the run is over, nobody listens and nothing happens.
-    Raises UsageError for another name, and for data that is too large or has no JSON form.
+    Raises UsageError for another name, and for data that is too large or has no JSON form; RunTooLarge
+    once the run has recorded more than its server allows, which fails it in any case.
     """
     run = current_run()
 

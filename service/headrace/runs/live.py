@@ -310,4 +310,8 @@ class LiveRun(Run):
 
     def _overflow(self) -> None:
         error = RunTooLarge(f"the run recorded more than {self._limits.max_run_bytes} bytes")
+
+        if (execution := self._execution) is not None:
+            execution.refuse_more(error)
+
         self._loop.call_soon_threadsafe(self.stop, error)

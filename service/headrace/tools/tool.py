@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeAlias, cast
 
-from headrace.asking import ask_for_leave, refuse_on_loop
+from headrace.asking import ask_for_leave, check_timeout, refuse_on_loop
 from headrace.calls import BaseCallback, open_call
 from headrace.errors import FieldViolation, InputInvalid, ToolError, UsageError
 from headrace.events import Kind
@@ -33,8 +33,8 @@ class Tool:
     function of the checked arguments says so. `approval_timeout` is in seconds; None = until the run's
     timeout is spent.
 
-    Raises UsageError for a function without a name, one that yields or cannot be called by names, and
-    for types that are unknown.
+    Raises UsageError for a function without a name, one that yields or cannot be called by names, for
+    types that are unknown, and for an `approval_timeout` that is no time.
     """
 
     silent: ClassVar[bool] = False
@@ -57,6 +57,7 @@ class Tool:
                 f"{_name(func)} yields; a tool returns what it has to say, all at once"
             )
 
+        check_timeout(approval_timeout, "approval_timeout")
         parameters = read_parameters(func, arg_types or {})
         parameters.require([*(args or ()), *(arg_types or ()), *(arg_desc or ())], func)
         self.func = func

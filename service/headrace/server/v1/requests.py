@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal, TypeAlias, TypeVar
 
 from headrace_proto.v1 import headrace_pb2 as pb
@@ -82,8 +82,15 @@ def decode_reader(request: pb.RunRequest | pb.AttachRequest, limits: Limits) -> 
         merge_interval=merge_interval,
         heartbeat_interval=heartbeat_interval,
         output_form=output_form(options.output_form),
-        accept=frozenset(EventKind(kind) for kind in options.accept if kind in [*EventKind]),
+        accept=_kinds(options.accept),
     )
+
+
+def _kinds(asked: Iterable[int]) -> frozenset[EventKind]:
+    """The kinds that are known here; a request has room for a million others."""
+    distinct = frozenset(asked)
+
+    return frozenset(kind for kind in EventKind if kind in distinct)
 
 
 def output_form(asked: int) -> OutputForm:
