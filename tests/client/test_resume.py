@@ -270,7 +270,11 @@ async def test_a_refusal_that_comes_late_is_no_answer(service: ScriptedService) 
         service.address, token=None, credentials=None, channel_options={}, call_timeout=1.0
     )
     resumption = Resumption(connection, "r1", retries=1, timeout=None)
-    stream = EventStream(connection, lambda *_: cast("EventCall", Refused()), resumption)
+
+    def open_call(cursor: int, seconds: float | None) -> EventCall:
+        return cast("EventCall", Refused())
+
+    stream = EventStream(connection, open_call, resumption)
 
     with pytest.raises(QuotaExceeded):
         await stream.accepted()
