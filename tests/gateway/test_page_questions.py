@@ -39,7 +39,7 @@ async def edge() -> AsyncIterator[Gateway]:
 
 
 def cards(page: Page) -> Locator:
-    return page.get_by_role("region", name="Questions").get_by_role("article")
+    return page.get_by_role("region", name="What the run asks").get_by_role("article")
 
 
 async def run(page: Page) -> None:
