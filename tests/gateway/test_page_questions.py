@@ -147,11 +147,11 @@ async def test_a_question_of_any_kind_has_a_control_of_its_own(
     assert controls == {
         "yes or no": ["radio yes", "radio no"],
         "one": ["radio only"],
-        "maybe a way": ["radio left", "radio right"],
+        "maybe a way": ["select-one"],
         "ways": ["textarea"],
         "when": ["textarea"],
         "maybe many": ["number"],
-        "box": ["textarea", "radio left", "radio right", "number", "textarea json"],
+        "box": ["textarea", "select-one", "number", "textarea json"],
         "tree": ["textarea", "textarea json"],
         "any": ["textarea json"],
     }
@@ -166,6 +166,14 @@ async def test_yes_or_no_is_chosen_and_never_assumed(browser: Browser, edge: Gat
         await cards(page).get_by_role("radio", name="no").check()
         await cards(page).get_by_role("button", name="Answer").click()
         await expect(page.locator(".lead .prose")).to_have_text("false")
+
+
+async def test_an_answer_that_may_be_null_is_left_empty(browser: Browser, edge: Gateway) -> None:
+    async with page_of(browser, f"{edge.url}/#kinds") as page:
+        await page.get_by_role("textbox", name="kind").fill("maybe a way")
+        await run(page)
+        await cards(page).get_by_role("button", name="Answer").click()
+        await expect(page.locator(".lead .prose")).to_have_text("null")
 
 
 async def test_arguments_that_nobody_touched_are_those_proposed(

@@ -56,10 +56,11 @@ class FormField {
   constructor(name, schema, described, { isRequired, prefix, given }) {
     this.name = name;
     this.id = `${prefix}${name}`;
-    this.isRequired = isRequired;
+    this.isRequired = isRequired && !schema.nullable;
+    this.empty = isRequired && schema.nullable ? null : undefined;
     this.given = given;
     const written = given === undefined ? schema.default : given;
-    this.control = controlFor(schema, `input-${this.id}`, written);
+    this.control = controlFor(schema, `input-${this.id}`, written, this.isRequired);
     this.complaint = element("p", { className: "complaint", id: `complaint-${this.id}` });
     this.element = this.#assemble(schema, described);
     this.element.addEventListener("input", () => (this.#isTouched = true));
@@ -76,7 +77,7 @@ class FormField {
 
       if (value === undefined && this.isRequired) throw new Error("is required");
 
-      return value;
+      return value === undefined ? this.empty : value;
     } catch (error) {
       this.complain(error.message);
       throw new Error(`${this.name}: ${error.message}`, { cause: error });
@@ -113,8 +114,8 @@ class FormField {
 
 // Controls: {element, focusable, isGroup, read() -> value or undefined, write(value)}
 
-function controlFor(schema, id, written) {
-  if (schema.enum) return choice(schema.enum, id);
+function controlFor(schema, id, written, isRequired) {
+  if (schema.enum) return choice(schema.enum, id, isRequired || (written ?? null) !== null);
 
   switch (schema.type) {
     case "string":
@@ -203,8 +204,9 @@ function checkbox(id) {
   };
 }
 
-function choice(values, id) {
-  return values.length <= SHORT_CHOICE ? radios(values, id) : select(values, id);
+/** A few choices stand side by side, unless none may be chosen, which only a list can go back to. */
+function choice(values, id, isChosen) {
+  return isChosen && values.length <= SHORT_CHOICE ? radios(values, id) : select(values, id);
 }
 
 function select(values, id) {
@@ -252,7 +254,7 @@ function choiceText(value) {
 
 // Schemas
 
-/** A schema with what it points to. `T | null` is T that may be left out, one value a choice of one. */
+/** A schema with what it points to. `T | null` is T that is `nullable`, one value a choice of one. */
 export function plain(schema, definitions = {}) {
   const { $ref, anyOf, ...own } = schema;
   const pointed = definitions[$ref?.replace("#/$defs/", "")];
@@ -261,7 +263,9 @@ export function plain(schema, definitions = {}) {
 
   const choices = (anyOf ?? []).filter((one) => one.type !== "null");
 
-  if (choices.length === 1) return plain({ ...choices[0], ...own }, definitions);
+  if (choices.length === 1) {
+    return plain({ ...choices[0], ...own, nullable: anyOf.length > 1 }, definitions);
+  }
 
   return "const" in schema ? { ...schema, enum: [schema.const] } : schema;
 }
