@@ -43,7 +43,7 @@ test: $(VENV)/dev.stamp ## Run the tests. PYTEST_ARGS= runs the slow ones too, P
 .PHONY: test-lowest
 test-lowest: $(VENV)/dev.stamp ## Run the tests on the lowest versions that pyproject.toml allows.
 	@$(call resolve,build/lowest-client,lowest-direct,.)
-	HEADRACE_CLIENT_PYTHON=build/lowest-client/bin/python $(BIN)/python -m pytest tests/interop/test_matrix.py -k python
+	HEADRACE_CLIENT_PYTHON=build/lowest-client/bin/python $(BIN)/python -m pytest tests/interop/test_matrix*.py -k python
 	$(call resolve,build/lowest,lowest-direct,'.[all]' --group dev)
 	build/lowest/bin/python -m pytest $(PYTEST_ARGS)
 
@@ -61,7 +61,7 @@ endef
 
 .PHONY: interop
 interop: $(VENV)/dev.stamp ## Run every client, in four languages, through the same cases; write docs/interop.md.
-	@HEADRACE_INTEROP_PAGE=docs/interop.md $(BIN)/pytest tests/interop/test_matrix.py
+	@HEADRACE_INTEROP_PAGE=docs/interop.md $(BIN)/pytest tests/interop/test_matrix*.py
 
 .PHONY: check
 check: lint types check-proto check-lock ## Run all checks of text alone: lint, types, check-proto, check-lock.

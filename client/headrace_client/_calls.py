@@ -33,7 +33,9 @@ class Calls:
         """
         request = requests.get_run(run_id, view=view, output_form=output_form)
 
-        return (await self._connection.ask(self._connection.stub.GetRun, request)).run
+        asking = self._connection.ask(self._connection.stub.GetRun, request, run_id=run_id)
+
+        return (await asking).run
 
     async def runs(
         self,

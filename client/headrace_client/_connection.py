@@ -43,6 +43,9 @@ OVERDUE = CallStatus(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
 
 UNANSWERED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
+LARGER = "message larger than max"
+"""What gRPC says where a message passes a channel's limit."""
+
 AROUND_THE_CAUSE = re.compile(
     r"^failed to connect to all addresses; last error: \w+: \S+: |: OK$"  # what gRPC wraps it in
 )
@@ -103,15 +106,23 @@ class Connection:
         request: Request,
         *,
         timeout: float | None = None,
+        run_id: str = "",
     ) -> Answer:
-        """One call with one answer, within `timeout` seconds (the connection's own if unset)."""
+        """One call with one answer, within `timeout` seconds (the connection's own if unset).
+
+        `run_id` names the run whose record is asked for.
+        """
         seconds = self.call_timeout if timeout is None else timeout
 
         try:
             async with asyncio.timeout(seconds + OVERDUE_SECONDS):
                 return await track(method(request, timeout=seconds, metadata=self.metadata()))
         except aio.AioRpcError as error:
-            raise await self.error(status_of(error)) from error
+            status = status_of(error)
+            is_record = run_id and LARGER in status.message  # the request is small
+            raise await self.error(
+                status.of_an_answer() if is_record else status, run_id
+            ) from error
         except TimeoutError as error:
             raise await self.error(OVERDUE) from error
         except asyncio.CancelledError:

@@ -176,7 +176,7 @@ class InputDeclined(RunFailed):
 
 
 class PredictionTooLarge(RunFailed):
-    """The run succeeded, and its outputs are too large in the form asked for.
+    """The run succeeded, and its outputs are too large in the form asked for, or for this client's channel.
 
     `metadata["fits"]` names a form that is not, such as JSON: `client.attach(error.run_id, output_form="json")`.
     """

@@ -131,7 +131,9 @@ class Resumption:
                 run_id=self.run_id,
             )
 
-        return await self._connection.error(status, self.run_id)
+        meant = status.of_an_answer() if self._is_accepted else status
+
+        return await self._connection.error(meant, self.run_id)
 
     async def _given_up(self, status: CallStatus) -> HeadraceError:
         error = await self._connection.error(status, self.run_id)

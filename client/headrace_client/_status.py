@@ -8,7 +8,7 @@ resuming would not help: the stream ends either way.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -47,6 +47,11 @@ OF_THE_ROAD = frozenset(
 )
 
 RUN_STATE = "headrace-run-state"
+
+TOO_LARGE = (
+    'the answer is larger than this client takes: ask for output_form="json", '
+    'or raise "grpc.max_receive_message_length" in channel_options'
+)
 
 OVER = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
 """The states of a run that is over. Any other that a server names: it is not."""
@@ -91,6 +96,13 @@ class CallStatus:
     def is_cut(self) -> bool:
         """Only the stream ended: the same request may be made again."""
         return not self.run_state and self.code in OF_THE_ROAD
+
+    def of_an_answer(self) -> CallStatus:
+        """The same, of a call that the server has accepted: no refusal, but perhaps our own channel's limit."""
+        if self.is_told or self.code is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+            return self
+
+        return replace(self, reason="PREDICTION_TOO_LARGE", message=f"{TOO_LARGE}: {self.message}")
 
     def error(self, run_id: str = "", message: str = "") -> HeadraceError:
         """The error this status stands for; `run_id` where the status names none."""

@@ -76,7 +76,11 @@ def timestamp(name: str, moment: object) -> Timestamp | None:
         raise ValueError(f"{name}: {moment} names no time zone; give one, as datetime.now(UTC) has")
 
     stamp = Timestamp()
-    stamp.FromDatetime(moment)
+
+    try:
+        stamp.FromDatetime(moment)
+    except (OverflowError, ValueError):
+        raise ValueError(f"{name}: {moment} is beyond the calendar") from None
 
     return stamp
 

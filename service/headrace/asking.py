@@ -155,7 +155,9 @@ async def ask_for_leave(
 def check_timeout(timeout: float | None, name: str = "timeout") -> None:
     """Raises UsageError for what is no time to wait for people."""
     if timeout is not None and not (0 < timeout < LONGEST):
-        raise UsageError(f"{name} is in seconds, above 0 and below {LONGEST:g}, or None; not {timeout!r}")
+        raise UsageError(
+            f"{name} is in seconds, above 0 and below {LONGEST:g}, or None; not {timeout!r}"
+        )
 
 
 def refuse_on_loop(what: str, instead: str) -> None:

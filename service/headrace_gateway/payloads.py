@@ -50,11 +50,13 @@ def event_payload(envelope: StreamEvent) -> Payload:
         case "prediction":
             return prediction_payload(envelope.prediction)
         case "custom":
-            return custom_payload(envelope.custom)
+            return {"type": "custom", **custom_object(envelope.custom), **_when(envelope)}
         case "input_request":
-            return {"type": "input_request", **input_request_object(envelope.input_request)}
+            asked = input_request_object(envelope.input_request)
+            return {"type": "input_request", **asked, **_when(envelope)}
         case "input_resolved":
-            return {"type": "input_resolved", **input_resolved_object(envelope.input_resolved)}
+            resolved = input_resolved_object(envelope.input_resolved)
+            return {"type": "input_resolved", **resolved, **_when(envelope)}
         case other:
             return {"type": other, **message_object(getattr(envelope, str(other)))}
 
@@ -87,7 +89,7 @@ def status_payload(status: StatusUpdate, envelope: StreamEvent) -> Payload:
         "name": status.name,
         "call_id": status.call_id,
         "parent_call_id": status.parent_call_id,
-        "create_time": envelope.create_time.ToJsonString(),
+        **_when(envelope),
     }
 
     if status.outcome:
@@ -114,10 +116,9 @@ def status_payload(status: StatusUpdate, envelope: StreamEvent) -> Payload:
     return payload
 
 
-def custom_payload(custom: CustomEvent) -> Payload:
+def custom_object(custom: CustomEvent) -> Payload:
     """What a program told of itself."""
     return {
-        "type": "custom",
         "name": custom.name,
         "call_id": custom.call_id,
         "data": json.loads(custom.data_json),
@@ -131,7 +132,7 @@ def input_request_object(request: InputRequest) -> Payload:
         "call_id": request.call_id,
         "kind": _short(InputRequest.Kind.Name, request.kind),
         "message": request.message,
-        "answer_schema": json.loads(request.answer_schema_json),
+        "answer_schema": json.loads(request.answer_schema_json or "{}"),
     }
 
     if request.proposal_json:
@@ -266,6 +267,10 @@ def server_object(message: Message) -> Payload:
             shown["limits"][field.name] = _seconds(value)
 
     return cast("Payload", _whole(shown))
+
+
+def _when(envelope: StreamEvent) -> Payload:
+    return {"create_time": envelope.create_time.ToJsonString()}
 
 
 def _failure(failure: Failure) -> Payload:

@@ -10,7 +10,7 @@ import difflib
 import json
 import math
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, TypedDict, cast, get_args
 
 from headrace_client import FieldViolation, RequestInvalid
@@ -254,7 +254,7 @@ def _moment(text: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError
 
-    return moment
+    return moment.astimezone(UTC)
 
 
 def _limit(text: str) -> int:
@@ -312,7 +312,7 @@ def _parsed(query: QueryParams, parsers: dict[str, tuple[Parse, str]]) -> dict[s
         if name in query:
             try:
                 parsed[name] = parse(query.getlist(name))
-            except (ValueError, KeyError):
+            except (ValueError, OverflowError, KeyError):
                 raise invalid(name, f"must be {wanted}") from None
 
     return parsed

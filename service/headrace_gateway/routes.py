@@ -43,8 +43,7 @@ class Calls:
             Route("/programs/{name}/stream", self.stream, methods=["POST"]),
             Route("/programs/{name}/predict", self.predict, methods=["POST"]),
             Route("/runs", self.list_runs),
-            Route("/runs/{run_id}", self.get_run),
-            Route("/runs/{run_id}", self.delete, methods=["DELETE"]),
+            Route("/runs/{run_id}", self.record, methods=["GET", "DELETE"]),
             Route("/runs/{run_id}/events", self.events),
             Route("/runs/{run_id}/cancel", self.cancel, methods=["POST"]),
             Route("/runs/{run_id}/inputs/{input_id}", self.answer, methods=["POST"]),
@@ -53,18 +52,21 @@ class Calls:
 
     async def list_programs(self, request: Request) -> Response:
         """The programs, by name."""
+        requests.refuse_unknown(request.query_params)
         programs = await self.upstream.client().programs()
 
         return JSONResponse({"programs": [program_object(program) for program in programs]})
 
     async def get_program(self, request: Request) -> Response:
         """One program."""
+        requests.refuse_unknown(request.query_params)
         program = await self.upstream.client().describe(request.path_params["name"])
 
         return JSONResponse(program_object(program))
 
     async def get_server(self, request: Request) -> Response:
         """Version, features and limits of the server."""
+        requests.refuse_unknown(request.query_params)
         return JSONResponse(server_object(await self.upstream.client().server_info()))
 
     async def stream(self, request: Request) -> Response:
@@ -133,6 +135,10 @@ class Calls:
 
         return JSONResponse({"run_id": run.run_id, **prediction_object(prediction)})
 
+    async def record(self, request: Request) -> Response:
+        """The record of a run, to see or to delete."""
+        return await (self.delete if request.method == "DELETE" else self.get_run)(request)
+
     async def get_run(self, request: Request) -> Response:
         """The record of a run."""
         requests.refuse_unknown(request.query_params, *requests.VIEW)
@@ -151,6 +157,7 @@ class Calls:
 
     async def cancel(self, request: Request) -> Response:
         """Stops a run; one that does not exist yet is refused for a while."""
+        requests.refuse_unknown(request.query_params)
         body = await self._body(request)
         reason = requests.reason(body)
         requests.refuse_members(body, "a reason")
@@ -165,19 +172,21 @@ class Calls:
 
     async def delete(self, request: Request) -> Response:
         """Ends a run if need be, and forgets it."""
+        requests.refuse_unknown(request.query_params)
         await self.upstream.client().delete(request.path_params["run_id"])
 
         return Response(status_code=204)
 
     async def answer(self, request: Request) -> Response:
         """Answers a question of a run, or declines to."""
+        requests.refuse_unknown(request.query_params)
         body = await self._body(request)
         reason = requests.reason(body)
         has_answer, answer = "answer" in body, body.pop("answer", None)
         declines = body.pop("decline", False)
         requests.refuse_members(body, "an answer or decline, and a reason")
 
-        if declines not in (True, False) or has_answer == declines:
+        if not isinstance(declines, bool) or has_answer == declines:
             raise requests.invalid("answer", 'or "decline": true is required, and not both')
 
         client, path = self.upstream.client(), request.path_params

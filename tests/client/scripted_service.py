@@ -160,6 +160,7 @@ class ScriptedService(HeadraceServiceServicer):
 
     async def Predict(self, request: pb.PredictRequest, context: Context) -> pb.PredictResponse:
         await self._answered(request, context)
+        await context.send_initial_metadata((("headrace-run-id", request.run_id),))
 
         return pb.PredictResponse(run_id=request.run_id, prediction=self.events[-1].prediction)
 

@@ -21,6 +21,22 @@ CHOICE = {"enum": ["left", "right"], "type": "string"}
 NUMBERS = {"enum": [1, 2, "two"]}
 MODEL = {"type": "object", "properties": {"name": {"type": "string"}}}
 POINTED = {"$ref": "#/$defs/Way", "$defs": {"Way": CHOICE}}
+NUMERALS = {"enum": [10, 20, 1], "type": "integer"}
+MAYBE_POINTED = {"anyOf": [{"$ref": "#/$defs/Way"}, {"type": "null"}], "$defs": {"Way": CHOICE}}
+MAYBE_BOOLEAN = {"anyOf": [{"type": "boolean"}, {"type": "null"}]}
+MAYBE_WHOLE = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
+BOX = {
+    "type": "object",
+    "$defs": {"Way": CHOICE, "Box": {"type": "object"}},
+    "required": ["label", "way"],
+    "properties": {
+        "label": {"type": "string"},
+        "way": {"$ref": "#/$defs/Way"},
+        "size": {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None},
+        "inner": {"type": "array", "items": {"$ref": "#/$defs/Box"}},
+        "any\x1b": {},
+    },
+}
 
 
 def question(schema: Any, message: str = "Which way?") -> pb.InputRequest:
@@ -61,6 +77,14 @@ def approval(**arguments: Any) -> pb.InputRequest:
         (question({"type": "array"}), '["a", 1]', Answer(["a", 1])),
         (question(MODEL), '{"name": "Ada"}', Answer({"name": "Ada"})),
         (question({}), '"any"', Answer("any")),
+        (question(NUMERALS), "1", Answer(1)),
+        (question(NUMERALS), "20", Answer(20)),
+        (question(MAYBE_POINTED), "right", Answer("right")),
+        (question(MAYBE_POINTED), "3", Answer(None)),
+        (question(MAYBE_BOOLEAN), "n", Answer(False)),
+        (question(MAYBE_BOOLEAN), "null", Answer(None)),
+        (question(MAYBE_WHOLE), "null", Answer(None)),
+        (question(MAYBE_WHOLE), "3", Answer(3)),
         (question(CHOICE), "", Declines()),
         (question({"type": "string"}), "  ", Declines()),
         (approval(), "y", Answer(True)),
@@ -78,9 +102,12 @@ def test_a_line_is_a_reply(request_: pb.InputRequest, line: str, reply: Reply) -
     [
         (question(CHOICE), "3", "there is no '3' among the choices"),
         (question({"type": "boolean"}), "perhaps", "write y or n"),
-        (question({"type": "integer"}), "many", "that is no JSON; text stands in double quotes"),
+        (question({"type": "integer"}), "many", "write a whole number as JSON"),
+        (question(NUMERALS), "2", "there is no '2' among the choices"),
+        (question(MAYBE_BOOLEAN), "perhaps", "write y, n or null"),
+        (question({}), "many", "write a value as JSON; text stands in double quotes"),
         (approval(), "[]", "write y, n, or the arguments as a JSON object"),
-        (approval(), "fine", "that is no JSON; text stands in double quotes"),
+        (approval(), "fine", "write y, n, or the arguments as a JSON object"),
     ],
 )
 def test_a_line_that_is_none_says_what_would_be(
@@ -102,7 +129,35 @@ def test_a_line_that_is_none_says_what_would_be(
         ),
         (question({"type": "string"}, ""), ["The run asks."], "text; nothing declines"),
         (question({"type": "boolean"}), ["Which way?"], "y or n; nothing declines"),
-        (question(MODEL), ["Which way?"], "an object as JSON; nothing declines"),
+        (
+            question(NUMERALS),
+            ["Which way?", "  10", "  20", "  1"],
+            "one of them; nothing declines",
+        ),
+        (
+            question(MAYBE_POINTED),
+            ["Which way?", "  1  left", "  2  right", "  3  null"],
+            "1 to 3, or the choice itself; nothing declines",
+        ),
+        (question(MAYBE_BOOLEAN), ["Which way?"], "y, n or null; nothing declines"),
+        (question(MAYBE_WHOLE), ["Which way?"], "a whole number or null as JSON; nothing declines"),
+        (
+            question(BOX),
+            [
+                "Which way?",
+                "  label  text",
+                "  way    left or right",
+                "  size   a whole number or null, optional",
+                "  inner  a list, optional",
+                "  any␛   a value, optional",
+            ],
+            "an object as JSON; nothing declines",
+        ),
+        (
+            question(MODEL),
+            ["Which way?", "  name  text, optional"],
+            "an object as JSON; nothing declines",
+        ),
         (question({}), ["Which way?"], "a value as JSON; nothing declines"),
         (
             approval(to="ann", copies=2),

@@ -293,7 +293,7 @@ def test_what_a_run_tells_and_asks_has_its_rows() -> None:
         ⠋ qa  0.5 s
         · progress  {"done": 2}                                          0.2 s
         ✓ asks      answered                                             0.3 s
-        ⠋ send()?   (headrace answer  q2 ...)                            0.1 s
+        ⠋ send()?   send({"to": "ann"}) (headrace answer  q2 ...)        0.1 s
         """
     )
     assert plain(Frame(width=70).lines(board_of(log(*asking, declined)))).splitlines()[-1] == (

@@ -148,6 +148,11 @@ async def test_pages_are_followed_up_to_the_limit(
         ),
         ({"labels": "x"}, TypeError, "labels is an option and wants a mapping"),
         ({"program": 1}, TypeError, "program is an option and wants a string"),
+        (
+            {"created_after": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))},
+            ValueError,
+            "created_after: 0001-01-01 00:00:00+14:00 is beyond the calendar",
+        ),
         ({"created_after": 5.0}, TypeError, "created_after is an option and wants a datetime"),
         (
             {"created_before": datetime(2024, 1, 1)},

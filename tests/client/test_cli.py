@@ -20,6 +20,7 @@ from grpc import StatusCode
 from headrace_client._loop_thread import LoopThread
 from headrace_client.cli import commands, inputs
 from headrace_client.cli.commands import headrace
+from headrace_client.cli.views import LineView
 from headrace_proto.v1 import headrace_pb2 as pb
 
 COMPOSER = pb.Program(
@@ -123,6 +124,18 @@ def told(status: pb.StatusUpdate, **data: Any) -> pb.StatusUpdate:
     return status
 
 
+def called(status: pb.StatusUpdate, **arguments: Any) -> pb.StatusUpdate:
+    status.tool.arguments_json = json.dumps(arguments)
+
+    return status
+
+
+def returned(status: pb.StatusUpdate, result: Any) -> pb.StatusUpdate:
+    status.tool.result_json = json.dumps(result)
+
+    return status
+
+
 def test_data_stands_below_the_call_it_is_of(service: ScriptedService) -> None:
     asked = [
         {"role": "system", "content": "Answer.\nBriefly."},
@@ -132,8 +145,13 @@ def test_data_stands_below_the_call_it_is_of(service: ScriptedService) -> None:
         told(start(S.KIND_RUN, "composer"), question="why?"),
         told(start(S.KIND_LM, "openai/m", call_id=2), messages=asked, options={"n": 1}),
         told(end(S.KIND_LM, "openai/m", call_id=2), outputs=["Because\x1b[2J."]),
-        told(start(S.KIND_TOOL, "search", call_id=3), query="rivers", tags=[], exact=True),
-        told(end(S.KIND_TOOL, "search", call_id=3, seconds=1.5), outputs=None),
+        told(start(S.KIND_MODULE, "answer", call_id=3), question="why?"),
+        called(start(S.KIND_TOOL, "search", call_id=4), query="rivers", tags=[], exact=True),
+        returned(
+            end(S.KIND_TOOL, "search", call_id=4, seconds=1.5), ["a\x1b[2J", 9007199254740993]
+        ),
+        called(start(S.KIND_TOOL, "stop", call_id=5)),
+        returned(end(S.KIND_TOOL, "stop", call_id=5), None),
         prediction(answer="Because."),
     )
     result = call(service, "run", "composer", "--data", "--run-id", "r-1")
@@ -155,13 +173,22 @@ def test_data_stands_below_the_call_it_is_of(service: ScriptedService) -> None:
         openai/m (call 2) gives
           outputs:
             - Because␛[2J.
-        search (call 3) takes
+        answer (call 3) takes
+          question: why?
+        search (call 4) takes
           exact: true
           query: rivers
           tags: []
         search() took 1.5 s
-        search (call 3) gives
-          outputs: null
+        search (call 4) gives
+          result:
+            - a␛[2J
+            - 9007199254740993
+        stop (call 5) takes
+          {}
+        stop() took 0.5 s
+        stop (call 5) gives
+          result: null
 
         answer:
         Because.
@@ -169,8 +196,28 @@ def test_data_stands_below_the_call_it_is_of(service: ScriptedService) -> None:
     )
 
 
+def test_data_says_what_was_answered_and_allowed(capsys: pytest.CaptureFixture[str]) -> None:
+    answered = pb.InputResolved.OUTCOME_ANSWERED
+    view = LineView()
+
+    for event in log(
+        pb.InputResolved(input_id="q1", outcome=answered, answer_json='"left"'),
+        pb.InputResolved(input_id="q2", outcome=answered, answer_json='{"copies": 2}'),
+        pb.InputResolved(input_id="q3", outcome=pb.InputResolved.OUTCOME_EXPIRED),
+    ):
+        view.show(event)
+
+    assert capsys.readouterr().out.splitlines() == [
+        "answered (input q1)",
+        "  left",
+        "answered (input q2)",
+        "  copies: 2",
+        "expired (input q3)",
+    ]
+
+
 def test_data_is_bounded(service: ScriptedService) -> None:
-    long = told(start(S.KIND_TOOL, "search", call_id=3), query="x\n" * 70, text="y" * 2000)
+    long = called(start(S.KIND_TOOL, "search", call_id=3), query="x\n" * 70, text="y" * 2000)
     service.events = log(long, prediction(answer="Yes."))
     lines = call(service, "attach", "r-1", "--data").stdout.splitlines()
 

@@ -47,12 +47,23 @@ class Sending(Module):
         return Prediction(sent=await self.tool.acall(to="ann"))
 
 
+class Pair(Module):
+    """Asks two things at once, as parallel branches do."""
+
+    async def aforward(self) -> Prediction:
+        answers = await asyncio.gather(ask("First?", type=bool), ask("Second?", type=int))
+
+        return Prediction(said=" and ".join(map(str, answers)))
+
+
 @pytest.fixture
 async def address() -> AsyncGenerator[str, None]:
     async with (
         asyncio.timeout(BOUND),
         serve_programs(
-            Program(Choosing(), name="choosing"), Program(Sending(), name="sending")
+            Program(Choosing(), name="choosing"),
+            Program(Sending(), name="sending"),
+            Program(Pair(), name="pair"),
         ) as address,
     ):
         yield address
@@ -156,6 +167,47 @@ async def test_where_nobody_can_answer_the_run_is_cancelled_and_the_command_fail
     assert record.failure.reason == "RUN_CANCELLED"
 
 
+async def test_as_json_it_fails_too_where_nobody_is_to_be_asked(address: str) -> None:
+    code, output, messages = await called(address, "run", "choosing", "--json", "--no-input")
+
+    assert code == 1
+    assert "inputRequest" in output
+    assert messages[-1].startswith("headrace: the run asks: Which way?; ")
+
+
+async def test_who_joins_a_run_is_not_asked_what_is_answered_already(address: str) -> None:
+    async with Client(address) as client, client.run("choosing", run_id="r1") as run:
+        choice = await asked(client, "r1")
+        await run.answer(choice.input_id, "left")
+        text = await next_after(client, choice)
+        joined = await called(address, "run", "choosing", "--run-id", "r1", "-q", typed="no idea\n")
+        ended = await called(address, "run", "choosing", "--run-id", "r1", "-q", "--no-input")
+        del text
+
+    assert joined == (0, "left, no idea\n", ["Why?", "[text; nothing declines] "])
+    assert ended == (0, "left, no idea\n", [])
+
+
+async def test_questions_of_parallel_branches_are_put_one_after_another(address: str) -> None:
+    code, output, messages = await called(address, "run", "pair", "-q", typed="maybe\ny\n3\n")
+
+    assert (code, output) == (0, "True and 3\n")
+    assert messages == [
+        "First?",
+        "[y or n; nothing declines] write y or n",
+        "[y or n; nothing declines] Second?",
+        "[a whole number as JSON; nothing declines] ",
+    ]
+
+
+async def test_what_is_no_answer_is_told_and_asked_for_again(address: str) -> None:
+    replies = ["y", "NaN", "[" * 100_000, "9" * 5_000, "4"]
+    code, output, messages = await called(address, "run", "pair", "-q", typed="\n".join(replies))
+
+    assert (code, output) == (0, "True and 4\n")
+    assert len(messages) == 6
+
+
 async def test_as_json_it_prints_the_question_and_goes_on_reading(address: str) -> None:
     async with process(address, "run", "choosing", "--json", "--run-id", "r1") as command:
         assert command.stdout is not None
@@ -192,7 +244,7 @@ async def test_a_question_answered_elsewhere_is_taken_back(address: str) -> None
         said = await command.stderr.readuntil(b"Why?\n")
         output, _ = await command.communicate(b"somebody did\n")
 
-    assert said.splitlines() == [b"(it needs no answer any more)", b"Why?"]
+    assert said.splitlines() == [b"", b"(it needs no answer any more)", b"Why?"]
     assert output == b"left, somebody did\n"
 
 
@@ -267,6 +319,21 @@ async def test_waiting_runs_are_listed_and_deleted(address: str) -> None:
     assert (again[0], again[1]) == (2, "")
 
 
+async def test_runs_are_deleted_though_one_among_them_is_unknown(address: str) -> None:
+    async with Client(address) as client, client.run("choosing", run_id="r2"):
+        code, output, messages = await called(address, "rm", "r1", "r2", "r3")
+
+    assert (code, output) == (2, "run r2: deleted\n")
+    assert [line.split(":")[1] for line in messages] == [" no run 'r1'", " no run 'r3'"]
+
+
+async def test_an_answer_that_is_no_json_is_refused_in_a_line(address: str) -> None:
+    code, output, messages = await called(address, "answer", "r1", "q1", "--answer-json", "NaN")
+
+    assert (code, output) == (2, "")
+    assert messages[-1].startswith("Error: ")
+
+
 async def test_a_run_that_is_yet_to_come_is_cancelled(address: str) -> None:
     cancelled = await called(address, "cancel", "r1")
     refused = await called(address, "run", "choosing", "--run-id", "r1")
@@ -293,3 +360,26 @@ async def test_on_a_terminal_it_asks_below_the_board(address: str) -> None:
         await tmux("kill-server")
 
     assert "✓ asks      answered" in screen
+
+
+@pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
+async def test_what_was_typed_for_one_question_answers_no_other(address: str) -> None:
+    """The first is answered elsewhere while somebody types; the next one must not get the rest."""
+    tmux = Tmux()
+    command = f"{sys.executable} -m headrace_client.cli run pair --run-id r1 --address {address}"
+
+    try:
+        await tmux("new-session", "-d", "-s", "t", "-x", "80", "-y", "24", "env PS1='$ ' sh -i")
+        await tmux("send-keys", "-t", "t", command, "Enter")
+        await tmux.shows("First?", "[y or n; nothing declines]")
+        await tmux("send-keys", "-t", "t", "12")
+
+        async with Client(address) as client:
+            first = await asked(client, "r1")
+            await client.answer("r1", first.input_id, True)
+
+        await tmux.shows("(it needs no answer any more)", "[a whole number as JSON")
+        await tmux("send-keys", "-t", "t", "3", "Enter")
+        await tmux.shows("said", "True and 3")
+    finally:
+        await tmux("kill-server")

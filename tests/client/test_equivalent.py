@@ -43,7 +43,7 @@ def inputs(**named: Any) -> Call:
             HERE,
             (
                 "grpcurl -plaintext -d "
-                """'{"program":"composer","inputs":{"question":"why?","count":3}}' """
+                """'{"program":"composer","inputs":{"question":"why?","count":3},"options":{"accept":["EVENT_KIND_CUSTOM","EVENT_KIND_INPUT"]}}' """
                 "127.0.0.1:50051 headrace.v1.HeadraceService/Run"
             ),
         ),
@@ -52,7 +52,7 @@ def inputs(**named: Any) -> Call:
             HERE,
             (
                 "grpcurl -plaintext -d "
-                r"""'{"program":"composer","inputsJson":"{\"count\":[9007199254740993]}"}' """
+                r"""'{"program":"composer","inputsJson":"{\"count\":[9007199254740993]}","options":{"accept":["EVENT_KIND_CUSTOM","EVENT_KIND_INPUT"]}}' """
                 "127.0.0.1:50051 headrace.v1.HeadraceService/Run"
             ),
         ),
@@ -64,7 +64,7 @@ def inputs(**named: Any) -> Call:
                 '-H "authorization: Bearer $HEADRACE_TOKEN" -d '
                 """'{"program":"composer","inputs":{"question":"why'"'"'s that?"},"runId":"r-1","""
                 """"timeout":"60s","revision":"abc","labels":{"team":"a&b"},"""
-                """"options":{"fields":["compose.answer","*"],"includeData":true}}' """
+                """"options":{"fields":["compose.answer","*"],"includeData":true,"accept":["EVENT_KIND_CUSTOM","EVENT_KIND_INPUT"]}}' """
                 "headrace.example:443 headrace.v1.HeadraceService/Run"
             ),
         ),
@@ -84,7 +84,7 @@ def test_the_grpcurl_line_says_all_that_was_asked_for(
             HERE,
             (
                 """curl -sN --json '{"question":"why?"}' """
-                "http://127.0.0.1:8080/v1/programs/composer/stream"
+                "'http://127.0.0.1:8080/v1/programs/composer/stream?accept=custom,input'"
             ),
         ),
         (
@@ -94,13 +94,24 @@ def test_the_grpcurl_line_says_all_that_was_asked_for(
                 """curl -sN -H "authorization: Bearer $(cat 'my token')" --json """
                 """'{"question":"why'"'"'s that?"}' """
                 "'http://127.0.0.1:8080/v1/programs/composer/stream?run_id=r-1&timeout=60&revision=abc&"
-                "fields=compose.answer%2C%2A&include_data=true&labels=team%3Da%26b'"
+                "fields=compose.answer,%2A&include_data=true&accept=custom,input&labels=team%3Da%26b'"
             ),
         ),
     ],
 )
 def test_the_curl_line_says_all_that_was_asked_for(call: Call, target: Target, line: str) -> None:
     assert curl_line(call, target, "http://127.0.0.1:8080/") == line
+
+
+@pytest.mark.parametrize(
+    ("seconds", "exact"),
+    [(1234567.25, "1234567.250"), (0.000001, "0.000001"), (86400.0 * 365, "31536000")],
+)
+def test_a_timeout_is_exact_and_has_no_exponent(seconds: float, exact: str) -> None:
+    call = Call("composer", {}, timeout=seconds)
+
+    assert f'"timeout":"{exact}s"' in grpcurl_line(call, HERE)
+    assert f"timeout={exact}&" in curl_line(call, HERE, "http://127.0.0.1:8080")
 
 
 def test_no_line_holds_a_token() -> None:

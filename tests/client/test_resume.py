@@ -244,6 +244,30 @@ async def test_a_prediction_too_large_for_its_form_is_not_asked_for_again(
     assert [type(request) for request in service.requests] == [pb.RunRequest]
 
 
+async def test_an_answer_larger_than_the_client_takes_fails_by_that_name_and_is_not_asked_for_again(
+    service: ScriptedService,
+) -> None:
+    large = prediction(text="x" * 70_000)
+    service.events = log(large)
+    service.run = pb.Run(state=pb.Run.STATE_SUCCEEDED, prediction=large)
+    narrow = {"grpc.max_receive_message_length": 65_536}
+
+    async with Client(service.address, channel_options=narrow) as client:
+        for asking in (read_all(client.run("composer")), client.predict("composer")):
+            with pytest.raises(PredictionTooLarge, match='ask for output_form="json"'):
+                await asking
+
+        with pytest.raises(PredictionTooLarge, match="max_receive_message_length") as caught:
+            await client.get_run("r1")
+
+    assert (caught.value.code, caught.value.run_id) == (StatusCode.RESOURCE_EXHAUSTED, "r1")
+    assert [type(request) for request in service.requests] == [
+        pb.RunRequest,
+        pb.PredictRequest,
+        pb.GetRunRequest,
+    ]
+
+
 async def test_every_reader_of_a_failed_run_gets_the_failure(
     client: Client, service: ScriptedService
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
@@ -345,7 +346,7 @@ def nothing_secret(journal: Journal) -> Iterator[str]:
 
 def same_story(readers: list[Journal]) -> Iterator[str]:
     """All readers of a run got the same in the same places, of what all accepted, and the same end."""
-    common = set.intersection(*(_kinds(reader) for reader in readers)) if readers else set()
+    common = functools.reduce(set[str].intersection, map(_kinds, readers))
     stories = {reader.reader: transcript(reader, common) for reader in readers}
     first = next(iter(stories.values()), None)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+from enum import Enum
 from typing import Any, Literal
 
 from gateway.faucet import Answer
@@ -19,6 +21,7 @@ from headrace import (
     emit,
 )
 from headrace.demo import composer, qa
+from pydantic import BaseModel, Field
 
 QUESTION = "Why does a headrace narrow before the wheel?"
 
@@ -112,6 +115,73 @@ keeper = Program(
     name="keeper",
     examples=[{"question": "Let in less water."}],
 )
+
+
+class Box(BaseModel):
+    """An answer of several members."""
+
+    label: str
+    way: Literal["left", "right"] | None = None
+    size: int = Field(ge=1)
+    inner: dict[str, int] = Field(default_factory=dict[str, int])
+
+
+class Tree(BaseModel):
+    """An answer whose schema points to itself."""
+
+    name: str
+    children: list[Tree] = Field(default_factory=list["Tree"])
+
+
+class Way(Enum):
+    """A choice that schemas point to."""
+
+    LEFT = "left"
+    RIGHT = "right"
+
+
+KINDS: dict[str, Any] = {
+    "yes or no": bool,
+    "one": Literal["only"],
+    "maybe a way": Way | None,
+    "ways": list[str],
+    "when": date,
+    "maybe many": int | None,
+    "box": Box,
+    "tree": Tree,
+    "any": Any,
+}
+"""Answers of every kind, each to a question of its own."""
+
+
+class Kinds(Module):
+    """Asks for an answer of a kind."""
+
+    async def aforward(self, kind: str) -> Prediction:
+        return Prediction(answer=await ask("What is it?", type=KINDS[kind], timeout=600))
+
+
+kinds = Program(Kinds(), name="kinds", outputs="answer")
+
+
+def dispatch(copies: int, note: str | None, text: str, lines: list[str], tags: list[str]) -> str:
+    """Sends something out."""
+    return f"{copies}, {note!r}, {text!r}, {lines}, {tags}"
+
+
+class Sender(Module):
+    """Calls a tool that wants leave, with arguments that a form shows as something else."""
+
+    def __init__(self) -> None:
+        self.tool = Tool(dispatch, approve=True)
+
+    async def aforward(self) -> Prediction:
+        return Prediction(
+            sent=await self.tool.acall(copies=1, note=None, text="", lines=["a\nb", ""], tags=["c"])
+        )
+
+
+sender = Program(Sender(), name="sender", outputs="sent")
 
 KEEPER: dict[str, Answer | list[Answer]] = {
     "next_tool_name": [

@@ -134,10 +134,16 @@ async def test_stopping_an_ended_run_changes_nothing(edge: Gateway, lm: Faucet) 
     assert (stopped.status_code, stopped.json()["state"]) == (200, "succeeded")
 
 
-@pytest.mark.parametrize("path", ["/v1/runs/nobodys", "/v1/runs/nobodys/cancel"])
-async def test_a_run_nobody_knows_is_not_found(edge: Gateway, path: str) -> None:
-    ask = edge.http.post if path.endswith("cancel") else edge.http.get
-    answer = await ask(path)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/runs/nobodys"),
+        ("DELETE", "/v1/runs/nobodys"),
+        ("GET", "/v1/runs/nobodys/events"),
+    ],
+)
+async def test_a_run_nobody_knows_is_not_found(edge: Gateway, method: str, path: str) -> None:
+    answer = await edge.http.request(method, path)
 
     assert (answer.status_code, answer.json()["reason"]) == (404, "RUN_NOT_FOUND")
 

@@ -149,7 +149,7 @@ async def test_calls_open_to_what_went_in_and_came_out(browser: Browser) -> None
         await expect(asked.get_by_label("gives")).to_contain_text("I need two depths.")
         await expect(tool.locator("pre").first).to_be_hidden()
         await tool.locator("summary").click()
-        assert await tool.locator("h3").all_text_contents() == ["place", "outputs"]
+        assert await tool.locator("h3").all_text_contents() == ["place", "result"]
         assert await tool.locator("pre").all_text_contents() == ["weir", "1.4"]
         await expect(page.locator("#content-hint")).to_be_hidden()
 

@@ -20,6 +20,8 @@ ASKED = {
     "message": "Which way, about weirs?",
     "answer_schema": {"enum": ["left", "right"], "type": "string"},
 }
+OF_THE_MOMENT = {"input_id", "create_time"}
+"""What differs from run to run."""
 
 
 @pytest.fixture
@@ -48,6 +50,10 @@ def told(events: list[Event], *types: str) -> list[dict[str, Any]]:
     return [payload for payload in payloads if payload["type"] in types]
 
 
+def without(names: set[str], payload: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in payload.items() if name not in names}
+
+
 async def answer(edge: Gateway, request: dict[str, Any], **body: Any) -> dict[str, Any]:
     sent = await edge.http.post(f"/v1/runs/mine/inputs/{request['input_id']}", json=body)
     answered: dict[str, Any] = {"status": sent.status_code, **sent.json()}
@@ -61,7 +67,7 @@ async def test_a_question_is_told_answered_and_resolved(edge: Gateway) -> None:
         first = await answer(edge, request, answer="left", reason="it is shorter")
         rest = await events.to_the_end()
 
-    assert {name: value for name, value in request.items() if name != "input_id"} == ASKED
+    assert without(OF_THE_MOMENT, request) == ASKED
     assert first == {
         "status": 200,
         "run_id": "mine",
@@ -70,7 +76,7 @@ async def test_a_question_is_told_answered_and_resolved(edge: Gateway) -> None:
         "outcome": "answered",
         "reason": "it is shorter",
     }
-    assert told(events.seen, "custom") == [
+    assert [without(OF_THE_MOMENT, one) for one in told(events.seen, "custom")] == [
         {"type": "custom", "name": "progress", "call_id": 2, "data": {"done": done, "of": 2}}
         for done in (1, 2)
     ]
@@ -103,9 +109,7 @@ async def test_an_answer_that_does_not_fit_leaves_the_question_open(edge: Gatewa
     assert (refused["status"], refused["reason"]) == (422, "INPUT_INVALID")
     assert [one["field"] for one in refused["violations"]] == ["answer"]
     assert record["state"] == "waiting"
-    assert record["input_requests"] == [
-        {name: value for name, value in request.items() if name != "type"}
-    ]
+    assert record["input_requests"] == [without({"type", "create_time"}, request)]
     assert told(rest, "prediction")[0]["data"] == {"chosen": "right"}
 
 
@@ -116,10 +120,9 @@ async def test_a_declined_question_fails_the_run_with_its_reason(edge: Gateway) 
         rest = await events.to_the_end()
 
     assert told(rest, "error")[0]["reason"] == "INPUT_DECLINED"
-    assert told(rest, "input_resolved") == [
+    assert [without(OF_THE_MOMENT, one) for one in told(rest, "input_resolved")] == [
         {
             "type": "input_resolved",
-            "input_id": request["input_id"],
             "call_id": 2,
             "outcome": "declined",
             "reason": "ask again tomorrow",
@@ -161,8 +164,8 @@ async def test_a_tool_is_approved_with_other_arguments(edge: Gateway) -> None:
     assert request["proposal"] == {"height": 0.5, "note": "by night"}
     assert [*request["answer_schema"]["properties"]] == ["height", "note"]
     assert [one["field"] for one in refused["violations"]] == ["answer.height"]
-    results = [one["tool"] for one in told(rest, "status") if "result" in one.get("tool", {})]
-    assert [one["result"] for one in results] == ["The gate is at 0.75 m."]
+    ended = [one for one in told(rest, "status") if one["name"] == "set_gate" and "outcome" in one]
+    assert [one["tool"]["result"] for one in ended] == ["The gate is at 0.75 m."]
 
 
 async def test_runs_are_listed_by_what_they_are(edge: Gateway) -> None:
@@ -200,6 +203,8 @@ async def test_runs_are_listed_by_what_they_are(edge: Gateway) -> None:
         "limit=1001",
         "created_after=yesterday",
         "created_after=2020-01-01",
+        "created_after=0001-01-01T00:00:00%2B14:00",
+        "created_before=9999-12-31T23:59:59-14:00",
         "x=1",
     ],
 )
@@ -210,6 +215,77 @@ async def test_a_malformed_filter_is_refused_by_name(edge: Gateway, query: str) 
         400,
         query.partition("=")[0],
     )
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "programs"),
+        ("GET", "programs/choice"),
+        ("GET", "server"),
+        ("POST", "runs/mine/cancel"),
+        ("POST", "runs/mine/inputs/q1"),
+        ("DELETE", "runs/mine"),
+    ],
+)
+async def test_calls_without_options_refuse_every_one(
+    edge: Gateway, method: str, path: str
+) -> None:
+    sent = await edge.http.request(method, f"/v1/{path}?reason=late")
+
+    assert (sent.status_code, sent.json()["message"]) == (
+        400,
+        "reason is no option; there are none",
+    )
+
+
+async def test_a_method_that_a_record_does_not_take_is_told_with_those_it_takes(
+    edge: Gateway,
+) -> None:
+    sent = await edge.http.put("/v1/runs/mine")
+
+    assert (sent.status_code, {*sent.headers["allow"].split(", ")}) == (
+        405,
+        {"GET", "HEAD", "DELETE"},
+    )
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"decline": False}, {"decline": 1}, {"answer": "left", "decline": True}]
+)
+async def test_an_answer_is_one_thing_or_a_decline(edge: Gateway, body: dict[str, Any]) -> None:
+    sent = await edge.http.post("/v1/runs/mine/inputs/q1", json=body)
+
+    assert (sent.status_code, sent.json()["violations"][0]["field"]) == (400, "answer")
+
+
+async def test_a_reader_that_comes_back_after_any_event_gets_what_came_after_it(
+    edge: Gateway,
+) -> None:
+    asks: dict[str, Any] = {"accept": "input,custom", "status_detail": "all"}
+
+    async with edge.stream("choice", TOPIC, run_id="mine", **asks) as events:
+        await answer(edge, await asked_of(events), answer="left")
+        await events.to_the_end()
+
+    whole = [event for event in events.seen[1:] if event.id]
+
+    for at, event in enumerate(whole[:-1]):
+        async with edge.events("mine", event.id, **asks) as rest:
+            again = await rest.to_the_end()
+
+        assert [(one.id, one.data) for one in again[1:]] == [
+            (one.id, one.data) for one in whole[at + 1 :]
+        ]
+
+    kinds = [one.payload["type"] for one in whole[:-1]]
+    assert [one for one in kinds if one != "status"] == [
+        "custom",
+        "input_request",
+        "input_resolved",
+        "custom",
+        "prediction",
+    ]
 
 
 async def test_a_run_is_deleted(edge: Gateway) -> None:

@@ -16,7 +16,7 @@ import yaml
 from gateway.faucet import Faucet
 from gateway.programs import ANSWER, QUESTION
 from gateway.serving import BOUND, Events, Gateway, texts_of
-from headrace_client import Client, DeadlineExceeded
+from headrace_client import Client, DeadlineExceeded, outputs
 from headrace_gateway.serving import listen
 from pages.blocks import blocks_of
 
@@ -140,7 +140,7 @@ async def test_both_faces_go_through_envoy(
         lm.open()
 
         assert texts_of(await reading)["compose.answer"] == ANSWER
-        assert (await prediction).outputs["answer"] == ANSWER
+        assert outputs(await prediction)["answer"] == ANSWER
 
 
 async def test_a_caller_s_deadline_reaches_the_server_through_envoy(
@@ -168,7 +168,7 @@ async def test_a_stream_outlives_the_timeout_that_envoy_has_by_itself(
         lm.open()
 
         assert texts_of(await reading)["compose.answer"] == ANSWER
-        assert (await prediction).outputs["answer"] == ANSWER
+        assert outputs(await prediction)["answer"] == ANSWER
 
 
 async def started(client: Client) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
 
-from headrace import Tool, ask, emit
+from headrace import ReAct, Tool, ask, emit
 from headrace.calls import current_call, current_run, open_call
 from headrace.errors import LMRateLimitError
 from headrace.events import Kind
@@ -12,6 +15,7 @@ from headrace.hosting import Program
 from headrace.module import Module
 from headrace.parsing import FieldDelta
 from headrace.values import Prediction
+from scripted_lm import Script, ScriptedLM, chat, cut, section
 
 LINE = "the quick brown föx jumps over ninety 漢字\n"
 
@@ -92,10 +96,56 @@ class Booking(Module):
 
 
 class Counter(Module):
-    """Gives numbers back, of one digit each."""
+    """Gives numbers back, of one digit each unless they have a base."""
 
-    async def aforward(self, count: int) -> Prediction:
-        return Prediction(numbers=[number % 10 for number in range(count)])
+    async def aforward(self, count: int, base: int = 0) -> Prediction:
+        """base: added to each."""
+        return Prediction(numbers=[base + number % 10 for number in range(count)])
+
+
+class Hasty(Module):
+    """Asks a question that nobody can answer in time."""
+
+    async def aforward(self) -> Prediction:
+        return Prediction(city=await ask("Which city?", timeout=0.1))
+
+
+def set_gate(sluice: str, height: float, by: str = "hand") -> str:
+    """Moves a gate. height: metres."""
+    return f"{sluice} at {height} m by {by}"
+
+
+def ring_bell(times: int) -> str:
+    """Rings for the keeper."""
+    return f"rung {times} times"
+
+
+PROPOSALS: Mapping[str, Mapping[str, Any]] = {
+    "set_gate": {"sluice": "mill", "height": 0.5},
+    "ring_bell": {"times": 3},
+}
+
+
+def keep(prompt: str) -> Script:
+    """The keeper's model: calls the tool that is its task, finishes, and reports what it was told."""
+    told, task = section(prompt, "observation_0"), section(prompt, "task")
+
+    if "next_tool_name" not in prompt:
+        return cut(chat(reasoning="It was tried.", report=told, grade="good"))
+
+    tool = "finish" if told else task
+    arguments = json.dumps(PROPOSALS.get(tool, {}))
+
+    return cut(chat(next_thought="On it.", next_tool_name=tool, next_tool_args=arguments))
+
+
+KEEPER = ReAct(
+    "task, area -> report, grade",
+    tools=[
+        Tool(set_gate, approve=True),
+        Tool(ring_bell, approve=True, approval_timeout=0.1),
+    ],
+)
 
 
 PROGRAMS = (
@@ -106,4 +156,6 @@ PROGRAMS = (
     Program(Planner(), name="planner"),
     Program(Booking(), name="booking"),
     Program(Counter(), name="counter"),
+    Program(Hasty(), name="hasty"),
+    Program(KEEPER, name="keeper", lm=ScriptedLM(by_prompt=keep)),
 )

@@ -47,6 +47,8 @@ class Failure:
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
     state: str = ""
     """What the server called the state of a run that is suspended."""
+    run_state: str = ""
+    """What it called the run's state, whatever that was; empty where it said nothing of it."""
     lm_calls: int | None = None
     """From the usage that came with the error; None where none came."""
 
@@ -69,6 +71,12 @@ class Reading:
     """JSON text of the run's record, likewise."""
     listed: Sequence[str] = ()
     """Names of the runs that a filter chose."""
+    resolved: Mapping[str, Any] | None = None
+    """How a question ended, for who replied to it: body of an input_resolved."""
+    record: Mapping[str, Any] | None = None
+    """Of a run, beside its state: reason and metadata of its failure, and the questions it asks."""
+    described: Mapping[str, Any] | None = None
+    """JSON schemas of a program: inputs, outputs, and tools by name."""
 
     @staticmethod
     def of(told: Mapping[str, Any]) -> Reading:
@@ -83,6 +91,9 @@ class Reading:
             state=told.get("state") or "",
             inputs=told.get("inputs"),
             listed=told.get("listed") or (),
+            resolved=told.get("resolved"),
+            record=told.get("record"),
+            described=told.get("described"),
         )
 
     @property

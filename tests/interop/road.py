@@ -40,17 +40,17 @@ class Road:
         self.token = ""
         self._command = command
 
-    async def play(
-        self, play: str, *runs: dict[str, Any], filters: Sequence[dict[str, Any]] = ()
-    ) -> list[Reading]:
-        """Has an order played to its end; gives what was read. Runs may be chosen by filters."""
+    async def play(self, play: str, *runs: dict[str, Any], **more: Any) -> list[Reading]:
+        """Has an order played to its end; gives what was read. More of it: filters, replies, token."""
         order = {
             "address": self.proxy.address,
             "tls": self.tls,
             "token": self.token,
             "play": play,
             "runs": runs,
-            "filters": filters,
+            "filters": (),
+            "replies": (),
+            **more,
         }
         driver = await asyncio.create_subprocess_exec(
             *self._command,
@@ -85,6 +85,22 @@ class Road:
             while last < sequence:
                 with suppress(grpc.aio.AioRpcError):  # it has not begun yet
                     last = (await HeadraceServiceStub(channel).GetRun(request)).run.last_sequence
+
+                await asyncio.sleep(0.02)
+
+    async def asks(self, run_id: str) -> pb.InputRequest:
+        """Waits until a run asks; gives its first question."""
+        request = pb.GetRunRequest(run_id=run_id)
+        caller = (("authorization", f"Bearer {self.token}"),)
+
+        async with connected(self.address) as channel, asyncio.timeout(DRIVER_SECONDS):
+            while True:
+                with suppress(grpc.aio.AioRpcError):  # it has not begun yet
+                    stub = HeadraceServiceStub(channel)
+                    run = (await stub.GetRun(request, metadata=caller)).run
+
+                    if run.input_requests:
+                        return run.input_requests[0]
 
                 await asyncio.sleep(0.02)
 

@@ -38,6 +38,8 @@ class Case:
     title: str
     says: str
     """What it shows, in a sentence."""
+    place: tuple[str, int]
+    """File and line: the order of rows, in whatever order the cases ran."""
     outcomes: dict[str, str] = field(default_factory=dict[str, str])
     """By language: passed, failed or skipped."""
 
@@ -55,10 +57,16 @@ def note(outcomes: Outcomes, item: pytest.Item, report: pytest.TestReport) -> No
         name = item.originalname
         title = name.removeprefix("test_").replace("_", " ")
         language = cast("Language", item.callspec.params["language"])
-        case = outcomes.setdefault(
-            name, Case(title, inspect.getdoc(cast("Any", item).function) or "")
-        )
+        function = cast("Any", item).function
+        place = (item.path.name, function.__code__.co_firstlineno)
+        says = " ".join((inspect.getdoc(function) or "").split())
+        case = outcomes.setdefault(name, Case(title, says, place))
         case.outcomes[language.name] = report.outcome
+
+
+def ordered(outcomes: Outcomes) -> list[Case]:
+    """The cases as they stand in their files."""
+    return sorted(outcomes.values(), key=lambda case: case.place)
 
 
 def drawn(outcomes: Outcomes) -> str:
@@ -66,7 +74,7 @@ def drawn(outcomes: Outcomes) -> str:
     names = [language.name for language in LANGUAGES]
     rows = [
         [case.title, *(SIGNS[case.outcomes.get(name, "skipped")] for name in names)]
-        for case in outcomes.values()
+        for case in ordered(outcomes)
     ]
     width = max(len(row[0]) for row in rows)
     lines = [["case", *names], ["-" * width, *("-" * 6 for _ in names)], *rows]
@@ -90,5 +98,5 @@ def page(outcomes: Outcomes) -> str:
         table=drawn(outcomes),
         date=datetime.date.today().isoformat(),
         versions="; ".join(one.versions() for one in LANGUAGES if not one.missing),
-        cases="\n".join(f"- **{case.title}**: {case.says}" for case in outcomes.values()),
+        cases="\n".join(f"- **{case.title}**: {case.says}" for case in ordered(outcomes)),
     )

@@ -2,7 +2,8 @@
 
 A driver per language plays an order with its client and prints what it read. Here stand the cases of
 connections and endings: what is ordered, what happens on the road meanwhile, and what must have been
-read. Those of what runs tell and ask, and of their records, are in test_matrix_runs.py.
+read. Those of what runs tell and ask, and of their records, are in test_matrix_runs.py; of who may answer
+them in test_matrix_approvals.py; of forms and sizes in test_matrix_values.py.
 """
 
 from __future__ import annotations

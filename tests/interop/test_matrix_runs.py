@@ -13,14 +13,10 @@ from client.scripted_service import Ending, ScriptedService, serving
 from conformance.invariants import contiguous
 from conformance.proxy import proxied
 from grpc import StatusCode
-from headrace.runs.limits import Limits
 from headrace_proto.v1 import headrace_pb2 as pb
-from interop.road import Road, asked, ended, paved
+from interop.road import Road, asked, ended
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-
-MANY = 1_000_000
-"""Integers of one digit: 3 MB of JSON text, 11 MB of Struct."""
 
 ANSWERS: list[dict[str, Any]] = [
     {"value": "Köln"},
@@ -139,40 +135,6 @@ async def test_whole_fields(road: Road) -> None:
     assert none.bodies("token") == []
     assert whole.values == none.values
     assert [*whole.breaches(), *contiguous(whole.journal), *contiguous(none.journal)] == []
-
-
-async def test_output_forms(road: Road) -> None:
-    """Outputs are read in any form; JSON text has integers beyond 2^53 exact, a Struct as decimal text."""
-    forms = ("json", "both", "struct", "none")
-    runs = [
-        {**asked("echo", text="é", number=str(2**53 + 1)), "output_form": form} for form in forms
-    ]
-    *full, none = await road.play("read_each", *runs)
-
-    assert [one.values["number"] for one in full] == [2**53 + 1, 2**53 + 1, str(2**53 + 1)]
-    assert [one.values["text"] for one in full] == ["é", "é", "é"]
-    assert none.error is None
-    assert none.outputs in (None, "{}", "null")
-
-
-async def test_large_prediction(command: Sequence[str]) -> None:
-    """A million integers arrive as JSON; in a form that is too large for them the client says which fits."""
-    order = asked("counter", count=MANY)
-    forms = ("json", "struct", "both")
-    limits = Limits(
-        max_prediction_bytes=7 << 19
-    )  # what a message of 4 MiB, gRPC's own limit, holds
-
-    async with paved(command, limits=limits) as road:
-        exact, *large = await road.play(
-            "read_each", *({**order, "output_form": form} for form in forms)
-        )
-
-    assert exact.values == {"numbers": [number % 10 for number in range(MANY)]}
-    assert [ended(one) for one in large] == [
-        ("RunFailed", "RESOURCE_EXHAUSTED", "PREDICTION_TOO_LARGE")
-    ] * 2
-    assert [one.failure.metadata["fits"] for one in large] == ["JSON", "JSON"]
 
 
 async def test_suspended(command: Sequence[str]) -> None:

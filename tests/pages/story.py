@@ -19,7 +19,7 @@ GATEWAY = "127.0.0.1:8080"
 """The same, for a gateway that the page has started."""
 PROGRAMS = "headrace.demo:composer headrace.demo:qa"
 SERVES = re.compile(r"^(headrace (serve|gateway|mock-lm)|make serve)\b")
-CALLS = re.compile(r"\bheadrace (runs?|attach|cancel|programs|describe)\b")
+CALLS = re.compile(r"\bheadrace (runs?|attach|cancel|answer|rm|programs|describe)\b")
 """Commands that go to ADDRESS where no other is written."""
 LIKE = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 

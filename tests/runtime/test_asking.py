@@ -181,7 +181,10 @@ async def test_a_timeout_is_a_time_that_can_be_told(timeout: float) -> None:
 async def test_a_question_is_text() -> None:
     question: Any = 5
 
-    with answering({"Which?": "a"}), pytest.raises(UsageError, match="message is text, not of type int"):
+    with (
+        answering({"Which?": "a"}),
+        pytest.raises(UsageError, match="message is text, not of type int"),
+    ):
         await ask(question)
 
 

@@ -157,7 +157,10 @@ async def test_a_reader_gets_what_it_selects_and_the_rest_is_counted(core: Core)
 
 async def test_a_reader_that_comes_back_goes_on_where_it_was(core: Core) -> None:
     run = await started(core, run_id="r1")
-    await core.wait(run)
+
+    with core.kept(run):
+        await run.ended()
+
     again = await started(core, run_id="r1", resumes=True)
     rest = ReaderOptions(after=10, heartbeat_interval=0.0)
 
@@ -232,7 +235,9 @@ async def test_a_reader_sent_away_has_been_sent_all_up_to_its_position(registry:
 
     assert [one.sequence for one in sink.told if one.sequence][-1] == reader.position == 5
     gate.opened.set()
-    await soon(core.wait(run))
+
+    with core.kept(run):
+        await soon(run.ended())
 
 
 async def test_text_longer_than_a_token_may_be_is_split(registry: Registry) -> None:
@@ -257,7 +262,10 @@ async def test_a_reader_sent_away_for_its_age_leaves_the_run_alone(registry: Reg
 
     assert (run.over, run.reader_count) == (False, 0)
     gate.opened.set()
-    await soon(core.wait(run))
+
+    with core.kept(run):
+        await soon(run.ended())
+
     assert run.state is RunState.SUCCEEDED
 
 

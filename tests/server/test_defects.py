@@ -13,7 +13,7 @@ from anyio import wait_all_tasks_blocked
 from grpc import StatusCode
 from headrace.calls import StatusMessageProvider, StatusMessages, current_run, open_call
 from headrace.errors import HeadraceError, ProgramError, RunNotFound, ServerFault, ToolError
-from headrace.events import Event, Kind, PredictionEvent, Token
+from headrace.events import Event, Kind, PredictionEvent, Status, Token, ToolCall
 from headrace.execution import Execution, Work
 from headrace.hosting.port import StartRequest
 from headrace.runs import expiry
@@ -449,8 +449,11 @@ class Shy:
 
 async def test_instances_that_raise_when_looked_at_do_not_fail_a_run() -> None:
     async def play(question: str) -> object:
-        with open_call(Kind.TOOL, "shy", Shy(), {"shy": Shy()}):
-            return question
+        for kind in (Kind.MODULE, Kind.TOOL):
+            with open_call(kind, "shy", Shy(), {"shy": Shy()}):
+                pass
+
+        return question
 
     class Hosted(Scripted):
         def work(self, inputs: Mapping[str, Any]) -> Work:
@@ -461,8 +464,12 @@ async def test_instances_that_raise_when_looked_at_do_not_fail_a_run() -> None:
         await soon(run.ended())
 
         assert run.state is RunState.SUCCEEDED
-        data = [getattr(entry.event, "data", None) for entry in run.log.read()]
-        assert {"shy": "<Shy>"} in data
+        told = [one.event for one in run.log.read() if isinstance(one.event, Status)]
+        assert [one.data for one in told if one.kind is Kind.MODULE] == [{"shy": "<Shy>"}, None]
+        assert [one.tool for one in told if one.kind is Kind.TOOL] == [
+            ToolCall(arguments_json='{"shy":"<Shy>"}'),
+            ToolCall(result_json="null"),
+        ]
 
 
 async def test_a_run_whose_end_is_told_twice_does_not_keep_others() -> None:

@@ -47,6 +47,7 @@ class Model:
         self.changed: set[str] = set()
         """Those that were not as they are now all the time."""
         self._count = 0
+        self._latest = 0.0
         self._outboxes: dict[str, Outbox] = {}
 
     async def start(self, created: int, kind: int) -> None:
@@ -76,7 +77,8 @@ class Model:
 
     async def end(self, name: str, state: RunState) -> None:
         if self.there[name].ending is None:
-            self._become(name, ending=ENDINGS[state], end_time=1.0, expire_time=float(state))
+            self._latest = max(self._latest, float(state))  # who ends later expires no sooner
+            self._become(name, ending=ENDINGS[state], end_time=1.0, expire_time=self._latest)
             self._outboxes[name].end(self.there[name])
             await asyncio.sleep(0)
 

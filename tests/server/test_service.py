@@ -349,6 +349,21 @@ async def test_predict_gives_the_prediction_once_per_id(service: Served) -> None
     assert first == again
 
 
+async def test_predict_tells_that_it_is_accepted_before_the_run_is_over(
+    gated: Served, gate: Gate
+) -> None:
+    request = pb.PredictRequest(program="scripted", run_id="r1", inputs_json='{"question": "why?"}')
+    predict = cast("Any", gated.channel).unary_stream("/headrace.v1.HeadraceService/Predict")
+    call = predict(request.SerializeToString())
+    told = dict(iter(await soon(call.initial_metadata())))
+    was_open = gate.opened.is_set()
+    gate.opened.set()
+    answer = pb.PredictResponse.FromString(await soon(call.read()))
+
+    assert (told, was_open) == ({"headrace-run-id": "r1"}, False)
+    assert answer.prediction.outputs["result"] == "why?"
+
+
 async def test_predict_of_a_run_that_fails_is_its_status() -> None:
     async with served(program(fails)) as service:
         request = pb.PredictRequest(program="scripted", inputs_json='{"question": "why?"}')

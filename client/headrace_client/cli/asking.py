@@ -9,13 +9,20 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, cast
+from typing import TypeAlias, cast
 
 from headrace_client import InputRequest
 from headrace_client.cli.clean import clean, one_line
+from headrace_client.cli.schemas import (
+    Schema,
+    choices_of,
+    kind_text,
+    members_of,
+    plain,
+    shown,
+    types_of,
+)
 from headrace_client.cli.wording import value_text
-
-Schema: TypeAlias = dict[str, Any]
 
 WORDS_OF_BOOLEANS = {"y": True, "yes": True, "true": True, "n": False, "no": False, "false": False}
 
@@ -39,99 +46,105 @@ class NoAnswer(ValueError):
 Reply: TypeAlias = Answer | Declines
 
 
-def is_approval(request: InputRequest) -> bool:
-    """True where leave to call a tool is asked for."""
-    return request.kind == InputRequest.KIND_APPROVAL
+def answer_command(run_id: str, request: InputRequest) -> str:
+    """The command that answers a question from elsewhere, but for the answer."""
+    return f"headrace answer {run_id} {request.input_id} ..."
+
+
+def asks_text(request: InputRequest, run_id: str) -> str:
+    """A question with what is to be approved, and the command that answers it."""
+    call = f"{request.tool}({request.proposal_json})" if request.tool else ""
+    command = f"({answer_command(run_id, request)})"
+
+    return " ".join(filter(None, (request.message, call, command)))
 
 
 def question_lines(request: InputRequest) -> list[str]:
-    """The question, and below it what there is to choose from or to approve."""
+    """The question, and below it what there is to choose from, to fill in or to approve."""
     asked = clean(request.message).splitlines() or ["The run asks."]
 
-    if is_approval(request):
-        proposal = value_text(json.loads(request.proposal_json or "{}"))
-        return [
-            *asked,
-            f"  {one_line(request.tool)}",
-            *(f"  {one}" for one in proposal.splitlines()),
-        ]
+    if _is_approval(request):
+        proposal = value_text(json.loads(request.proposal_json or "{}")).splitlines()
+        below = [one_line(request.tool), *proposal]
+    else:
+        below = _explained(_schema_of(request))
 
-    choices = [_shown(one) for one in choices_of(schema_of(request))]
-
-    return [*asked, *(f"  {number}  {choice}" for number, choice in enumerate(choices, 1))]
+    return [*asked, *(f"  {line}" for line in below)]
 
 
 def hint(request: InputRequest) -> str:
     """What may be typed, in brackets before the cursor."""
-    if is_approval(request):
+    if _is_approval(request):
         return "y to allow it, n to decline, or other arguments as a JSON object"
 
-    schema = schema_of(request)
-
-    if choices := choices_of(schema):
-        return f"1 to {len(choices)}, or the choice itself; nothing declines"
-
-    if is_boolean(schema):
-        return "y or n; nothing declines"
-
-    if is_text(schema):
-        return "text; nothing declines"
-
-    return f"{_kind(schema)} as JSON; nothing declines"
+    return f"{_wanted(_schema_of(request))}; nothing declines"
 
 
 def reply_of(request: InputRequest, line: str) -> Reply:
     """The reply that a line is. Raises NoAnswer."""
     text = line.strip()
 
-    if is_approval(request):
+    if _is_approval(request):
         return _verdict(text)
 
-    return Answer(value_of(schema_of(request), line)) if text else Declines()
+    return Answer(_value_of(_schema_of(request), line)) if text else Declines()
 
 
-def value_of(schema: Schema, line: str) -> object:
-    """The answer that a line is, to a question with this schema. Raises NoAnswer."""
-    text = line.strip()
+def _is_approval(request: InputRequest) -> bool:
+    """True where leave to call a tool is asked for."""
+    return request.kind == InputRequest.KIND_APPROVAL
+
+
+def _schema_of(request: InputRequest) -> Schema:
+    return plain(json.loads(request.answer_schema_json or "{}"))
+
+
+def _explained(schema: Schema) -> list[str]:
+    """The choices, or the members of an object."""
+    choices = choices_of(schema)
+    rows = [(number, shown(one)) for number, one in _numbered(choices).items()]
+
+    if not choices:
+        rows = [*members_of(schema)]
+
+    width = max((len(first) for first, _ in rows), default=0)
+
+    return [f"{first:<{width}}  {second}" for first, second in rows] or [*map(shown, choices)]
+
+
+def _wanted(schema: Schema) -> str:
+    choices, types = choices_of(schema), types_of(schema)
+
+    if choices:
+        return f"1 to {len(choices)}, or the choice itself" if _numbered(choices) else "one of them"
+
+    if "string" in types:
+        return "text"
+
+    if types and types <= {"boolean", "null"}:
+        return "y, n or null" if "null" in types else "y or n"
+
+    return f"{kind_text(schema)} as JSON"
+
+
+def _value_of(schema: Schema, line: str) -> object:
+    """The answer that a line is, to a question with this schema."""
+    text, types = line.strip(), types_of(schema)
 
     if choices := choices_of(schema):
         return _choice(choices, text)
 
-    if is_boolean(schema):
-        if text.lower() not in WORDS_OF_BOOLEANS:
-            raise NoAnswer("write y or n")
+    if "string" in types:
+        return line
 
+    if "boolean" in types and text.lower() in WORDS_OF_BOOLEANS:
         return WORDS_OF_BOOLEANS[text.lower()]
 
-    return line if is_text(schema) else _json(text)
-
-
-def schema_of(request: InputRequest) -> Schema:
-    """The schema of the answer, where it only points to another one that one."""
-    schema: Schema = json.loads(request.answer_schema_json or "{}")
-    name = str(schema.get("$ref", "")).removeprefix("#/$defs/")
-
-    return cast("Schema", schema.get("$defs", {}).get(name, schema)) if name else schema
-
-
-def choices_of(schema: Schema) -> Sequence[object]:
-    """The values that there are to choose from; empty where there are too many to list."""
-    if "const" in schema:
-        return [schema["const"]]
-
-    return cast("list[object]", schema.get("enum", []))
-
-
-def is_boolean(schema: Schema) -> bool:
-    """True where yes or no is asked for."""
-    return schema.get("type") == "boolean"
-
-
-def is_text(schema: Schema) -> bool:
-    """True where a line is the answer as it stands."""
-    kinds = [schema, *schema.get("anyOf", [])]
-
-    return any(kind.get("type") == "string" for kind in kinds)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        quotes = "" if types else "; text stands in double quotes"
+        raise NoAnswer(f"write {_wanted(schema)}{quotes}") from None
 
 
 def _verdict(text: str) -> Reply:
@@ -140,7 +153,10 @@ def _verdict(text: str) -> Reply:
     if word is not None or not text:
         return Answer(True) if word else Declines()
 
-    arguments = _json(text)
+    try:
+        arguments: object = json.loads(text)
+    except (ValueError, RecursionError):
+        arguments = None
 
     if not isinstance(arguments, dict):
         raise NoAnswer("write y, n, or the arguments as a JSON object")
@@ -149,35 +165,17 @@ def _verdict(text: str) -> Reply:
 
 
 def _choice(choices: Sequence[object], text: str) -> object:
-    named = {_shown(one): one for one in choices}
-    numbered = {str(number): one for number, one in enumerate(choices, 1)}
+    named = {shown(one): one for one in choices}
+    numbered = _numbered(choices)
 
-    if text in named:
-        return named[text]
-
-    if text not in numbered:
+    if text not in named and text not in numbered:
         raise NoAnswer(f"there is no {text!r} among the choices")
 
-    return numbered[text]
+    return named[text] if text in named else numbered[text]
 
 
-def _json(text: str) -> object:
-    try:
-        return json.loads(text)
-    except ValueError:
-        raise NoAnswer("that is no JSON; text stands in double quotes") from None
+def _numbered(choices: Sequence[object]) -> dict[str, object]:
+    """The choices by their numbers; none have one where that could be taken for a choice itself."""
+    numbered = {str(number): one for number, one in enumerate(choices, 1)}
 
-
-def _shown(choice: object) -> str:
-    return one_line(choice if isinstance(choice, str) else json.dumps(choice, ensure_ascii=False))
-
-
-def _kind(schema: Schema) -> str:
-    kind = schema.get("type", "a value")
-
-    return {
-        "object": "an object",
-        "array": "a list",
-        "integer": "a whole number",
-        "number": "a number",
-    }.get(str(kind), "a value")
+    return {} if {*numbered} & {*map(shown, choices)} else numbered

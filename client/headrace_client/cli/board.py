@@ -11,7 +11,6 @@ from enum import Enum
 
 from headrace_client import (
     CustomEvent,
-    Failure,
     InputRequest,
     InputResolved,
     Prediction,
@@ -20,7 +19,8 @@ from headrace_client import (
     Token,
 )
 from headrace_client._transcript import FieldKey, FieldText, Transcript
-from headrace_client.cli.wording import field_label
+from headrace_client.cli.asking import asks_text
+from headrace_client.cli.wording import failure_text, field_label, outcome_text
 
 
 class Mark(Enum):
@@ -178,7 +178,7 @@ class Board:
 
     def _take_request(self, request: InputRequest) -> None:
         label = f"{request.tool}()?" if request.tool else "asks"
-        text = f"{request.message} (headrace answer {self.run_id} {request.input_id} ...)"
+        text = asks_text(request, self.run_id)
         self.rows["asks", request.input_id] = Row(Mark.RUNNING, label, self.clock, text=text)
 
     def _take_resolved(self, resolved: InputResolved) -> None:
@@ -194,18 +194,6 @@ class Board:
         self.rows["note", self._note_count] = Row(
             mark, started=self.clock, ended=self.clock, text=message
         )
-
-
-def failure_text(failure: Failure) -> str:
-    """A failure as `REASON: message`; empty for none."""
-    return ": ".join(filter(None, (failure.reason, failure.message)))
-
-
-def outcome_text(resolved: InputResolved) -> str:
-    """How a question ended: answered, declined with its reason, expired, withdrawn."""
-    outcome = InputResolved.Outcome.Name(resolved.outcome).removeprefix("OUTCOME_").lower()
-
-    return ": ".join(filter(None, (outcome, resolved.reason)))
 
 
 def _mark_of(status: StatusUpdate) -> Mark:

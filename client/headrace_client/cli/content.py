@@ -1,13 +1,14 @@
-"""The content of calls, as `--data` shows it below each: inputs when it begins, outputs when it ends."""
+"""The content of calls and answers, as `--data` shows it below each: inputs at the start, outputs at the end."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 from google.protobuf import json_format
 
-from headrace_client import StatusUpdate
+from headrace_client import InputResolved, StatusUpdate
 from headrace_client.cli.clean import clean, one_line
 
 MOST_LINES = 60
@@ -18,17 +19,40 @@ MOST_TEXT = 1_000
 
 def content_lines(status: StatusUpdate) -> list[str]:
     """Inputs or outputs of a call in lines; none where the status does not say."""
-    if not status.HasField("data") or status.kind == StatusUpdate.KIND_RUN:
+    content = _content(status)
+
+    if content is None or status.kind == StatusUpdate.KIND_RUN:
         return []
 
     way = "gives" if status.phase == StatusUpdate.PHASE_END else "takes"
-    found = list(_laid_out(json_format.MessageToDict(status.data)))
+
+    return [f"{one_line(status.name)} (call {status.call_id}) {way}", *_indented(content)]
+
+
+def answer_lines(resolved: InputResolved) -> list[str]:
+    """The answer to a question, or the arguments that were approved; none where it does not say."""
+    return _indented(json.loads(resolved.answer_json)) if resolved.answer_json else []
+
+
+def _content(status: StatusUpdate) -> Any:
+    """What a call was given or has returned; None where the status does not say."""
+    if status.HasField("data"):
+        return json_format.MessageToDict(status.data)
+
+    if status.phase == StatusUpdate.PHASE_END:
+        return {"result": json.loads(status.tool.result_json)} if status.tool.result_json else None
+
+    return json.loads(status.tool.arguments_json or "null")
+
+
+def _indented(content: Any) -> list[str]:
+    found = list(_laid_out(content))
     shown = [f"  {line[:MOST_TEXT]}{'…' * (len(line) > MOST_TEXT)}" for line in found[:MOST_LINES]]
 
     if len(found) > MOST_LINES:
         shown.append(f"  … {len(found) - MOST_LINES:,} more lines; --json shows all")
 
-    return [f"{one_line(status.name)} (call {status.call_id}) {way}", *shown]
+    return shown
 
 
 def _laid_out(value: Any) -> Iterator[str]:

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 
 import click
 
+from headrace_client._values import duration
 from headrace_client.cli.target import TOKEN, Target
 
 METHOD = "headrace.v1.HeadraceService/Run"
@@ -82,9 +83,9 @@ def curl_line(call: Call, target: Target, gateway: str) -> str:
     """The call with curl, over the gateway at a URL."""
     words = ["curl", "-sN", *_authorization(target), "--json", _quoted(call.inputs)]
     path = f"{gateway.rstrip('/')}/v1/programs/{quote(call.program, safe='')}/stream"
-    query = urlencode(_query(call))
+    query = urlencode(_query(call), safe=",")
 
-    return " ".join([*words, shlex.quote(f"{path}?{query}" if query else path)])
+    return " ".join([*words, shlex.quote(f"{path}?{query}")])
 
 
 def _transport(target: Target) -> list[str]:
@@ -113,11 +114,17 @@ def _request(call: Call) -> dict[str, Any]:
         "program": call.program,
         "inputs" if exact else "inputsJson": call.inputs if exact else _json(call.inputs),
         "runId": call.run_id,
-        "timeout": None if call.timeout is None else f"{call.timeout:.9g}s",
+        "timeout": _length(call.timeout),
         "revision": call.revision,
         "interfaceRevision": call.interface_revision,
         "labels": call.labels,
-        "options": _given({"fields": call.fields, "includeData": call.include_data}),
+        "options": _given(
+            {
+                "fields": call.fields,
+                "includeData": call.include_data,
+                "accept": ["EVENT_KIND_CUSTOM", "EVENT_KIND_INPUT"],
+            }
+        ),
     }
 
     return _given(request)
@@ -128,11 +135,12 @@ def _query(call: Call) -> list[tuple[str, str]]:
     given = _given(
         {
             "run_id": call.run_id,
-            "timeout": None if call.timeout is None else f"{call.timeout:g}",
+            "timeout": _length(call.timeout).removesuffix("s"),
             "revision": call.revision,
             "interface_revision": call.interface_revision,
             "fields": ",".join(call.fields),
             "include_data": "true" if call.include_data else "",
+            "accept": "custom,input",
         }
     )
 
@@ -151,6 +159,13 @@ def _fits_struct(value: object) -> bool:
             return all(map(_fits_struct, cast("list[object]", value)))
         case _:
             return True
+
+
+def _length(seconds: float | None) -> str:
+    """Seconds to the nanosecond, with their unit; empty for none."""
+    length = duration("timeout", seconds)
+
+    return "" if length is None else length.ToJsonString()
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,11 +9,11 @@ import click
 
 from headrace_client import InputRequest, Run, RunNotFound, SyncClient
 from headrace_client.cli.asking import Answer, Declines, NoAnswer, Reply, reply_of
-from headrace_client.cli.board import outcome_text
 from headrace_client.cli.clean import one_line
-from headrace_client.cli.exits import reporting
+from headrace_client.cli.exits import REFUSED, line_of, reporting, usage_errors
 from headrace_client.cli.inputs import text_of
 from headrace_client.cli.target import Target, with_target
+from headrace_client.cli.wording import outcome_text
 
 
 @click.command()
@@ -46,7 +46,7 @@ def answer(
     if sum(given) != 1:
         raise click.UsageError("give one of VALUE, --answer-json, --approve and --decline")
 
-    with target.sync_client() as client:
+    with target.sync_client() as client, usage_errors():
         if decline:
             reply: Reply = Declines()
         elif approve:
@@ -88,10 +88,20 @@ def cancel(target: Target, run_id: str, reason: str) -> None:
 @reporting
 def rm(target: Target, run_ids: Sequence[str]) -> None:
     """Delete runs: end them if need be, and forget all of them."""
+    all_known = True
+
     with target.sync_client() as client:
         for run_id in run_ids:
-            client.delete(run_id)
-            click.echo(f"run {run_id}: deleted")
+            try:
+                client.delete(run_id)
+            except RunNotFound as error:
+                click.echo(f"headrace: {line_of(error)}", err=True)
+                all_known = False
+            else:
+                click.echo(f"run {run_id}: deleted")
+
+    if not all_known:
+        raise click.exceptions.Exit(REFUSED)
 
 
 def _typed(client: SyncClient, run_id: str, input_id: str, text: str) -> Reply:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from headrace_client import HeadraceError, InputRequest, InputResolved, Run, RunStream
 from headrace_client.cli import inputs as written
-from headrace_client.cli.desk import ClosedDesk, Desk, Unanswered
+from headrace_client.cli.desk import ClosedDesk, Desk, OpenDesk, Unanswered
 from headrace_client.cli.equivalent import Call, Line, with_lines
 from headrace_client.cli.exits import (
     FAILED,
@@ -102,14 +102,18 @@ def run(
             typed = written.typed(texts, await client.describe(program)) if texts else {}
             inputs = {**from_json, **typed}
 
+            with usage_errors():
+                stream = client.run(program, inputs=inputs, **options)
+
             if line is not None:
                 click.echo(line(Call(program, inputs, **options), target))
                 return
 
-            with usage_errors():
-                stream = client.run(program, inputs=inputs, **options)
+            if no_input:
+                desk: Desk | None = ClosedDesk(client, stream)
+            else:
+                desk = None if as_json else OpenDesk(client, stream, view.paused)
 
-            desk = None if as_json else desk_for(stream, view, asks=not no_input)
             await watch(stream, view, desk, stops=True)
 
     drive(go)
@@ -165,14 +169,7 @@ def view_of(as_json: bool, quiet: bool, data: bool) -> View:
     return LiveView(console) if has_board else LineView()
 
 
-def desk_for(stream: RunStream, view: View, *, asks: bool) -> Desk | ClosedDesk:
-    """Whoever answers the questions of a run."""
-    return Desk(stream, view.paused) if asks else ClosedDesk(stream.run_id)
-
-
-async def watch(
-    stream: RunStream, view: View, desk: Desk | ClosedDesk | None, *, stops: bool
-) -> None:
+async def watch(stream: RunStream, view: View, desk: Desk | None, *, stops: bool) -> None:
     """Shows a run to its end. Interrupted, it stops the run or leaves it to go on, and says so.
 
     Output that cannot be written interrupts it likewise, and a question that nobody answers. Without
@@ -186,6 +183,7 @@ async def watch(
                 with view:
                     await _attended(run, view, desk)
             except (asyncio.CancelledError, OutputLost, Unanswered):
+                said = f"did not wait for run {run.run_id} to be cancelled"
                 said = await _stop(run) if stops else f"run {run.run_id} goes on"
                 run.detach()
                 raise
@@ -219,7 +217,7 @@ def drive(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         sys.exit(TERMINATED)
 
 
-async def _attended(run: RunStream, view: View, desk: Desk | ClosedDesk | None) -> None:
+async def _attended(run: RunStream, view: View, desk: Desk | None) -> None:
     if desk is None:
         return await _show(run, view, None)
 
@@ -232,7 +230,7 @@ async def _attended(run: RunStream, view: View, desk: Desk | ClosedDesk | None) 
         raise failed.exceptions[0] from None
 
 
-async def _show(run: RunStream, view: View, desk: Desk | ClosedDesk | None) -> None:
+async def _show(run: RunStream, view: View, desk: Desk | None) -> None:
     async for event in run:
         assert run.last_event is not None
         view.show(run.last_event)

@@ -12,7 +12,6 @@ import click
 
 from headrace_client import (
     CustomEvent,
-    InputRequest,
     InputResolved,
     Prediction,
     StatusUpdate,
@@ -21,10 +20,18 @@ from headrace_client import (
     outputs,
 )
 from headrace_client._transcript import Transcript
-from headrace_client.cli.board import failure_text, outcome_text
+from headrace_client.cli.asking import asks_text
 from headrace_client.cli.clean import clean, one_line
-from headrace_client.cli.content import content_lines
-from headrace_client.cli.wording import field_label, message_json, seconds, usage_line, value_text
+from headrace_client.cli.content import answer_lines, content_lines
+from headrace_client.cli.wording import (
+    failure_text,
+    field_label,
+    message_json,
+    outcome_text,
+    seconds,
+    usage_line,
+    value_text,
+)
 
 
 class View(Protocol):
@@ -129,19 +136,19 @@ class LineView(Printed):
             case "token":
                 self._take(event.token)
             case "status":
-                for line in status_lines(event.status, event.run_id):
-                    click.echo(line)
+                status = event.status
 
-                for line in content_lines(event.status):
+                for line in (*status_lines(status, event.run_id), *content_lines(status)):
                     click.echo(line)
             case "prediction":
                 click.echo("\n" + prediction_text(event.prediction))
             case "custom":
                 click.echo(custom_line(event.custom))
             case "input_request":
-                click.echo(asks_line(event.input_request, event.run_id))
+                click.echo(f"asks: {one_line(asks_text(event.input_request, event.run_id))}")
             case "input_resolved":
-                click.echo(resolved_line(event.input_resolved))
+                lines = [resolved_line(event.input_resolved), *answer_lines(event.input_resolved)]
+                click.echo("\n".join(lines))
             case _:
                 pass
 
@@ -175,15 +182,6 @@ def status_lines(status: StatusUpdate, run_id: str) -> list[str]:
 def custom_line(event: CustomEvent) -> str:
     """What a program told, in a line."""
     return f"{one_line(event.name)}: {one_line(event.data_json)}"
-
-
-def asks_line(request: InputRequest, run_id: str) -> str:
-    """A question in a line, with the command that answers it."""
-    tool = f" {one_line(request.tool)}({one_line(request.proposal_json)})" if request.tool else ""
-
-    return (
-        f"asks: {one_line(request.message)}{tool} (headrace answer {run_id} {request.input_id} ...)"
-    )
 
 
 def resolved_line(resolved: InputResolved) -> str:

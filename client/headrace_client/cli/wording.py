@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
-from headrace_client import Usage
+from headrace_client import Failure, InputResolved, Usage
 from headrace_client.cli.clean import clean, clean_json, one_line
 
 
@@ -55,6 +55,18 @@ def money(dollars: float) -> str:
     digits = 2 if dollars == 0 or dollars >= 0.1 else 4 if dollars >= 0.001 else 6
 
     return f"${dollars:.{digits}f}"
+
+
+def failure_text(failure: Failure) -> str:
+    """A failure as `REASON: message`; empty for none."""
+    return ": ".join(filter(None, (failure.reason, failure.message)))
+
+
+def outcome_text(resolved: InputResolved) -> str:
+    """How a question ended: answered, declined with its reason, expired, withdrawn."""
+    outcome = InputResolved.Outcome.Name(resolved.outcome).removeprefix("OUTCOME_").lower()
+
+    return ": ".join(filter(None, (outcome, resolved.reason)))
 
 
 def value_text(value: Any) -> str:

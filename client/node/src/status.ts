@@ -6,7 +6,7 @@
  * that the run is over; any other value that it is not, and that resuming would not help now.
  */
 
-import { type Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { type Metadata, type ServiceError, status, type StatusObject } from "@grpc/grpc-js";
 
 import {
   type ErrorFacts,
@@ -47,6 +47,19 @@ const NO_ANSWER = new Set([status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.
 /** A status other than OK. */
 export interface CallStatus extends ErrorFacts {
   message: string;
+}
+
+/** The error of a stream that ended well while its run is not over; undefined for any other. */
+export function suspensionOf(ended: StatusObject): ServiceError | undefined {
+  const runState = text(ended.metadata, "headrace-run-state");
+
+  if (ended.code !== status.OK || !runState || OVER.has(runState)) {
+    return undefined;
+  }
+
+  const details = ended.details || "the stream ended";
+
+  return Object.assign(new Error(details), { code: status.UNAVAILABLE, details, metadata: ended.metadata });
 }
 
 /** Only this stream ended: the same request may be made again. */

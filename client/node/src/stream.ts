@@ -1,11 +1,11 @@
 /** One run's events in order, across as many gRPC streams as it takes. */
 
-import type { ClientReadableStream, ServiceError } from "@grpc/grpc-js";
+import type { ClientReadableStream, ServiceError, StatusObject } from "@grpc/grpc-js";
 
 import type { StreamEvent } from "./gen/headrace/v1/headrace.js";
 import { HEARTBEAT_MS } from "./requests.js";
 import type { Resumption } from "./resume.js";
-import { type CallStatus, statusOf } from "./status.js";
+import { type CallStatus, statusOf, suspensionOf } from "./status.js";
 
 /** The longest silences, in milliseconds; shorter in tests. */
 export const silences = {
@@ -34,6 +34,7 @@ class EventCall {
     call.on("readable", () => this.wake());
     call.on("end", () => this.end());
     call.on("error", (error: ServiceError) => this.end(error));
+    call.on("status", (status: StatusObject) => (this.error ??= suspensionOf(status))); // before the end
     this.watch = setInterval(() => this.checkSilence(), silences.stream / 3).unref();
   }
 

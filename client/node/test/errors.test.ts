@@ -37,6 +37,16 @@ for (const code of [status.UNAVAILABLE, status.ABORTED, status.FAILED_PRECONDITI
   });
 }
 
+test("a stream that ends well while its run is not over is told as suspended", async () => {
+  const service = new Scripted(composed(), [{ code: status.OK, runState: "PARKED", after: 2 }]);
+  await using served = await service.serve();
+  const run = await served.client.run("composer", INPUTS);
+  const error = await errorIn(run.prediction());
+
+  assert(error instanceof RunSuspended);
+  assert.deepEqual([error.code, error.runState, service.cursors], [status.UNAVAILABLE, "PARKED", [0]]);
+});
+
 test("a run that is suspended before its first event, and in predict, is told as such", async () => {
   const suspended = { ...CUT, runState: "WAITING" };
   const service = new Scripted(composed(), [suspended, suspended]);

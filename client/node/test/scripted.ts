@@ -147,7 +147,9 @@ export class Scripted {
       call.write(message);
     }
 
-    if (ending) {
+    if (ending?.code === status.OK) {
+      call.end(errorOf(ending).metadata);
+    } else if (ending) {
       call.emit("error", errorOf(ending));
     } else {
       if (this.holds) {

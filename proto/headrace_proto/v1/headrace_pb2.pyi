@@ -1133,7 +1133,7 @@ class Usage(_message.Message):
     """Estimated price in US dollars. Absent when no price is known; 0 when it cost nothing."""
     @_builtins.property
     def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelUsage]:
-        """The same for each model, by its name."""
+        """The same for each model, by its name. At most 100; the others are counted together as "(others)"."""
 
     def __init__(
         self,

@@ -1,7 +1,8 @@
 """Refusals: runs that were cancelled before they came, and so will not be started when they do.
 
 A refusal claims its id as a start does, so the store decides which of the two was first, in whatever
-processes they are. It is kept for a minute, and only so many are: the oldest go first.
+processes they are. It is kept for a minute, and only so many are: the oldest go first, which are those
+that have expired, if any have.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Refusals:
     def __init__(self, store: RunStore, claims: Claims) -> None:
         self._store = store
         self._claims = claims
-        self._made: OrderedDict[RunKey, float] = OrderedDict()  # when they expire, the oldest first
+        self._made: OrderedDict[RunKey, None] = OrderedDict()  # the oldest first
         self._by_principal: dict[str, OrderedDict[RunKey, None]] = {}
 
     async def refuse(self, key: RunKey, reason: str) -> Run:
@@ -52,7 +53,7 @@ class Refusals:
         present = await self._store.claim(record)
 
         if present is None:
-            self._note(key, now + REFUSED_FOR)
+            self._note(key)
 
         return present or Run(record, NO_EVENTS)
 
@@ -66,12 +67,7 @@ class Refusals:
                     await self._store.drop(key)
 
     def _surplus(self, principal: str) -> list[RunKey]:
-        """Forgets what has expired, which the store drops itself, and what has to go for newer ones."""
-        now = time.time()
-
-        while self._made and next(iter(self._made.values())) <= now:
-            self._forget(next(iter(self._made)))
-
+        """Forgets those that have to go for newer ones."""
         surplus: list[RunKey] = []
 
         while len(self._of(principal)) > MAX_PER_PRINCIPAL:
@@ -82,9 +78,9 @@ class Refusals:
 
         return surplus
 
-    def _note(self, key: RunKey, expire_time: float) -> None:
+    def _note(self, key: RunKey) -> None:
         self._forget(key)
-        self._made[key] = expire_time
+        self._made[key] = None
         self._of(key.principal)[key] = None
 
     def _forget(self, key: RunKey) -> RunKey:

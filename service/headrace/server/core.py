@@ -7,7 +7,8 @@ and encodes the deliveries of a `Reader`. `server/v1` is one such; others stand 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from headrace.errors import (
@@ -146,12 +147,13 @@ class Core:
             max_age=self._max_stream_age,
         )
 
-    async def wait(self, run: Run) -> None:
-        """Keeps the run, as a reader does, until it is over."""
+    @contextmanager
+    def kept(self, run: Run) -> Generator[None, None, None]:
+        """Keeps the run, as a reader does, inside a `with` block."""
         cursor = run.join()
 
         try:
-            await run.ended()
+            yield
         finally:
             run.leave(cursor)
 

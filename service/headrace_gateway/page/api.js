@@ -18,6 +18,11 @@ export class Refused extends Error {
   }
 }
 
+/** An error in words for people. */
+export function wordsFor(error) {
+  return error instanceof TypeError ? "The gateway cannot be reached." : error.message;
+}
+
 export async function programs() {
   return (await answer("v1/programs")).programs;
 }

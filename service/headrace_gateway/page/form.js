@@ -17,10 +17,9 @@ export class InputForm {
     const known = new Map(described.map((field) => [field.name, field]));
 
     for (const [name, property] of Object.entries(properties)) {
-      const schema = resolved(property, $defs);
-      const field = new FormField(name, schema, known.get(name), required.includes(name), prefix);
-      field.write(name in example ? example[name] : schema.default);
-      this.#fields.push(field);
+      const schema = plain(property, $defs);
+      const isRequired = required.includes(name);
+      this.#fields.push(new FormField(name, schema, known.get(name), { isRequired, prefix, given: example[name] }));
     }
 
     place.replaceChildren(...this.#fields.map((field) => field.element));
@@ -52,20 +51,26 @@ export class InputForm {
 }
 
 class FormField {
-  constructor(name, schema, described, isRequired, prefix) {
+  #isTouched = false;
+
+  constructor(name, schema, described, { isRequired, prefix, given }) {
     this.name = name;
     this.id = `${prefix}${name}`;
     this.isRequired = isRequired;
-    this.control = controlFor(withoutNull(schema), `input-${this.id}`);
+    this.given = given;
+    const written = given === undefined ? schema.default : given;
+    this.control = controlFor(schema, `input-${this.id}`, written);
     this.complaint = element("p", { className: "complaint", id: `complaint-${this.id}` });
     this.element = this.#assemble(schema, described);
+    this.element.addEventListener("input", () => (this.#isTouched = true));
+
+    if (written !== undefined && written !== null) this.control.write(written);
   }
 
-  write(value) {
-    if (value !== undefined && value !== null) this.control.write(value);
-  }
-
+  /** What nobody has touched is what was given: a control may show null, or no text, as nothing at all. */
   read() {
+    if (!this.#isTouched && this.given !== undefined) return this.given;
+
     try {
       const value = this.control.read();
 
@@ -108,7 +113,7 @@ class FormField {
 
 // Controls: {element, focusable, isGroup, read() -> value or undefined, write(value)}
 
-function controlFor(schema, id) {
+function controlFor(schema, id, written) {
   if (schema.enum) return choice(schema.enum, id);
 
   switch (schema.type) {
@@ -120,7 +125,7 @@ function controlFor(schema, id) {
     case "boolean":
       return checkbox(id);
     case "array":
-      if (schema.items?.type === "string") return lines(id);
+      if (schema.items?.type === "string" && fitsLines(written)) return lines(id);
   }
 
   return json(id);
@@ -147,6 +152,11 @@ function lines(id) {
   control.element.placeholder = "one per line";
 
   return control;
+}
+
+/** Whether each item has a line of its own, and each line an item. */
+function fitsLines(items) {
+  return (items ?? []).every((item) => typeof item === "string" && item.trim() && !/[\r\n]/.test(item));
 }
 
 function json(id) {
@@ -200,7 +210,7 @@ function choice(values, id) {
 function select(values, id) {
   const list = element("select", { id });
   list.append(element("option", { value: "", textContent: "" }));
-  list.append(...values.map((value, at) => element("option", { value: at, textContent: String(value) })));
+  list.append(...values.map((value, at) => element("option", { value: at, textContent: choiceText(value) })));
 
   return {
     element: list,
@@ -215,7 +225,7 @@ function radios(values, id) {
   const inputs = values.map((value, at) => {
     const input = element("input", { id: `${id}-${at}`, type: "radio", name: id });
     const label = element("label", { htmlFor: input.id });
-    label.append(input, ` ${value}`);
+    label.append(input, ` ${choiceText(value)}`);
     group.append(label);
 
     return input;
@@ -234,23 +244,29 @@ function radios(values, id) {
   };
 }
 
-// Schemas
+function choiceText(value) {
+  if (typeof value === "boolean") return value ? "yes" : "no";
 
-/** `T | null` is T that may be left out. */
-function withoutNull(schema) {
-  const choices = (schema.anyOf ?? []).filter((one) => one.type !== "null");
-
-  return choices.length === 1 ? { ...schema, ...choices[0] } : schema;
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** What a schema that only points to another one points to. */
-function resolved(schema, definitions) {
-  const name = schema.$ref?.replace("#/$defs/", "");
+// Schemas
 
-  return name && definitions[name] ? { ...definitions[name], ...schema } : schema;
+/** A schema with what it points to. `T | null` is T that may be left out, one value a choice of one. */
+export function plain(schema, definitions = {}) {
+  const { $ref, anyOf, ...own } = schema;
+  const pointed = definitions[$ref?.replace("#/$defs/", "")];
+
+  if (pointed) return plain({ ...pointed, ...own }, definitions);
+
+  const choices = (anyOf ?? []).filter((one) => one.type !== "null");
+
+  if (choices.length === 1) return plain({ ...choices[0], ...own }, definitions);
+
+  return "const" in schema ? { ...schema, enum: [schema.const] } : schema;
 }
 
 /** Choices speak for themselves. */
 function typeText(schema, type, isRequired) {
-  return [withoutNull(schema).enum ? "" : type, isRequired ? "" : "optional"].filter(Boolean).join(", ");
+  return [schema.enum ? "" : type, isRequired ? "" : "optional"].filter(Boolean).join(", ");
 }

@@ -61,7 +61,7 @@ class Run {
     try {
       await api.cancel(this.runId);
     } catch (error) {
-      say(error.message);
+      say(api.wordsFor(error));
     }
   }
 
@@ -106,9 +106,9 @@ class Run {
   }
 
   #resolved(resolved) {
-    this.questions.resolve(resolved);
+    const request = this.questions.resolve(resolved);
     this.#show("running", this.#words());
-    this.timeline.note("said", [resolved.outcome, resolved.reason].filter(Boolean).join(": "));
+    this.timeline.resolved(resolved, request);
   }
 
   /** How a run stands that is read and goes on. */
@@ -160,10 +160,10 @@ class Run {
   /** What was refused never ran: what is wrong with an input is said at its field, the rest here. */
   #fail(error) {
     const shown = (error.violations ?? []).filter((one) => form?.complain(one.field, one.description));
-    this.#show("failed", "Refused", wordsFor(error));
+    this.#show("failed", "Refused", api.wordsFor(error));
     at("run").hidden = shown.length > 0;
     history.replaceState(null, "", addressOf(this.program.name));
-    say(wordsFor(error));
+    say(api.wordsFor(error));
 
     if (error.status === 401) askForToken();
   }
@@ -253,7 +253,7 @@ async function load() {
     programs = await api.programs();
     at("content-hint").hidden = await api.askForContent();
   } catch (error) {
-    at("trouble-words").textContent = wordsFor(error);
+    at("trouble-words").textContent = api.wordsFor(error);
     at("trouble").hidden = false;
 
     return error.status === 401 ? askForToken() : undefined;
@@ -292,10 +292,6 @@ function shownName() {
 /** Tells who listens rather than looks. */
 function say(text) {
   at("said").textContent = text;
-}
-
-function wordsFor(error) {
-  return error instanceof TypeError ? "The gateway cannot be reached." : error.message;
 }
 
 /** A run's name; `crypto.randomUUID` exists only where the page came over TLS or from this machine. */

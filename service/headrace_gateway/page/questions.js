@@ -3,7 +3,7 @@
 
 import * as api from "./api.js";
 import { element } from "./dom.js";
-import { InputForm } from "./form.js";
+import { InputForm, plain } from "./form.js";
 
 export class Questions {
   #cards = new Map();
@@ -27,10 +27,13 @@ export class Questions {
     this.#show();
   }
 
-  /** Takes back a question that is over, whoever answered it. */
+  /** Takes back a question that is over, whoever answered it, and gives it. */
   resolve({ input_id: id }) {
+    const request = this.#cards.get(id)?.request;
     this.#cards.delete(id);
     this.#show();
+
+    return request;
   }
 
   /** The run is over, and so is what it asked. */
@@ -65,7 +68,7 @@ class Card {
   }
 
   #assemble() {
-    const { input_id: id, message, tool } = this.request;
+    const { input_id: id, message, tool, expire_time: end } = this.request;
     const heading = element("h3", { id: `question-${id}`, textContent: message });
     const fields = element("div", { className: "fields" });
     const decline = element("button", { type: "button", className: "stop", textContent: "Decline" });
@@ -87,6 +90,7 @@ class Card {
     card.setAttribute("aria-labelledby", heading.id);
 
     if (tool) card.append(element("p", { className: "hint" }, "tool ", element("code", { textContent: tool })));
+    if (end) card.append(element("p", { className: "hint", textContent: `until ${clockTime(end)}` }));
 
     card.append(form);
 
@@ -95,7 +99,8 @@ class Card {
 
   /** An object is asked for member by member, anything else as one value. */
   #formIn(place) {
-    const { input_id: id, answer_schema: schema, proposal } = this.request;
+    const { input_id: id, answer_schema, proposal } = this.request;
+    const schema = plain(answer_schema, answer_schema.$defs);
     const isObject = schema.type === "object" && schema.properties && Object.keys(schema.properties).length;
     this.isWhole = !isObject;
 
@@ -125,11 +130,18 @@ class Card {
       await api.answerQuestion(this.runId, this.request.input_id, reply);
     } catch (error) {
       const left = (error.violations ?? []).filter((one) => !this.form.complain(one.field, one.description));
-      this.complaint.textContent = error.violations?.length && !left.length ? "" : error.message;
+      this.complaint.textContent = error.violations?.length && !left.length ? "" : api.wordsFor(error);
     }
   }
 }
 
+/** A value by itself as the one member of an object. Yes or no is a choice: a box is not left empty by intent. */
 function wrapped({ $defs, ...schema }) {
-  return { $defs, properties: { answer: schema }, required: ["answer"] };
+  const answer = schema.type === "boolean" ? { ...schema, enum: [true, false] } : schema;
+
+  return { $defs, properties: { answer }, required: ["answer"] };
+}
+
+function clockTime(moment) {
+  return new Date(moment).toLocaleTimeString("en", { hourCycle: "h23" });
 }

@@ -15,10 +15,7 @@ export class Timeline {
 
   /** Adds what a status tells, and gives the message in it, if any, for who listens. */
   status(status) {
-    const time = Date.parse(status.create_time);
-    this.#start ??= time;
-    const at = (time - this.#start) / 1000;
-
+    const at = this.#at(status);
     const content = status.tool?.arguments ?? status.data;
 
     if (status.phase === "start" && content) this.#taken.set(status.call_id, content);
@@ -42,7 +39,8 @@ export class Timeline {
   }
 
   /** What the program tells of itself: the newest of a name and call takes the place of the one before. */
-  told({ name, call_id: call, data }) {
+  told(custom) {
+    const { name, call_id: call, data } = custom;
     const key = `${call} ${name}`;
     const text = `${name}: ${typeof data === "string" ? data : JSON.stringify(data)}`;
     const line = this.#told.get(key);
@@ -50,15 +48,32 @@ export class Timeline {
     if (line) {
       line.querySelector(".what").textContent = text;
     } else {
-      this.note("told", text);
+      this.#add(this.#at(custom), "told", text);
       this.#told.set(key, this.place.lastElementChild);
     }
+  }
+
+  /** How a question ended. An approval says with which arguments the tool is called. */
+  resolved(resolved, request) {
+    const { outcome, reason, call_id: call, answer } = resolved;
+    const ended = reason ? `${outcome}: ${reason}` : outcome;
+    this.#add(this.#at(resolved), "said", `${request?.message ?? ""} ${ended}`.trim());
+
+    if (request?.kind === "approval" && answer) this.#taken.set(call, answer);
   }
 
   /** Adds a line of the page's own, at this moment. */
   note(kind, text) {
     const at = this.#start === null ? 0 : Math.max(0, (Date.now() - this.#start) / 1000);
     this.#add(at, kind, text);
+  }
+
+  /** Seconds from the run's start. */
+  #at({ create_time: when }) {
+    const time = Date.parse(when);
+    this.#start ??= time;
+
+    return (time - this.#start) / 1000;
   }
 
   #add(at, kind, text, taken, given) {

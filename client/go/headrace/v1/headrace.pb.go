@@ -2184,7 +2184,7 @@ type Usage struct {
 	CacheHitCount int32 `protobuf:"varint,7,opt,name=cache_hit_count,json=cacheHitCount,proto3" json:"cache_hit_count,omitempty"`
 	// Estimated price in US dollars. Absent when no price is known; 0 when it cost nothing.
 	CostUsd *float64 `protobuf:"fixed64,8,opt,name=cost_usd,json=costUsd,proto3,oneof" json:"cost_usd,omitempty"`
-	// The same for each model, by its name.
+	// The same for each model, by its name. At most 100; the others are counted together as "(others)".
 	Models        []*ModelUsage `protobuf:"bytes,9,rep,name=models,proto3" json:"models,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

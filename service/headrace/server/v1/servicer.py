@@ -78,7 +78,13 @@ class Servicer:
         program = self._core.authorise(call.caller, start.program)
         run = await self._core.start(call.caller, program, start)
         _name(call, run)
-        await self._core.wait(run)
+
+        with self._core.kept(run):
+            if not run.record.refused:
+                await _accept(call, run)
+
+            await run.ended()
+
         _conclude(call, run)
         assert run.result is not None  # or _conclude had raised
         form = requests.output_form(call.request.output_form)
@@ -183,15 +189,14 @@ class Servicer:
     ) -> None:
         most = self._core.limits.max_prediction_bytes
         encoder = EventEncoder(run.run_id, run.revisions, options, max_prediction_bytes=most)
-        context = call.context
 
         with self._core.follow(run, options) as reader:
             _name(call, run)
 
             try:
                 await asyncio.sleep(0)  # a run that just started asks its LM before this is sent
-                await context.send_initial_metadata((("headrace-run-id", run.run_id),))
-                await reader.stream(*ways_to_write(encoder, options, context.write))
+                await _accept(call, run)
+                await reader.stream(*ways_to_write(encoder, options, call.context.write))
             except PredictionTooLarge as error:
                 await run.ended()
                 _conclude(call, run)
@@ -206,6 +211,11 @@ def _name(call: RpcCall[Any], run: Run) -> None:
     """From here on everything the caller gets names the run."""
     call.facts.update(run_id=run.run_id, program=run.program or call.facts.get("program", ""))
     call.trailers["headrace-run-id"] = run.run_id
+
+
+async def _accept(call: RpcCall[Any], run: Run) -> None:
+    """Tells, by initial metadata, that the call was not refused."""
+    await call.context.send_initial_metadata((("headrace-run-id", run.run_id),))
 
 
 @contextmanager

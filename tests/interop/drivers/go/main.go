@@ -19,6 +19,7 @@ var plays = map[string]play{
 	"cancel_after_begin":            cancelAfterBegin,
 	"leave_after_first_event":       leaveAfterFirstEvent,
 	"detach_and_attach_for_a_while": detachAndAttachForAWhile,
+	"attach_each":                   attachEach,
 	"attach_and_join_again":         attachAndJoinAgain,
 	"attach_behind_the_end":         attachBehindTheEnd,
 	"stall_until_over":              stallUntilOver,
@@ -29,6 +30,11 @@ var plays = map[string]play{
 	"delete_after_end":              deleteAfterEnd,
 	"cancel_before_begin":           cancelBeforeBegin,
 	"get_full":                      getFull,
+	"send_inputs":                   sendInputs,
+	"cancel_each":                   cancelEach,
+	"get_each":                      getEach,
+	"predict_each":                  predictEach,
+	"describe_each":                 describeEach,
 }
 
 func main() {
@@ -47,21 +53,28 @@ func main() {
 }
 
 func options(told order) []headrace.ClientOption {
-	if told.TLS == nil {
-		return nil
+	var options []headrace.ClientOption
+
+	if told.Token != "" {
+		options = append(options, headrace.WithToken(func() string { return told.Token }))
 	}
 
-	authority, err := os.ReadFile(told.TLS.Authority)
+	if told.TLS != nil {
+		options = append(options, headrace.WithTLS(told.TLS.config()))
+	}
+
+	return options
+}
+
+func (f *files) config() *tls.Config {
+	authority, err := os.ReadFile(f.Authority)
 	check(err)
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(authority)
-	own, err := tls.LoadX509KeyPair(told.TLS.Certificate, told.TLS.Key)
+	own, err := tls.LoadX509KeyPair(f.Certificate, f.Key)
 	check(err)
 
-	return []headrace.ClientOption{
-		headrace.WithTLS(&tls.Config{RootCAs: roots, Certificates: []tls.Certificate{own}}),
-		headrace.WithToken(func() string { return told.Token }),
-	}
+	return &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{own}}
 }
 
 func check(err error) {

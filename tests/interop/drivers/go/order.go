@@ -17,6 +17,7 @@ type order struct {
 	Play    string   `json:"play"`
 	Runs    []asked  `json:"runs"`
 	Filters []filter `json:"filters"`
+	Replies []reply  `json:"replies"`
 }
 
 type files struct {
@@ -45,6 +46,13 @@ type answer struct {
 	Value   json.RawMessage `json:"value"`
 	Decline bool            `json:"decline"`
 	Reason  string          `json:"reason"`
+}
+
+// reply is an answer to a question of a run that somebody else may read.
+type reply struct {
+	RunID   string `json:"run_id"`
+	InputID string `json:"input_id"`
+	answer
 }
 
 type filter struct {

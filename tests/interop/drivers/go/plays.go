@@ -52,6 +52,16 @@ func detachAndAttachForAWhile(ctx context.Context, client *headrace.Client, told
 	return []reading{attached}
 }
 
+func attachEach(ctx context.Context, client *headrace.Client, told order) []reading {
+	var readings []reading
+
+	for _, asked := range told.Runs {
+		readings = append(readings, read(attach(ctx, client, asked)))
+	}
+
+	return readings
+}
+
 func attachAndJoinAgain(ctx context.Context, client *headrace.Client, told order) []reading {
 	return []reading{
 		read(begin(ctx, client, told.Runs[0])),

@@ -22,6 +22,10 @@ type reading struct {
 	Cursor   int32       `json:"cursor"`
 	Listed   *[]string   `json:"listed,omitempty"`
 	Inputs   *string     `json:"inputs,omitempty"`
+
+	Resolved  object `json:"resolved,omitempty"`
+	Record    object `json:"record,omitempty"`
+	Described object `json:"described,omitempty"`
 }
 
 func blank() reading { return reading{Messages: []object{}, Texts: [][3]string{}} }
@@ -71,7 +75,9 @@ func readWith(
 	}
 
 	if told.Error == nil {
-		told.Outputs = outputs(run)
+		prediction, err := run.Prediction()
+		check(err)
+		told.Outputs = outputs(prediction)
 	}
 
 	told.Cursor = run.Cursor()
@@ -79,12 +85,9 @@ func readWith(
 	return told
 }
 
-// outputs are those of a run that succeeded, as JSON text; nil where they were not asked for.
-func outputs(run *headrace.Run) *string {
-	prediction, err := run.Prediction()
-	check(err)
-
-	if prediction.OutputsJson == "" && prediction.Outputs == nil {
+// outputs are those of a prediction, as JSON text; nil where there is none, or they were not asked for.
+func outputs(prediction *headracev1.Prediction) *string {
+	if prediction.GetOutputsJson() == "" && prediction.GetOutputs() == nil {
 		return nil
 	}
 
@@ -126,7 +129,8 @@ func failure(err error) object {
 	return object{
 		"kind": kind, "code": codeName(failed.Code.String()), "reason": failed.Reason, "message": failed.Message,
 		"run_id": failed.RunID, "retry_delay": failed.RetryDelay.Seconds(), "violations": violations,
-		"metadata": failed.Metadata, "state": state, "lm_calls": lmCalls(failed),
+		"metadata": failed.Metadata, "state": state, "run_state": failed.RunState,
+		"lm_calls": lmCalls(failed),
 	}
 }
 

@@ -32,7 +32,7 @@ public final class Driver {
   private Driver(HeadraceClient client, Order order) {
     this.client = client;
     this.order = order;
-    this.first = order.runs().get(0);
+    this.first = order.runs().isEmpty() ? null : order.runs().get(0);
   }
 
   public static void main(String[] arguments) throws Exception {
@@ -53,8 +53,9 @@ public final class Driver {
       case "cancel_before_begin" -> cancelBeforeBegin();
       case "leave_after_first_event" -> leaveAfterFirstEvent();
       case "detach_and_attach_for_a_while" -> detachAndAttachForAWhile();
+      case "attach_each" -> order.runs().stream().map(asked -> read(() -> attach(asked))).toList();
       case "attach_and_join_again" ->
-          List.of(read(() -> begin(first)), read(this::attach), read(() -> begin(first)));
+          List.of(read(() -> begin(first)), read(() -> attach(first)), read(() -> begin(first)));
       case "attach_behind_the_end" -> attachBehindTheEnd();
       case "stall_until_over" -> stallUntilOver();
       case "answer_each" -> answered(Driver::answerByRun);
@@ -63,6 +64,11 @@ public final class Driver {
       case "list_runs" -> listRuns();
       case "delete_after_end" -> deleteAfterEnd();
       case "get_full" -> getFull();
+      case "send_inputs" -> Calls.sendInputs(client, order);
+      case "cancel_each" -> Calls.cancelEach(client, order);
+      case "get_each" -> Calls.getEach(client, order);
+      case "predict_each" -> Calls.predictEach(client, order);
+      case "describe_each" -> Calls.describeEach(client, order);
       default -> throw new IllegalArgumentException(order.play());
     };
   }
@@ -87,7 +93,7 @@ public final class Driver {
       run.iterator().next();
     }
 
-    return List.of(read(this::attach));
+    return List.of(read(() -> attach(first)));
   }
 
   private List<JsonObject> detachAndAttachForAWhile() {
@@ -146,13 +152,7 @@ public final class Driver {
   }
 
   private void answerByClient(RunStream run, Question question) {
-    Order.Answer answer = question.answer;
-
-    if (answer.decline()) {
-      client.decline(run.id(), question.id, answer.why());
-    } else {
-      client.answer(run.id(), question.id, answer.value(), answer.why());
-    }
+    question.answer.send(client, run.id(), question.id);
   }
 
   private List<JsonObject> answerAgain() {
@@ -205,7 +205,7 @@ public final class Driver {
     JsonObject whole = read(() -> begin(first));
     client.delete(first.run_id());
 
-    return List.of(whole, read(this::attach));
+    return List.of(whole, read(() -> attach(first)));
   }
 
   private List<JsonObject> getFull() {
@@ -219,8 +219,8 @@ public final class Driver {
     return client.run(asked.program(), asked.inputs(), asked.start(), asked.read());
   }
 
-  private RunStream attach() {
-    return client.attach(first.run_id(), 0, first.read());
+  private RunStream attach(Order.Asked asked) {
+    return client.attach(asked.run_id(), 0, asked.read());
   }
 
   private static JsonObject read(Supplier<RunStream> open) {

@@ -101,7 +101,7 @@ final class Messages {
     return body;
   }
 
-  private static JsonObject asked(InputRequest request) {
+  static JsonObject asked(InputRequest request) {
     JsonObject body = new JsonObject();
     body.addProperty("call", request.getCallId());
     body.addProperty("input_id", request.getInputId());
@@ -114,7 +114,7 @@ final class Messages {
     return body;
   }
 
-  private static JsonObject resolved(InputResolved resolved) {
+  static JsonObject resolved(InputResolved resolved) {
     JsonObject body = new JsonObject();
     body.addProperty("call", resolved.getCallId());
     body.addProperty("input_id", resolved.getInputId());
@@ -125,7 +125,7 @@ final class Messages {
     return body;
   }
 
-  private static JsonElement value(String text) {
+  static JsonElement value(String text) {
     return text.isEmpty() ? JsonNull.INSTANCE : JsonParser.parseString(text);
   }
 }

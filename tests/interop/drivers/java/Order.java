@@ -1,10 +1,12 @@
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import dev.headrace.client.ClientBuilder;
 import dev.headrace.client.HeadraceClient;
 import dev.headrace.client.ReadOptions;
 import dev.headrace.client.RunFilter;
 import dev.headrace.client.StartOptions;
 import dev.headrace.v1.EventKind;
+import dev.headrace.v1.InputResolved;
 import dev.headrace.v1.OutputForm;
 import dev.headrace.v1.Run;
 import dev.headrace.v1.TokenDetail;
@@ -21,28 +23,50 @@ import java.util.Map;
 
 /** An order, as it comes; what it leaves out is null, and left to the client. */
 record Order(
-    String address, String token, Tls tls, String play, List<Asked> runs, List<Filter> filters) {
-  record Tls(String authority, String certificate, String key) {}
+    String address,
+    String token,
+    Tls tls,
+    String play,
+    List<Asked> runs,
+    List<Filter> filters,
+    List<Reply> replies) {
+  record Tls(String authority, String certificate, String key) {
+    ChannelCredentials credentials() throws IOException {
+      return TlsChannelCredentials.newBuilder()
+          .trustManager(new File(authority))
+          .keyManager(new File(certificate), new File(key))
+          .build();
+    }
+  }
 
   /** What a question is answered with. */
   record Answer(JsonElement value, boolean decline, String reason) {
     String why() {
       return reason == null ? "" : reason;
     }
+
+    InputResolved send(HeadraceClient client, String runId, String inputId) {
+      return decline
+          ? client.decline(runId, inputId, why())
+          : client.answer(runId, inputId, value, why());
+    }
+  }
+
+  /** An answer to a question of a run that somebody else may read. */
+  record Reply(String run_id, String input_id, JsonElement value, boolean decline, String reason) {
+    InputResolved send(HeadraceClient client) {
+      return new Answer(value, decline, reason).send(client, run_id, input_id);
+    }
   }
 
   HeadraceClient client() throws IOException {
-    if (tls == null) {
-      return HeadraceClient.connect(address);
+    ClientBuilder client = HeadraceClient.to(address);
+
+    if (!token.isEmpty()) {
+      client.token(() -> token);
     }
 
-    ChannelCredentials credentials =
-        TlsChannelCredentials.newBuilder()
-            .trustManager(new File(tls.authority))
-            .keyManager(new File(tls.certificate), new File(tls.key))
-            .build();
-
-    return HeadraceClient.to(address).credentials(credentials).token(() -> token).build();
+    return (tls == null ? client : client.credentials(tls.credentials())).build();
   }
 
   /** A run that is asked for. */
@@ -91,9 +115,12 @@ record Order(
         read.tokenDetail(TokenDetail.valueOf("TOKEN_DETAIL_" + upper(token_detail)));
       }
 
-      return output_form == null
-          ? read
-          : read.outputForm(OutputForm.valueOf("OUTPUT_FORM_" + upper(output_form)));
+      return output_form == null ? read : read.outputForm(form());
+    }
+
+    /** Null where it is left to the client. */
+    OutputForm form() {
+      return output_form == null ? null : OutputForm.valueOf("OUTPUT_FORM_" + upper(output_form));
     }
 
     private static String upper(String name) {

@@ -7,7 +7,9 @@ import dev.headrace.client.HeadraceException;
 import dev.headrace.client.Outputs;
 import dev.headrace.client.RunStream;
 import dev.headrace.client.RunSuspendedException;
+import dev.headrace.v1.InputResolved;
 import dev.headrace.v1.Prediction;
+import dev.headrace.v1.Program;
 import dev.headrace.v1.Run;
 import dev.headrace.v1.StreamEvent;
 import dev.headrace.v1.Usage;
@@ -109,6 +111,59 @@ final class Readings {
     return reading;
   }
 
+  /** Of a question that is over. */
+  static JsonObject resolved(InputResolved resolved) {
+    JsonObject reading = empty("");
+    reading.add("resolved", Messages.resolved(resolved));
+
+    return reading;
+  }
+
+  /** Of a run that was asked to stop. */
+  static JsonObject stopped(Run run) {
+    JsonObject reading = empty(run.getRunId());
+    reading.addProperty("state", run.getState().name());
+
+    return reading;
+  }
+
+  /** Of a record: how the run stands, and what it asks. */
+  static JsonObject record(Run run) {
+    JsonArray questions = new JsonArray();
+    run.getInputRequestsList().forEach(one -> questions.add(Messages.asked(one)));
+    JsonObject record = new JsonObject();
+    record.addProperty("reason", run.getFailure().getReason());
+    record.add("metadata", GSON.toJsonTree(run.getFailure().getMetadataMap()));
+    record.add("questions", questions);
+    JsonObject reading = run.hasPrediction() ? predicted(run.getPrediction()) : empty("");
+    reading.addProperty("state", run.getState().name());
+    reading.add("record", record);
+
+    return reading;
+  }
+
+  static JsonObject predicted(Prediction prediction) {
+    JsonObject reading = empty("");
+    reading.addProperty("outputs", text(prediction));
+
+    return reading;
+  }
+
+  static JsonObject described(Program program) {
+    JsonObject tools = new JsonObject();
+    program
+        .getToolsList()
+        .forEach(tool -> tools.add(tool.getName(), Messages.value(tool.getParametersSchemaJson())));
+    JsonObject described = new JsonObject();
+    described.add("inputs", Messages.value(program.getInputSchemaJson()));
+    described.add("outputs", Messages.value(program.getOutputSchemaJson()));
+    described.add("tools", tools);
+    JsonObject reading = empty("");
+    reading.add("described", described);
+
+    return reading;
+  }
+
   private static JsonObject empty(String runId) {
     JsonObject reading = new JsonObject();
     reading.addProperty("run_id", runId);
@@ -139,6 +194,7 @@ final class Readings {
         "violations",
         GSON.toJsonTree(error.violations().stream().map(HeadraceException.Violation::field).toList()));
     told.addProperty("state", error instanceof RunSuspendedException ? error.runState() : "");
+    told.addProperty("run_state", error.runState());
     told.addProperty("lm_calls", error.usage().map(Usage::getLmCallCount).orElse(null));
     told.add("metadata", GSON.toJsonTree(error.metadata()));
 

@@ -46,7 +46,7 @@ export async function refused(call) {
   return { ...empty(), error };
 }
 
-function textOf(prediction) {
+export function textOf(prediction) {
   return prediction.outputsJson || (prediction.outputs ? JSON.stringify(outputs(prediction)) : null);
 }
 
@@ -72,7 +72,7 @@ function message({ sequence, eventCount, event }) {
   return { sequence, count: eventCount, kind, body: BODIES[kind]?.(event.value) ?? {} };
 }
 
-const BODIES = {
+export const BODIES = {
   token: ({ callId, predictor, field, chunk, offset, isLast }) => ({
     call: callId,
     predictor,
@@ -129,7 +129,8 @@ class Exact {
   }
 }
 
-function exact(text) {
+/** JSON text as such; null where there is none. */
+export function exact(text) {
   return text ? new Exact(text) : null;
 }
 
@@ -152,10 +153,11 @@ export function written(value) {
   return JSON.stringify(value);
 }
 
-function told(error, run) {
+/** An error, as the driver prints it. */
+export function told(error, run) {
   if (error.name === "TimeoutError") {
     // Node's own way to say that the time of a signal is over
-    const facts = { reason: "", run_id: run.id, state: "", lm_calls: null };
+    const facts = { reason: "", run_id: run.id, state: "", run_state: "", lm_calls: null };
 
     return { kind: "ServerUnreachable", code: "DEADLINE_EXCEEDED", ...facts };
   }
@@ -174,6 +176,7 @@ function told(error, run) {
     violations: error.violations.map(({ field }) => field),
     metadata: error.metadata,
     state: error instanceof RunSuspended ? error.runState : "",
+    run_state: error.runState,
     lm_calls: error.usage?.lmCallCount ?? null,
   };
 }

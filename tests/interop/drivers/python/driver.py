@@ -5,34 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
-from typing import Any, cast
+from collections.abc import Awaitable, Callable
 
-from conformance.journal import message_of
-from headrace_client import (
-    Client,
-    HeadraceError,
-    InputRequest,
-    InputResolved,
-    Prediction,
-    RequestRefused,
-    Run,
-    RunFailed,
-    RunStream,
-    RunSuspended,
-    ServerUnreachable,
-    StreamEvent,
-    outputs,
-    tls_credentials,
+from headrace_client import Client, HeadraceError, InputResolved, Run, RunStream, tls_credentials
+from interop.drivers.python import calls
+from interop.drivers.python.readings import (
+    Json,
+    attach,
+    begin,
+    message,
+    read,
+    read_answering,
+    read_open,
+    reading_of,
+    resolve,
+    told,
 )
 
-Json = dict[str, Any]
 Play = Callable[[Client, list[Json]], Awaitable[list[Json]]]
-
-KINDS = (RequestRefused, RunFailed, RunSuspended, ServerUnreachable)
-
-OF_A_READER = ("fields", "include_data", "accept", "token_detail", "output_form")
 
 
 async def main() -> None:
@@ -40,7 +30,9 @@ async def main() -> None:
 
     async with Client(order["address"], **options(order)) as client:
         if order["play"] == "list_runs":
-            readings = await list_runs(client, order["runs"], order["filters"])
+            readings = await calls.list_runs(client, order["runs"], order["filters"])
+        elif order["play"] == "send_inputs":
+            readings = await calls.send_inputs(client, order["replies"])
         else:
             readings = await PLAYS[order["play"]](client, order["runs"])
 
@@ -48,15 +40,17 @@ async def main() -> None:
 
 
 def options(order: Json) -> Json:
+    named = {"token": order["token"] or None}
+
     if order["tls"] is None:
-        return {}
+        return named
 
     files = order["tls"]
     credentials = tls_credentials(
         files["authority"], certificate_file=files["certificate"], key_file=files["key"]
     )
 
-    return {"token": order["token"], "credentials": credentials}
+    return {**named, "credentials": credentials}
 
 
 # What is played
@@ -89,6 +83,10 @@ async def detach_and_attach_for_a_while(client: Client, runs: list[Json]) -> lis
     await client.cancel(run.run_id)
 
     return [reading]
+
+
+async def attach_each(client: Client, runs: list[Json]) -> list[Json]:
+    return [await read(attach(client, asked)) for asked in runs]
 
 
 async def attach_and_join_again(client: Client, runs: list[Json]) -> list[Json]:
@@ -156,54 +154,6 @@ async def answer_again(client: Client, runs: list[Json]) -> list[Json]:
     return [await read_answering(client, {**runs[0], "answers": [first]}, say), *refusals]
 
 
-async def delete_after_end(client: Client, runs: list[Json]) -> list[Json]:
-    whole = await read(begin(client, runs[0]))
-    await client.delete(runs[0]["run_id"])
-
-    return [whole, await read(attach(client, runs[0]))]
-
-
-async def cancel_before_begin(client: Client, runs: list[Json]) -> list[Json]:
-    answer = await client.cancel(runs[0]["run_id"])
-    is_refused = answer.HasField("refused_until") and not answer.HasField("run")
-
-    return [{**await read(begin(client, runs[0])), "state": "REFUSED" if is_refused else ""}]
-
-
-async def get_full(client: Client, runs: list[Json]) -> list[Json]:
-    whole = await read(begin(client, runs[0]))
-    record = await client.get_run(runs[0]["run_id"], view="full", output_form="json")
-
-    return [
-        whole,
-        {
-            **whole,
-            "outputs": record.prediction.outputs_json,
-            "inputs": record.inputs_json,
-            "state": Run.State.Name(record.state),
-        },
-    ]
-
-
-async def list_runs(client: Client, runs: list[Json], filters: list[Json]) -> list[Json]:
-    for asked in runs:
-        await read(begin(client, asked))
-
-    return [await listed(client, chosen) for chosen in filters]
-
-
-async def listed(client: Client, chosen: Json) -> Json:
-    states = [state.removeprefix("STATE_").lower() for state in chosen.pop("states", ())]
-    times: Json = {
-        name: datetime.fromtimestamp(chosen.pop(name), UTC)
-        for name in ("created_after", "created_before")
-        if name in chosen
-    }
-    found = await client.runs(states=states, **times, **chosen)
-
-    return {**nothing_of(""), "listed": [run.run_id for run in found]}
-
-
 PLAYS: dict[str, Play] = {
     play.__name__: play
     for play in (
@@ -211,138 +161,22 @@ PLAYS: dict[str, Play] = {
         cancel_after_begin,
         leave_after_first_event,
         detach_and_attach_for_a_while,
+        attach_each,
         attach_and_join_again,
         attach_behind_the_end,
         stall_until_over,
         answer_each,
         answer_by_client,
         answer_again,
-        delete_after_end,
-        cancel_before_begin,
-        get_full,
+        calls.delete_after_end,
+        calls.cancel_before_begin,
+        calls.get_full,
+        calls.cancel_each,
+        calls.get_each,
+        calls.predict_each,
+        calls.describe_each,
     )
 }
-
-
-# Readings
-
-
-def begin(client: Client, asked: Json) -> RunStream:
-    return client.run(
-        asked["program"],
-        inputs=asked["inputs"],
-        run_id=asked["run_id"],
-        timeout=asked["timeout"] or None,
-        **given(asked, *OF_A_READER, "labels", "interface_revision"),
-    )
-
-
-def attach(client: Client, asked: Json, timeout: float | None = None) -> RunStream:
-    return client.attach(asked["run_id"], timeout=timeout, **given(asked, *OF_A_READER))
-
-
-def given(asked: Json, *names: str) -> Json:
-    return {name: asked[name] for name in names if name in asked}
-
-
-async def resolve(face: Any, names: tuple[str, ...], answer: Json) -> InputResolved:
-    """Answers by the open run or by the client, or declines."""
-    reason = answer.get("reason", "")
-
-    if answer.get("decline"):
-        return cast("InputResolved", await face.decline(*names, reason=reason))
-
-    return cast("InputResolved", await face.answer(*names, answer["value"], reason=reason))
-
-
-async def read_answering(
-    client: Client, asked: Json, say: Callable[[RunStream, str, Json], Awaitable[None]]
-) -> Json:
-    """Reads a run to its end; each question gets the next of the answers."""
-    answers = iter(asked["answers"])
-
-    async def answering(run: RunStream) -> AsyncIterator[object]:
-        async for event in run:
-            yield event
-
-            if isinstance(event, InputRequest):
-                await say(run, event.input_id, next(answers))
-
-    async with begin(client, asked) as run:
-        return await read_open(run, events=answering(run))
-
-
-async def read(opened: RunStream) -> Json:
-    try:
-        async with opened as run:
-            return await read_open(run)
-    except HeadraceError as refused:
-        return reading_of(opened, [], error=told(refused))
-
-
-async def read_open(
-    run: RunStream, messages: list[Json] | None = None, events: AsyncIterator[object] | None = None
-) -> Json:
-    """Reads a run to its end, behind the messages that were read before."""
-    messages = messages or []
-
-    try:
-        async for _ in events or aiter(run):
-            assert run.last_event is not None
-            messages.append(message(run.last_event))
-
-        return reading_of(run, messages, outputs=text_of(await run.prediction()))
-    except HeadraceError as error:
-        return reading_of(run, messages, error=told(error))
-
-
-def reading_of(run: RunStream, messages: list[Json], **end: Any) -> Json:
-    tokens = [one["body"] for one in messages if one["kind"] == "token"]
-    names = dict.fromkeys((token["predictor"], token["field"]) for token in tokens)
-
-    return {
-        **nothing_of(run.run_id),
-        "messages": messages,
-        "texts": [[name, field, run.text(f"{name}.{field}")] for name, field in names],
-        "cursor": run.cursor,
-        **end,
-    }
-
-
-def nothing_of(run_id: str) -> Json:
-    return {
-        "run_id": run_id,
-        "messages": [],
-        "texts": [],
-        "cursor": 0,
-        "outputs": None,
-        "error": None,
-    }
-
-
-def text_of(prediction: Prediction) -> str:
-    return prediction.outputs_json or json.dumps(outputs(prediction))
-
-
-def message(event: StreamEvent) -> Json:
-    return vars(message_of(event))
-
-
-def told(error: HeadraceError) -> Json:
-    kind = next((kind.__name__ for kind in KINDS if isinstance(error, kind)), "ServerFault")
-
-    return {
-        "kind": kind,
-        "code": error.code.name,
-        "reason": error.reason,
-        "message": error.message,
-        "run_id": error.run_id,
-        "retry_delay": error.retry_delay,
-        "violations": [violation.field for violation in error.violations],
-        "metadata": error.metadata,
-        "state": error.run_state if isinstance(error, RunSuspended) else "",
-        "lm_calls": None if error.usage is None else error.usage.lm_call_count,
-    }
 
 
 if __name__ == "__main__":

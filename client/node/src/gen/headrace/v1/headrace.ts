@@ -592,7 +592,7 @@ export interface Usage {
   costUsd?:
     | number
     | undefined;
-  /** The same for each model, by its name. */
+  /** The same for each model, by its name. At most 100; the others are counted together as "(others)". */
   models: ModelUsage[];
 }
 

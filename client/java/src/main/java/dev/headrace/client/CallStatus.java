@@ -42,6 +42,9 @@ record CallStatus(
     Usage usage) {
   private static final Set<String> OVER = Set.of("SUCCEEDED", "FAILED", "CANCELLED");
 
+  private static final String TOO_LARGE =
+      "the answer is larger than this client takes: ask for the outputs as JSON alone: ";
+
   /** A status that this client itself came to. */
   static CallStatus own(Status.Code code, String message, String runId) {
     return new CallStatus(code, message, "", runId, "", null, List.of(), Map.of(), null);
@@ -88,6 +91,24 @@ record CallStatus(
           case UNAVAILABLE, UNKNOWN, INTERNAL, CANCELLED -> true;
           default -> false;
         };
+  }
+
+  /** The same, of a call that the server has accepted: no refusal, but perhaps our own channel's limit. */
+  CallStatus ofAnAnswer() {
+    if (code != Status.Code.RESOURCE_EXHAUSTED || !(reason + runState).isEmpty()) {
+      return this;
+    }
+
+    return new CallStatus(
+        code,
+        TOO_LARGE + message,
+        "PREDICTION_TOO_LARGE",
+        runId,
+        runState,
+        retryDelay,
+        violations,
+        metadata,
+        usage);
   }
 
   /** The exception that it stands for: the run's state decides, then the reason, then the code. */

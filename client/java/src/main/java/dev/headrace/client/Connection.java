@@ -6,10 +6,13 @@ import dev.headrace.v1.HeadraceServiceGrpc.HeadraceServiceStub;
 import io.grpc.CallCredentials;
 import io.grpc.Deadline;
 import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
 import io.grpc.StatusRuntimeException;
 import io.grpc.stub.AbstractStub;
+import io.grpc.stub.MetadataUtils;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 
 /** The channel to one server with the caller's token on it, and the calls with one answer. */
@@ -36,10 +39,16 @@ final class Connection {
 
   /** The same, within another time. */
   <T> T ask(String runId, Duration timeout, Function<HeadraceServiceBlockingStub, T> call) {
+    AtomicReference<Metadata> headers = new AtomicReference<>();
+    var capture = MetadataUtils.newCaptureMetadataInterceptor(headers, new AtomicReference<>());
+
     try {
-      return call.apply(blocking(after(timeout)));
+      return call.apply(blocking(after(timeout)).withInterceptors(capture));
     } catch (StatusRuntimeException error) {
-      throw explained(status(error, runId)).exception();
+      CallStatus status = explained(status(error, runId));
+      boolean isRecord = headers.get() != null && !runId.isEmpty();
+
+      throw (isRecord ? status.ofAnAnswer() : status).exception();
     }
   }
 

@@ -76,25 +76,12 @@ final class Resumption {
       return tooLate();
     }
 
-    if (isTooLarge(status)) {
-      String advice = "run %s cannot be read on: %s; ask for its outputs in a smaller form";
-
-      return new ServerFaultException(advice.formatted(runId, status.message()), status);
-    }
-
     if (status.reason().equals("RUN_NOT_FOUND") && backoff.reached()) {
       return new RunFailedException(
           "the server no longer knows run " + runId + ": it restarted, or let go of the run", status);
     }
 
-    return status.exception();
-  }
-
-  /** Not refused, but answered with a message beyond what this client takes; gRPC itself says so. */
-  private boolean isTooLarge(CallStatus status) {
-    boolean isBare = status.reason().isEmpty() && status.runState().isEmpty();
-
-    return status.code() == Status.Code.RESOURCE_EXHAUSTED && isBare && backoff.reached();
+    return (backoff.reached() ? status.ofAnAnswer() : status).exception();
   }
 
   private HeadraceException givenUp(CallStatus status) {

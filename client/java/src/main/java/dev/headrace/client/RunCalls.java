@@ -1,6 +1,8 @@
 package dev.headrace.client;
 
 import dev.headrace.v1.AttachRequest;
+import dev.headrace.v1.HeadraceServiceGrpc.HeadraceServiceBlockingStub;
+import dev.headrace.v1.HeadraceServiceGrpc.HeadraceServiceStub;
 import dev.headrace.v1.PredictRequest;
 import dev.headrace.v1.Prediction;
 import dev.headrace.v1.RunRequest;
@@ -33,7 +35,8 @@ final class RunCalls {
         cursor -> {
           EventCall<RunRequest> call = new EventCall<>();
           RunRequest next = request.toBuilder().setAfterSequence(cursor).build();
-          connection.streaming(deadline).withInterceptors(call.capture()).run(next, call);
+          HeadraceServiceStub stub = connection.streaming(deadline).withInterceptors(call.capture());
+          stub.run(next, call);
           return call;
         };
 
@@ -46,7 +49,8 @@ final class RunCalls {
         cursor -> {
           EventCall<AttachRequest> call = new EventCall<>();
           AttachRequest next = request.toBuilder().setAfterSequence(cursor).build();
-          connection.streaming(deadline).withInterceptors(call.capture()).attach(next, call);
+          HeadraceServiceStub stub = connection.streaming(deadline).withInterceptors(call.capture());
+          stub.attach(next, call);
           return call;
         };
 
@@ -60,9 +64,10 @@ final class RunCalls {
     while (true) {
       AtomicReference<Metadata> headers = new AtomicReference<>();
       var capture = MetadataUtils.newCaptureMetadataInterceptor(headers, new AtomicReference<>());
+      HeadraceServiceBlockingStub stub = connection.blocking(deadline).withInterceptors(capture);
 
       try {
-        return connection.blocking(deadline).withInterceptors(capture).predict(request).getPrediction();
+        return stub.predict(request).getPrediction();
       } catch (StatusRuntimeException error) {
         if (Thread.interrupted()) {
           throw new InterruptedException();

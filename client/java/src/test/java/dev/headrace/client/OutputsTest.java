@@ -20,6 +20,7 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -138,26 +139,33 @@ class OutputsTest {
   }
 
   @Test
-  void aMessageBeyondTheClientsOwnLimitIsNoRefusal() throws IOException {
+  void anAnswerLargerThanTheClientTakesFailsByThatNameAndIsNotAskedForAgain() throws IOException {
     String text = "{\"text\": \"" + "x".repeat(17 << 20) + "\"}";
     Prediction huge = Prediction.newBuilder().setOutputsJson(text).build();
 
     try (Scripted service = new Scripted();
         HeadraceClient client = service.client()) {
       service.events = List.of(Events.token(1, "answer", "", 0), Events.of(2, huge));
+      service.recorded = huge;
 
       try (RunStream run = client.run("composer", INPUTS)) {
-        HeadraceException error = assertThrows(ServerFaultException.class, run::prediction);
+        List<Executable> calls =
+            List.of(
+                run::prediction,
+                () -> client.predict("composer", INPUTS),
+                () -> client.getRun("r"));
 
-        assertEquals(Code.RESOURCE_EXHAUSTED, error.code());
-        assertEquals(
-            "run %s cannot be read on: gRPC message exceeds maximum size 16777216: %d"
-                    .formatted(run.id(), Events.of(2, huge).getSerializedSize())
-                + "; ask for its outputs in a smaller form",
-            error.getMessage());
+        for (Executable call : calls) {
+          HeadraceException error = assertThrows(RunFailedException.class, call);
+
+          assertEquals(Code.RESOURCE_EXHAUSTED, error.code());
+          assertEquals("PREDICTION_TOO_LARGE", error.reason());
+          assertTrue(error.getMessage().contains("ask for the outputs as JSON alone"));
+        }
       }
 
-      assertThrows(ServerFaultException.class, () -> client.predict("composer", INPUTS));
+      assertEquals(List.of(0), service.cursors);
+      assertEquals(1, service.predicts.size());
     }
   }
 
