@@ -200,6 +200,32 @@ async def test_a_run_that_its_store_loses_is_stopped_and_its_readers_are_told_wh
         assert await how_it_ended(registry, following) == (RunState.SUCCEEDED, "")
 
 
+async def test_the_id_of_a_lost_run_is_free_as_soon_as_its_store_has_dropped_it() -> None:
+    class Slow(Broken):
+        dropping, may_drop = asyncio.Event(), asyncio.Event()
+
+        async def drop(self, key: RunKey) -> None:
+            self.dropping.set()
+            await self.may_drop.wait()
+            await super().drop(key)
+
+    gate = Gate()
+    store = Slow()
+
+    async with Registry(ONE, store) as registry:
+        lost = await registry.start(order(Scripted(gate.play), run_id="r1"))
+        await soon(gate.entered.wait())
+        store.intakes[0].when_lost(ServerFault())
+        await soon(store.dropping.wait())
+
+        assert await registry.find("", "r1") is lost
+        again = asyncio.ensure_future(registry.start(order(run_id="r1")))
+        await wait_all_tasks_blocked()
+        store.may_drop.set()
+
+        assert await how_it_ended(registry, await soon(again)) == (RunState.SUCCEEDED, "")
+
+
 async def test_a_run_whose_end_the_store_never_takes_fails_once_the_store_is_given_up() -> None:
     class Silent(Broken):
         def outbox(self, record: RunRecord, intake: Intake) -> Outbox:

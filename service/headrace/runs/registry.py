@@ -301,11 +301,24 @@ class Registry:
             return  # it was deleted
 
         if run.lost:
-            self._jobs.start("dropping a lost run", partial(self.store.drop, run.key))
+            self._jobs.start("dropping a lost run", partial(self._drop_lost, run))
+            return
 
         del self._live[run.key]
         self._expiry.notice(run.expire_time)
         self._something_settled.set()
+
+    async def _drop_lost(self, run: LiveRun) -> None:
+        """Drops a run whose end its store does not have. Until then it is found here, where it is over."""
+        async with self._claims.turn(run.key):
+            if self._live.get(run.key) is not run:
+                return  # it was deleted
+
+            try:
+                await self.store.drop(run.key)
+            finally:
+                del self._live[run.key]
+                self._something_settled.set()
 
     async def _settled(self) -> None:
         """Waits, not for long, until nothing is live."""
