@@ -85,7 +85,13 @@ class Card {
       event.preventDefault();
       this.#answer();
     });
-    decline.addEventListener("click", () => this.#send({ decline: true, reason: this.reason.value }));
+    decline.addEventListener("click", () => this.#decline());
+    this.reason.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+
+      event.preventDefault(); // the form would be submitted: the tool allowed, for the reason not to
+      this.#decline();
+    });
     const card = element("article", { className: "question" }, heading);
     card.setAttribute("aria-labelledby", heading.id);
 
@@ -120,6 +126,10 @@ class Card {
     } catch (error) {
       this.complaint.textContent = error.message;
     }
+  }
+
+  #decline() {
+    return this.#send({ decline: true, reason: this.reason.value });
   }
 
   /** The card goes once the run says that the question is resolved. */
