@@ -3,7 +3,8 @@
 
 import * as api from "./api.js";
 import { element } from "./dom.js";
-import { InputForm, plain } from "./form.js";
+import { InputForm } from "./form.js";
+import { plain } from "./schema.js";
 
 export class Questions {
   #cards = new Map();
