@@ -87,6 +87,29 @@ async def test_a_question_is_declined_with_a_reason(browser: Browser, edge: Gate
         await expect(cards(page)).to_have_count(0)
 
 
+async def test_enter_behind_a_reason_declines(browser: Browser, edge: Gateway) -> None:
+    async with page_of(browser, f"{edge.url}/#choice") as page:
+        await run(page)
+        await cards(page).get_by_role("radio", name="left").check()
+        await cards(page).get_by_label("Reason").fill("neither will do")
+        await page.keyboard.press("Enter")
+        await expect(state(page)).to_have_text("Failed")
+        assert "Which way, about weirs? declined: neither will do" in await timeline(page, "said")
+
+
+async def test_control_and_enter_answer_where_the_cursor_is(
+    browser: Browser, edge: Gateway
+) -> None:
+    async with page_of(browser, f"{edge.url}/#kinds") as page:
+        await page.get_by_role("textbox", name="kind").fill("when")
+        await page.keyboard.press("Control+Enter")
+        await cards(page).get_by_role("textbox", name="answer").fill("2026-01-31")
+        run_id = await page.locator("#run-id").text_content()
+        await page.keyboard.press("Control+Enter")
+        await expect(page.locator(".lead .prose")).to_have_text("2026-01-31")
+        await expect(page.locator("#run-id")).to_have_text(run_id or "")
+
+
 async def test_a_tool_is_allowed_as_it_was_proposed(browser: Browser, edge: Gateway) -> None:
     async with page_of(browser, f"{edge.url}/#keeper") as page:
         await run(page)
