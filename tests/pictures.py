@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from client.board_picture import PICTURE, draw_board
 from gateway.browsing import ask, chromium, lane, page_of, row, state
 from gateway.faucet import Faucet
-from gateway.programs import AGENT, COMPOSER, agent, composer, letter
+from gateway.programs import AGENT, COMPOSER, KEEPER, agent, composer, keeper, letter
 from gateway.serving import gateway, hosted
 from playwright.async_api import Browser, Page, expect
 
@@ -53,6 +53,21 @@ async def draw_agent(browser: Browser) -> None:
         await save(page, "page-agent")
 
 
+async def draw_question(browser: Browser) -> None:
+    """An agent that waits for leave to call a tool."""
+    lm = Faucet(KEEPER, name="mock-lm")
+    lm.open()
+
+    async with (
+        hosted(lm, keeper, composer, letter, dev=True) as address,
+        gateway(address) as edge,
+        page_of(browser, f"{edge.url}/#keeper", width=1180, height=700) as page,
+    ):
+        await page.get_by_role("button", name="Run").click()
+        await expect(state(page)).to_have_text("Waiting for an answer")
+        await save(page, "page-question")
+
+
 async def trickle(lm: Faucet, drops: int) -> None:
     """Lets pieces through as slowly as a model writes: the page shows how long things took."""
     for _ in range(drops):
@@ -74,6 +89,7 @@ async def draw_pages() -> None:
         await draw_page(browser, "page-dark", 310, 1440, 900, "dark")
         await draw_page(browser, "page-narrow", 150, 390, 844)
         await draw_agent(browser)
+        await draw_question(browser)
 
 
 def say(name: str) -> None:

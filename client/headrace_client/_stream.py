@@ -31,6 +31,9 @@ EventCall: TypeAlias = (
 OpenCall: TypeAlias = Callable[[int, float | None], EventCall]
 """Asks for the events after a cursor, with the seconds that are left."""
 
+RUN_ID = "headrace-run-id"
+"""Stands in the initial metadata of a stream that the server has accepted."""
+
 LONGEST_SILENCE = 3 * HEARTBEAT_SECONDS
 LONGEST_FAREWELL = 2.0
 """Seconds to wait for the OK behind a prediction."""
@@ -58,7 +61,7 @@ class EventStream:
 
     async def accepted(self) -> None:
         """Sends the request and waits until the server has taken it; raises what `read` raises."""
-        await self._persist(lambda call: call.wait_for_connection())
+        await self._persist(self._take)
         self._resumption.answered()
 
     async def read(self) -> StreamEvent | None:
@@ -100,9 +103,19 @@ class EventStream:
             if message is None:
                 return False
 
-            self._unread.extend(message.batch.events if message.HasField("batch") else (message,))
+            self._unpack(message)
 
         return True
+
+    async def _take(self, call: EventCall) -> None:
+        await call.wait_for_connection()
+
+        if RUN_ID not in dict(iter(await call.initial_metadata())):
+            self._unpack(await self._receive(call))  # or rather raise: a refusal is on its way
+
+    def _unpack(self, message: StreamEvent | None) -> None:
+        if message is not None:
+            self._unread.extend(message.batch.events if message.HasField("batch") else (message,))
 
     async def _receive(self, call: EventCall) -> StreamEvent | None:
         message = await call.read()

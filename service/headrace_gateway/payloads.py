@@ -1,19 +1,12 @@
-"""Messages of the wire as JSON objects: the dialect of the HTTP edge.
+"""Events as JSON objects: the dialect of the HTTP edge.
 
-Names are those of the contract. Enum values are short and lower case ("module", "start"), durations are
-seconds, times are RFC 3339, whole numbers have no fraction.
+Names are those of the contract, values are `plain`, times RFC 3339.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any, TypeAlias, cast
 
-from google.protobuf.duration_pb2 import Duration
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.message import Message
-from google.protobuf.struct_pb2 import Struct
 from headrace_client import (
     CustomEvent,
     Failure,
@@ -22,8 +15,6 @@ from headrace_client import (
     LmCall,
     ModelUsage,
     Prediction,
-    Program,
-    Run,
     StatusUpdate,
     StreamEvent,
     Token,
@@ -32,7 +23,7 @@ from headrace_client import (
     outputs,
 )
 
-Payload: TypeAlias = dict[str, Any]
+from headrace_gateway.plain import Payload, message_object, seconds, short, struct_object
 
 
 def run_payload(run_id: str, program: str) -> Payload:
@@ -84,8 +75,8 @@ def status_payload(status: StatusUpdate, envelope: StreamEvent) -> Payload:
     payload: Payload = {
         "type": "status",
         "message": status.message,
-        "kind": _short(StatusUpdate.Kind.Name, status.kind),
-        "phase": _short(StatusUpdate.Phase.Name, status.phase),
+        "kind": short(StatusUpdate.Kind.Name, status.kind),
+        "phase": short(StatusUpdate.Phase.Name, status.phase),
         "name": status.name,
         "call_id": status.call_id,
         "parent_call_id": status.parent_call_id,
@@ -93,19 +84,19 @@ def status_payload(status: StatusUpdate, envelope: StreamEvent) -> Payload:
     }
 
     if status.outcome:
-        payload["outcome"] = _short(StatusUpdate.Outcome.Name, status.outcome)
+        payload["outcome"] = short(StatusUpdate.Outcome.Name, status.outcome)
 
     if status.HasField("elapsed"):
-        payload["elapsed"] = _seconds(status.elapsed)
+        payload["elapsed"] = seconds(status.elapsed)
 
     if status.HasField("usage"):
         payload["usage"] = usage_object(status.usage)
 
     if status.HasField("failure"):
-        payload["failure"] = _failure(status.failure)
+        payload["failure"] = failure_object(status.failure)
 
     if status.HasField("data"):
-        payload["data"] = _plain(status.data)
+        payload["data"] = struct_object(status.data)
 
     if status.HasField("tool"):
         payload["tool"] = _tool_call(status.tool)
@@ -130,7 +121,7 @@ def input_request_object(request: InputRequest) -> Payload:
     shown: Payload = {
         "input_id": request.input_id,
         "call_id": request.call_id,
-        "kind": _short(InputRequest.Kind.Name, request.kind),
+        "kind": short(InputRequest.Kind.Name, request.kind),
         "message": request.message,
         "answer_schema": json.loads(request.answer_schema_json or "{}"),
     }
@@ -149,7 +140,7 @@ def input_resolved_object(resolved: InputResolved) -> Payload:
     shown: Payload = {
         "input_id": resolved.input_id,
         "call_id": resolved.call_id,
-        "outcome": _short(InputResolved.Outcome.Name, resolved.outcome),
+        "outcome": short(InputResolved.Outcome.Name, resolved.outcome),
         "reason": resolved.reason,
     }
 
@@ -169,7 +160,7 @@ def prediction_object(prediction: Prediction) -> Payload:
     return {
         "data": outputs(prediction),
         "usage": usage_object(prediction.usage),
-        "elapsed": _seconds(prediction.elapsed),
+        "elapsed": seconds(prediction.elapsed),
         "revision": prediction.revision,
         "interface_revision": prediction.interface_revision,
         "cut_fields": list(prediction.cut_fields),
@@ -204,83 +195,19 @@ def _counts(usage: Usage | ModelUsage) -> Payload:
     return shown
 
 
-def program_object(program: Program) -> Payload:
-    """A program: what it takes, gives and can stream. Its schemas are JSON, in their own order."""
-    shown = message_object(program)
-
-    for name in ("input_schema", "output_schema"):
-        shown[name] = json.loads(shown.pop(f"{name}_json") or "{}")
-
-    for tool in shown["tools"]:
-        tool["parameters_schema"] = json.loads(tool.pop("parameters_schema_json") or "{}")
-
-    return shown
-
-
-def message_object(message: Message) -> Payload:
-    """Any message as it is."""
-    return cast("Payload", _whole(_written(message)))
-
-
-def run_object(run: Run) -> Payload:
-    """The record of a run."""
-    shown: Payload = {
-        "run_id": run.run_id,
-        "program": run.program,
-        "revision": run.revision,
-        "interface_revision": run.interface_revision,
-        "state": _short(Run.State.Name, run.state),
-        "attempt": run.attempt,
-        "last_sequence": run.last_sequence,
-        "reader_count": run.reader_count,
-        "labels": dict(sorted(run.labels.items())),
-        "usage": usage_object(run.usage),
-        "reask_count": run.reask_count,
-    }
-
-    if run.input_requests:
-        shown["input_requests"] = [input_request_object(one) for one in run.input_requests]
-
-    if run.inputs_json:
-        shown["inputs"] = json.loads(run.inputs_json)
-
-    for name in ("create_time", "end_time", "expire_time"):
-        if run.HasField(name):
-            shown[name] = getattr(run, name).ToJsonString()
-
-    if run.HasField("prediction"):
-        shown["prediction"] = prediction_object(run.prediction)
-
-    if run.HasField("failure"):
-        shown["failure"] = _failure(run.failure)
-
-    return shown
-
-
-def server_object(message: Message) -> Payload:
-    """Facts about the server; durations of its limits as seconds."""
-    shown = _written(message)
-    limits = getattr(message, "limits", None)
-
-    for field, value in limits.ListFields() if limits else ():
-        if isinstance(value, Duration):
-            shown["limits"][field.name] = _seconds(value)
-
-    return cast("Payload", _whole(shown))
-
-
 def _when(envelope: StreamEvent) -> Payload:
     return {"create_time": envelope.create_time.ToJsonString()}
 
 
-def _failure(failure: Failure) -> Payload:
+def failure_object(failure: Failure) -> Payload:
+    """Why a call or a run failed."""
     shown: Payload = {"reason": failure.reason, "message": failure.message}
 
     if failure.metadata:
         shown["metadata"] = dict(sorted(failure.metadata.items()))
 
     if failure.HasField("retry_delay"):
-        shown["retry_delay"] = _seconds(failure.retry_delay)
+        shown["retry_delay"] = seconds(failure.retry_delay)
 
     if failure.call_id:
         shown["call_id"] = failure.call_id
@@ -310,41 +237,6 @@ def _lm(lm: LmCall) -> Payload:
     }
 
     if lm.HasField("time_to_first_token"):
-        shown["time_to_first_token"] = _seconds(lm.time_to_first_token)
+        shown["time_to_first_token"] = seconds(lm.time_to_first_token)
 
     return shown
-
-
-def _plain(struct: Struct) -> Payload:
-    return cast("Payload", _whole(MessageToDict(struct)))
-
-
-def _written(message: Message) -> Payload:
-    return MessageToDict(
-        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
-    )
-
-
-def _whole(value: Any) -> Any:
-    """Numbers of a Struct are doubles: whole ones lose their ".0"."""
-    match value:
-        case dict():
-            return {name: _whole(one) for name, one in value.items()}  # pyright: ignore[reportUnknownVariableType]  # JSON
-        case list():
-            return [_whole(one) for one in value]  # pyright: ignore[reportUnknownVariableType]  # JSON
-        case float() if value.is_integer() and abs(value) < 2**53:
-            return int(value)
-        case _:
-            return value
-
-
-def _short(name_of: Callable[[Any], str], value: int) -> str:
-    """KIND_LM as "lm"; a value of a later version as its number."""
-    try:
-        return name_of(value).partition("_")[2].lower()
-    except ValueError:
-        return str(value)
-
-
-def _seconds(duration: Duration) -> float:
-    return duration.seconds + duration.nanos / 1e9

@@ -16,14 +16,8 @@ from headrace_gateway import requests
 from headrace_gateway.access import Upstream
 from headrace_gateway.config import Setup
 from headrace_gateway.disconnect import OpenRequests, left
-from headrace_gateway.payloads import (
-    input_resolved_object,
-    prediction_object,
-    program_object,
-    run_object,
-    run_payload,
-    server_object,
-)
+from headrace_gateway.payloads import input_resolved_object, prediction_object, run_payload
+from headrace_gateway.records import program_object, run_object, server_object
 from headrace_gateway.stream import ENDING, HEADERS, RunResponse
 
 

@@ -26,7 +26,8 @@ from starlette.types import Receive, Scope, Send
 
 from headrace_gateway.disconnect import OpenRequests
 from headrace_gateway.errors import error_object, error_response, refusal
-from headrace_gateway.payloads import Payload, event_payload
+from headrace_gateway.payloads import event_payload
+from headrace_gateway.plain import Payload
 from headrace_gateway.requests import END, Detail
 
 COMMENT = b":\n\n"

@@ -276,6 +276,9 @@ class ScriptedService(HeadraceServiceServicer):
     ) -> None:
         limit = len(self.events) if ending is None or ending.after is None else ending.after
 
+        if limit or ending is None or ending.code is grpc.StatusCode.OK:
+            await context.send_initial_metadata((("headrace-run-id", request.run_id),))
+
         takes_batches = pb.EVENT_KIND_BATCH in request.options.accept
         pending: list[pb.StreamEvent] = []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -117,6 +118,14 @@ def test_a_line_that_is_none_says_what_would_be(
         reply_of(request_, line)
 
     assert str(raised.value) == fault
+
+
+def test_a_question_says_until_when_it_waits() -> None:
+    request = question({"type": "string"})
+    request.expire_time.FromSeconds(1_000_000)
+    shown = time.strftime("%H:%M:%S", time.localtime(1_000_000))
+
+    assert question_lines(request) == ["Which way?", f"  until {shown}"]
 
 
 @pytest.mark.parametrize(

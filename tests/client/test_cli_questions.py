@@ -253,7 +253,7 @@ async def test_another_command_answers_a_run(address: str) -> None:
         choice = await asked(client, "r1")
         answered = [
             await called(address, "answer", "r1", choice.input_id, *given)
-            for given in (["up"], ["2"], ["right"], ["left"], [])
+            for given in (["up"], [""], ["2"], ["right"], ["left"], [])
         ]
         text = await next_after(client, choice)
         declined = await called(
@@ -264,6 +264,7 @@ async def test_another_command_answers_a_run(address: str) -> None:
 
     said = f"run r1, input {choice.input_id}: answered\n"
     assert [(code, output) for code, output, _ in answered] == [
+        (2, ""),
         (2, ""),
         (0, said),
         (0, said),

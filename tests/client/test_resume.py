@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from itertools import count
+from typing import NoReturn, cast
 
 import pytest
 from client.events import composer_run, envelope, log, prediction, token, tokens
 from client.reading import read_all
 from client.scripted_service import FOREVER, Ending, ScriptedService, serving
-from grpc import StatusCode
+from grpc import StatusCode, aio
 from headrace_client import (
     Client,
     DeadlineExceeded,
     Event,
     LMError,
     PredictionTooLarge,
+    QuotaExceeded,
     RunFailed,
     RunLost,
     RunSuspended,
@@ -24,6 +26,9 @@ from headrace_client import (
     ServerFault,
     ServerUnreachable,
 )
+from headrace_client._connection import Connection
+from headrace_client._resume import Resumption
+from headrace_client._stream import EventCall, EventStream
 from headrace_proto.v1 import headrace_pb2 as pb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -242,6 +247,37 @@ async def test_a_prediction_too_large_for_its_form_is_not_asked_for_again(
 
     assert (caught.value.run_state, caught.value.metadata["fits"]) == ("SUCCEEDED", "JSON")
     assert [type(request) for request in service.requests] == [pb.RunRequest]
+
+
+class Refused:
+    """A stream whose refusal comes only after gRPC has called it connected, as happens."""
+
+    async def wait_for_connection(self) -> None:
+        pass
+
+    async def initial_metadata(self) -> aio.Metadata:
+        return aio.Metadata()
+
+    async def read(self) -> NoReturn:
+        code, none = StatusCode.RESOURCE_EXHAUSTED, aio.Metadata()
+        raise aio.AioRpcError(
+            code, none, none, "SERVER: Received message larger than max (2 vs. 1)"
+        )
+
+
+async def test_a_refusal_that_comes_late_is_no_answer(service: ScriptedService) -> None:
+    connection = Connection(
+        service.address, token=None, credentials=None, channel_options={}, call_timeout=1.0
+    )
+    resumption = Resumption(connection, "r1", retries=1, timeout=None)
+
+    def open_call(cursor: int, seconds: float | None) -> EventCall:
+        return cast("EventCall", Refused())
+
+    stream = EventStream(connection, open_call, resumption)
+
+    with pytest.raises(QuotaExceeded):
+        await stream.accepted()
 
 
 async def test_an_answer_larger_than_the_client_takes_fails_by_that_name_and_is_not_asked_for_again(

@@ -82,7 +82,7 @@ async def page_of(
 
 async def ask(page: Page) -> None:
     """Puts the question, and starts the run."""
-    await page.get_by_label("question").fill(QUESTION)
+    await page.get_by_role("textbox", name="question").fill(QUESTION)
     await page.get_by_role("button", name="Run").click()
 
 

@@ -113,6 +113,7 @@ def set_gate(height: float, note: str = "") -> str:
 keeper = Program(
     ReAct("question -> answer", tools=[Tool(set_gate, approve=True)]),
     name="keeper",
+    description="Moves the sluice gate, once somebody allows it.",
     examples=[{"question": "Let in less water."}],
 )
 

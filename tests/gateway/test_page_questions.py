@@ -87,6 +87,29 @@ async def test_a_question_is_declined_with_a_reason(browser: Browser, edge: Gate
         await expect(cards(page)).to_have_count(0)
 
 
+async def test_enter_behind_a_reason_declines(browser: Browser, edge: Gateway) -> None:
+    async with page_of(browser, f"{edge.url}/#choice") as page:
+        await run(page)
+        await cards(page).get_by_role("radio", name="left").check()
+        await cards(page).get_by_label("Reason").fill("neither will do")
+        await page.keyboard.press("Enter")
+        await expect(state(page)).to_have_text("Failed")
+        assert "Which way, about weirs? declined: neither will do" in await timeline(page, "said")
+
+
+async def test_control_and_enter_answer_where_the_cursor_is(
+    browser: Browser, edge: Gateway
+) -> None:
+    async with page_of(browser, f"{edge.url}/#kinds") as page:
+        await page.get_by_role("textbox", name="kind").fill("when")
+        await page.keyboard.press("Control+Enter")
+        await cards(page).get_by_role("textbox", name="answer").fill("2026-01-31")
+        run_id = await page.locator("#run-id").text_content()
+        await page.keyboard.press("Control+Enter")
+        await expect(page.locator(".lead .prose")).to_have_text("2026-01-31")
+        await expect(page.locator("#run-id")).to_have_text(run_id or "")
+
+
 async def test_a_tool_is_allowed_as_it_was_proposed(browser: Browser, edge: Gateway) -> None:
     async with page_of(browser, f"{edge.url}/#keeper") as page:
         await run(page)
@@ -147,11 +170,11 @@ async def test_a_question_of_any_kind_has_a_control_of_its_own(
     assert controls == {
         "yes or no": ["radio yes", "radio no"],
         "one": ["radio only"],
-        "maybe a way": ["radio left", "radio right"],
+        "maybe a way": ["select-one"],
         "ways": ["textarea"],
         "when": ["textarea"],
         "maybe many": ["number"],
-        "box": ["textarea", "radio left", "radio right", "number", "textarea json"],
+        "box": ["textarea", "select-one", "number", "textarea json"],
         "tree": ["textarea", "textarea json"],
         "any": ["textarea json"],
     }
@@ -166,6 +189,14 @@ async def test_yes_or_no_is_chosen_and_never_assumed(browser: Browser, edge: Gat
         await cards(page).get_by_role("radio", name="no").check()
         await cards(page).get_by_role("button", name="Answer").click()
         await expect(page.locator(".lead .prose")).to_have_text("false")
+
+
+async def test_an_answer_that_may_be_null_is_left_empty(browser: Browser, edge: Gateway) -> None:
+    async with page_of(browser, f"{edge.url}/#kinds") as page:
+        await page.get_by_role("textbox", name="kind").fill("maybe a way")
+        await run(page)
+        await cards(page).get_by_role("button", name="Answer").click()
+        await expect(page.locator(".lead .prose")).to_have_text("null")
 
 
 async def test_arguments_that_nobody_touched_are_those_proposed(

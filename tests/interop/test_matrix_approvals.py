@@ -1,81 +1,32 @@
-"""Cases that every client passes, as in test_matrix.py: an agent whose tool wants leave, and who may give it.
-
-Ann starts the runs and reads them. Ben may answer those of others; Joe too, but of another program; Eve
-may not. Each calls over a connection of their own.
-"""
+"""Cases that every client passes, as in test_matrix.py: an agent whose tool wants leave, and who gives it."""
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import json
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from contextlib import AsyncExitStack
 
 import pytest
 from conformance.invariants import contiguous
 from conformance.proxy import proxied
-from headrace.server.config import Config, Principal
+from headrace.server.config import Config
 from headrace.testing import serve_programs
-from headrace_proto.v1 import headrace_pb2 as pb
 from interop.programs import PROGRAMS
-from interop.reading import Reading
 from interop.road import Road, asked, ended, paved
+from interop.waiting import ANN, BEN, EVE, JOE, PRINCIPALS, endings, keeping, to, waiting
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-
-ANN, BEN, JOE, EVE = (f"a token of {name}'s" for name in ("ann", "ben", "joe", "eve"))
 
 EDITED = {"sluice": "mill", "height": 0.75, "by": "motor"}
 """What is made of the keeper's proposal, which is the mill's gate at 0.5 m, by hand."""
 
 
-def known(token: str, **settings: Any) -> Principal:
-    """Who has a token."""
-    digest = hashlib.sha256(token.encode()).hexdigest()
-
-    return Principal(name=token[11:14], tokens=(f"sha256:{digest}",), **settings)
-
-
-PRINCIPALS = (
-    known(ANN, include_data=True),
-    known(BEN, may_answer=True),
-    known(JOE, may_answer=True, programs=("echo",)),
-    known(EVE),
-)
-
-
 @pytest.fixture
 async def road(command: Sequence[str]) -> AsyncGenerator[Road, None]:
-    """A road to a server that knows its callers, as Ann."""
+    """A road to a server that knows its callers, for Ann."""
     async with paved(command, principals=PRINCIPALS) as road:
         road.token = ANN
         yield road
-
-
-def keeping(tool: str, **options: Any) -> dict[str, Any]:
-    """A run of the agent that calls a tool, and then says what it gave."""
-    return {**asked("keeper", task=tool, area="north"), "include_data": True, **options}
-
-
-@asynccontextmanager
-async def waiting(
-    road: Road, order: dict[str, Any]
-) -> AsyncGenerator[tuple[pb.InputRequest, asyncio.Task[list[Reading]]], None]:
-    """Inside the block a run is read that waits; behind it, it has been read to its end."""
-    async with asyncio.TaskGroup() as group:
-        reading = group.create_task(road.play("read_each", order))
-        yield await road.asks(order["run_id"]), reading
-
-
-def to(order: dict[str, Any], question: pb.InputRequest, **reply: Any) -> dict[str, Any]:
-    return {"run_id": order["run_id"], "input_id": question.input_id, **reply}
-
-
-def endings(reading: Reading) -> list[tuple[str, str]]:
-    """How its questions ended, and why."""
-    return [(one["outcome"], one["reason"]) for one in reading.bodies("input_resolved")]
 
 
 async def test_approval_edited_by_another(road: Road) -> None:

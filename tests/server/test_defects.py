@@ -16,8 +16,7 @@ from headrace.errors import HeadraceError, ProgramError, RunNotFound, ServerFaul
 from headrace.events import Event, Kind, PredictionEvent, Status, Token, ToolCall
 from headrace.execution import Execution, Work
 from headrace.hosting.port import StartRequest
-from headrace.runs import expiry
-from headrace.runs import registry as registries
+from headrace.runs import expiry, settling
 from headrace.runs.limits import Limits
 from headrace.runs.record import Ending, RunKey, RunRecord, RunState
 from headrace.runs.registry import Registry
@@ -312,7 +311,7 @@ async def test_a_run_is_settled_though_its_end_cannot_be_reported(
     def fail(run: Run) -> None:
         raise KeyError
 
-    monkeypatch.setattr(registries, "report", fail)
+    monkeypatch.setattr(settling, "report", fail)
 
     async with Registry(ONE, new_store(ONE)) as registry:
         run = await registry.start(order())

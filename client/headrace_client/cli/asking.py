@@ -22,7 +22,7 @@ from headrace_client.cli.schemas import (
     shown,
     types_of,
 )
-from headrace_client.cli.wording import value_text
+from headrace_client.cli.wording import clock, value_text
 
 WORDS_OF_BOOLEANS = {"y": True, "yes": True, "true": True, "n": False, "no": False, "false": False}
 
@@ -68,6 +68,9 @@ def question_lines(request: InputRequest) -> list[str]:
         below = [one_line(request.tool), *proposal]
     else:
         below = _explained(_schema_of(request))
+
+    if request.HasField("expire_time"):
+        below.append(f"until {clock(request.expire_time.ToSeconds())}")
 
     return [*asked, *(f"  {line}" for line in below)]
 

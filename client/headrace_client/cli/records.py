@@ -106,6 +106,9 @@ def rm(target: Target, run_ids: Sequence[str]) -> None:
 
 def _typed(client: SyncClient, run_id: str, input_id: str, text: str) -> Reply:
     """The reply as the question wants it; of a run of somebody else's, JSON where it is JSON."""
+    if not text.strip():
+        raise click.UsageError("the answer is empty: write --decline to give none")
+
     request = _asked(client, run_id, input_id)
 
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 from google.protobuf import json_format
@@ -21,6 +22,11 @@ def seconds(length: float) -> str:
         return f"{length:.0f} s"
 
     return f"{int(length) // 60}:{int(length) % 60:02}"
+
+
+def clock(moment: float) -> str:
+    """A moment, in seconds since 1970, as this machine's clock shows it: 14:05:03."""
+    return time.strftime("%H:%M:%S", time.localtime(moment))
 
 
 def counted(number: int, noun: str) -> str:

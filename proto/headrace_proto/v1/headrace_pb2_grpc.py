@@ -162,7 +162,8 @@ class HeadraceServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Predict(self, request, context):
-        """Runs a program and returns the prediction alone.
+        """Runs a program, or joins its run, and returns the prediction alone. Initial metadata means
+        "accepted", as in Run.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -76,7 +76,9 @@ class HeadraceServiceStub:
     buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
     """
     Predict: _grpc.UnaryUnaryMultiCallable[_headrace_pb2.PredictRequest, _headrace_pb2.PredictResponse]
-    """Runs a program and returns the prediction alone."""
+    """Runs a program, or joins its run, and returns the prediction alone. Initial metadata means
+    "accepted", as in Run.
+    """
     GetRun: _grpc.UnaryUnaryMultiCallable[_headrace_pb2.GetRunRequest, _headrace_pb2.GetRunResponse]
     """Returns a run's state, and its prediction or failure once it has ended."""
     ListRuns: _grpc.UnaryUnaryMultiCallable[_headrace_pb2.ListRunsRequest, _headrace_pb2.ListRunsResponse]
@@ -139,7 +141,9 @@ class HeadraceServiceAsyncStub(HeadraceServiceStub):
     buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
     """
     Predict: _aio.UnaryUnaryMultiCallable[_headrace_pb2.PredictRequest, _headrace_pb2.PredictResponse]  # type: ignore[assignment]
-    """Runs a program and returns the prediction alone."""
+    """Runs a program, or joins its run, and returns the prediction alone. Initial metadata means
+    "accepted", as in Run.
+    """
     GetRun: _aio.UnaryUnaryMultiCallable[_headrace_pb2.GetRunRequest, _headrace_pb2.GetRunResponse]  # type: ignore[assignment]
     """Returns a run's state, and its prediction or failure once it has ended."""
     ListRuns: _aio.UnaryUnaryMultiCallable[_headrace_pb2.ListRunsRequest, _headrace_pb2.ListRunsResponse]  # type: ignore[assignment]
@@ -229,7 +233,9 @@ class HeadraceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _headrace_pb2.PredictRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_headrace_pb2.PredictResponse, _abc.Awaitable[_headrace_pb2.PredictResponse]]:
-        """Runs a program and returns the prediction alone."""
+        """Runs a program, or joins its run, and returns the prediction alone. Initial metadata means
+        "accepted", as in Run.
+        """
 
     @_abc_1.abstractmethod
     def GetRun(

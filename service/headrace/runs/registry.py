@@ -11,7 +11,6 @@ import asyncio
 import contextvars
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -33,8 +32,8 @@ from headrace.runs.limits import Limits
 from headrace.runs.live import LiveRun
 from headrace.runs.record import RunKey, RunRecord
 from headrace.runs.refusals import Refusals
-from headrace.runs.reporting import report
 from headrace.runs.run import Run
+from headrace.runs.settling import Settling
 from headrace.runs.stores.base import RunStore
 from headrace.runs.stores.listing import ALL, PagePlace, RunFilter
 from headrace.runs.stores.memory import MemoryStore
@@ -71,8 +70,7 @@ class Registry:
         self._expiry = Expiry(self.store)
         self._live: dict[RunKey, LiveRun] = {}
         self._jobs = Jobs()
-        self._concluded: deque[LiveRun] = deque()
-        self._something_concluded = asyncio.Event()
+        self._settling = Settling(self._jobs, self._forget)
         self._something_settled = asyncio.Event()
         self._keeps_content = keeps_content
         self._tell_cause = tell_cause
@@ -95,7 +93,7 @@ class Registry:
     def open(self) -> None:
         """Begins the work in the background. Another task than this one may `close`."""
         self._jobs.open()
-        self._jobs.start("settling runs", self._settle_all)
+        self._jobs.start("settling runs", self._settling.run)
         self._jobs.start("expiring runs", self._expiry.run)
 
     async def close(self) -> None:
@@ -259,42 +257,11 @@ class Registry:
 
     def _take_leave(self, run: LiveRun) -> None:
         """A program is done: its place is free at once, and the rest can wait."""
-        self._concluded.append(run)
-        self._something_concluded.set()
+        self._settling.hand_over(run)
         following = self._admission.leave(run)
 
         if following is not None:
             self._begin(following)
-
-    async def _settle_all(self) -> None:
-        """Settles runs whose program is done, each as soon as its readers can have all of it."""
-        while True:
-            while self._concluded:
-                run = self._concluded.popleft()
-
-                if run.over:
-                    self._settle(run)
-                else:
-                    self._jobs.start("settling a run", partial(self._settle_later, run))
-
-            self._something_concluded.clear()
-            await self._something_concluded.wait()
-
-    async def _settle_later(self, run: LiveRun) -> None:
-        await run.ended()
-        self._settle(run)
-
-    def _settle(self, run: LiveRun) -> None:
-        """The steps that are left once a run is over; each is taken, whatever becomes of another."""
-        log_context.set(run.record.facts)
-
-        for work, step in (
-            ("reporting how a run ended", report),
-            ("releasing a run", LiveRun.release),
-            ("forgetting a run", self._forget),
-        ):
-            with contained(work):
-                step(run)
 
     def _forget(self, run: LiveRun) -> None:
         if self._live.get(run.key) is not run:

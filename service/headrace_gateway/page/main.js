@@ -309,7 +309,10 @@ at("token-form").addEventListener("submit", () => {
   load();
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) at("form").requestSubmit();
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.defaultPrevented) return;
+
+  const form = event.target.closest("form") ?? at("form");
+  form.requestSubmit();
 });
 addEventListener("hashchange", route);
 new ResizeObserver(() => run?.board.resized()).observe(at("board"));

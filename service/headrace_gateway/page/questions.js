@@ -3,7 +3,8 @@
 
 import * as api from "./api.js";
 import { element } from "./dom.js";
-import { InputForm, plain } from "./form.js";
+import { InputForm } from "./form.js";
+import { plain } from "./schema.js";
 
 export class Questions {
   #cards = new Map();
@@ -85,7 +86,13 @@ class Card {
       event.preventDefault();
       this.#answer();
     });
-    decline.addEventListener("click", () => this.#send({ decline: true, reason: this.reason.value }));
+    decline.addEventListener("click", () => this.#decline());
+    this.reason.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+
+      event.preventDefault(); // the form would be submitted: the tool allowed, for the reason not to
+      this.#decline();
+    });
     const card = element("article", { className: "question" }, heading);
     card.setAttribute("aria-labelledby", heading.id);
 
@@ -120,6 +127,10 @@ class Card {
     } catch (error) {
       this.complaint.textContent = error.message;
     }
+  }
+
+  #decline() {
+    return this.#send({ decline: true, reason: this.reason.value });
   }
 
   /** The card goes once the run says that the question is resolved. */

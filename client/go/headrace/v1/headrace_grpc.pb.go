@@ -77,7 +77,8 @@ type HeadraceServiceClient interface {
 	// buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
 	// buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
 	Attach(ctx context.Context, in *AttachRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamEvent], error)
-	// Runs a program and returns the prediction alone.
+	// Runs a program, or joins its run, and returns the prediction alone. Initial metadata means
+	// "accepted", as in Run.
 	Predict(ctx context.Context, in *PredictRequest, opts ...grpc.CallOption) (*PredictResponse, error)
 	// Returns a run's state, and its prediction or failure once it has ended.
 	GetRun(ctx context.Context, in *GetRunRequest, opts ...grpc.CallOption) (*GetRunResponse, error)
@@ -272,7 +273,8 @@ type HeadraceServiceServer interface {
 	// buf:lint:ignore RPC_RESPONSE_STANDARD_NAME
 	// buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
 	Attach(*AttachRequest, grpc.ServerStreamingServer[StreamEvent]) error
-	// Runs a program and returns the prediction alone.
+	// Runs a program, or joins its run, and returns the prediction alone. Initial metadata means
+	// "accepted", as in Run.
 	Predict(context.Context, *PredictRequest) (*PredictResponse, error)
 	// Returns a run's state, and its prediction or failure once it has ended.
 	GetRun(context.Context, *GetRunRequest) (*GetRunResponse, error)

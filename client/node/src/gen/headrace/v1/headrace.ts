@@ -6272,7 +6272,10 @@ export const HeadraceServiceService = {
     responseSerialize: (value: StreamEvent): Buffer => Buffer.from(StreamEvent.encode(value).finish()),
     responseDeserialize: (value: Buffer): StreamEvent => StreamEvent.decode(value),
   },
-  /** Runs a program and returns the prediction alone. */
+  /**
+   * Runs a program, or joins its run, and returns the prediction alone. Initial metadata means
+   * "accepted", as in Run.
+   */
   predict: {
     path: "/headrace.v1.HeadraceService/Predict" as const,
     requestStream: false as const,
@@ -6379,7 +6382,10 @@ export interface HeadraceServiceServer extends UntypedServiceImplementation {
    * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    */
   attach: handleServerStreamingCall<AttachRequest, StreamEvent>;
-  /** Runs a program and returns the prediction alone. */
+  /**
+   * Runs a program, or joins its run, and returns the prediction alone. Initial metadata means
+   * "accepted", as in Run.
+   */
   predict: handleUnaryCall<PredictRequest, PredictResponse>;
   /** Returns a run's state, and its prediction or failure once it has ended. */
   getRun: handleUnaryCall<GetRunRequest, GetRunResponse>;
@@ -6463,7 +6469,10 @@ export interface HeadraceServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<StreamEvent>;
-  /** Runs a program and returns the prediction alone. */
+  /**
+   * Runs a program, or joins its run, and returns the prediction alone. Initial metadata means
+   * "accepted", as in Run.
+   */
   predict(
     request: PredictRequest,
     callback: (error: ServiceError | null, response: PredictResponse) => void,
