@@ -524,7 +524,9 @@ async def test_an_answer_has_a_size_as_json_with_what_its_type_makes_of_it() -> 
     run = Run(lambda: ask("Which?", type=list[Sack] | str))
     [request] = await run.asked()
 
-    for unfit, size in ([{}] * 100, 31_301), ("\x01" * 2_000, 12_002):
+    sacks: list[dict[str, str]] = [{}] * 100
+
+    for unfit, size in (sacks, 31_301), ("\x01" * 2_000, 12_002):
         with pytest.raises(InputInvalid) as raised:
             run.reply(request, unfit)
 
@@ -532,7 +534,7 @@ async def test_an_answer_has_a_size_as_json_with_what_its_type_makes_of_it() -> 
         assert violation.field == "answer"
         assert violation.description == f"becomes {size} bytes of JSON; at most 10000 are taken"
 
-    assert run.reply(request, [{}] * 20)[1]
+    assert run.reply(request, sacks[:20])[1]
     assert len(await run.result()) == 20
 
 
