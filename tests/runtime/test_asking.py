@@ -516,6 +516,28 @@ async def test_an_answer_that_becomes_what_json_has_not_is_recorded_as_it_came(
     assert await run.result() == taken
 
 
+class Sack(BaseModel):
+    label: str = "rye" * 100
+
+
+async def test_an_answer_has_a_size_as_json_with_what_its_type_makes_of_it() -> None:
+    run = Run(lambda: ask("Which?", type=list[Sack] | str))
+    [request] = await run.asked()
+
+    sacks: list[dict[str, str]] = [{}] * 100
+
+    for unfit, size in (sacks, 31_301), ("\x01" * 2_000, 12_002):
+        with pytest.raises(InputInvalid) as raised:
+            run.reply(request, unfit)
+
+        [violation] = raised.value.violations
+        assert violation.field == "answer"
+        assert violation.description == f"becomes {size} bytes of JSON; at most 10000 are taken"
+
+    assert run.reply(request, sacks[:20])[1]
+    assert len(await run.result()) == 20
+
+
 @pytest.mark.parametrize(
     ("kind", "first", "again"),
     [

@@ -59,6 +59,20 @@ async def test_inputs_are_shown_after_coercion_and_defaults(service: Served, gat
     assert ended.prediction.outputs_json == '{"result":"é?"}'
 
 
+async def test_inputs_that_become_larger_than_a_request_may_be_are_not_shown(gate: Gate) -> None:
+    gate.opened.set()
+    limits = Limits(max_message_bytes=1_000)
+
+    async with served(program(gate.play), include_data=True, limits=limits) as service:
+        for run_id, count, size in ("r1", 162, 997), ("r2", 163, 0):
+            request = asking("\x01" * count, run_id=run_id)  # six bytes each in JSON
+            await soon(heard(service.stub.Run(request)))
+            answer = await soon(
+                service.stub.GetRun(pb.GetRunRequest(run_id=run_id, view=pb.RUN_VIEW_FULL))
+            )
+            assert len(answer.run.inputs_json) == size
+
+
 async def test_no_other_view_and_no_list_shows_them(service: Served, gate: Gate) -> None:
     gate.opened.set()
     await soon(heard(service.stub.Run(asking(run_id="r1"))))

@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from headrace.errors import (
+    FieldViolation,
     InputAlreadyResolved,
     InputDeclined,
     InputExpired,
+    InputInvalid,
     InputNotFound,
     RunTooLarge,
 )
@@ -32,7 +34,7 @@ class Desk:
     max_open: int
     """Questions that may be open at once."""
     max_bytes: int
-    """Of the texts of one question."""
+    """Of the texts of one question, and of its answer as JSON."""
     when_changed: Callable[[], object] = lambda: None
     """Called when a question was asked, and when one has ended, from any thread."""
 
@@ -146,6 +148,7 @@ class Questions:
         if question.resolved is None:
             answer = None if reply.declines else question.read(meant(request, reply.answer))
             resolved = resolved_by(request, reply, answer)
+            self._check_answer(resolved)
 
             if self._end(question, resolved, answer.value if answer else None):
                 return resolved, True
@@ -192,6 +195,14 @@ class Questions:
                 f"the question is {size} bytes with its schema and arguments; at most "
                 f"{self._desk.max_bytes} are sent (limits.max_input_bytes)"
             )
+
+    def _check_answer(self, resolved: InputResolved) -> None:
+        """Readers are sent it with all that its type makes of it, which may be many times what came."""
+        size = len(resolved.answer_json.encode("utf-8", "replace"))
+
+        if self._desk is not None and size > self._desk.max_bytes:
+            rule = f"becomes {size} bytes of JSON; at most {self._desk.max_bytes} are taken"
+            raise InputInvalid([FieldViolation("answer", rule)])
 
     def _tell(self) -> None:
         if self._desk is not None:

@@ -91,6 +91,13 @@ def new_record(
         linger=limits.default_linger if request.linger is None else request.linger,
         labels=request.labels,
         peer=request.peer,
-        inputs_json=request.inputs_json if keeps_content else None,
+        inputs_json=_bounded(request.inputs_json, limits) if keeps_content else None,
         interface_revision=request.program.interface_revision,
     )
+
+
+def _bounded(inputs_json: str, limits: Limits) -> str | None:
+    """Inputs as they are kept, no larger than a request: their types may make many times of what came."""
+    size = len(inputs_json.encode("utf-8", "replace"))
+
+    return inputs_json if size <= limits.max_message_bytes else None

@@ -70,7 +70,7 @@ class RunRecord:
     begun: bool = False
     """True once the program has been called."""
     inputs_json: str | None = None
-    """The inputs after coercion and defaults, as JSON; None where nobody may see them."""
+    """The inputs after coercion and defaults, as JSON; None where nobody may see them, and where they are too large."""
     ending: Ending | None = None
     """None while the run lives."""
     end_time: float | None = None
