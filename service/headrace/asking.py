@@ -33,7 +33,6 @@ from headrace.questions import (
     Read,
     Reply,
     StandIn,
-    answer_text,
     new_input_id,
     same,
     stand_in,
@@ -43,7 +42,7 @@ from headrace.signatures.schemas import JsonSchema
 from headrace.signatures.violations import violations
 from headrace.threads import portal
 from headrace.threads.background import running_loop
-from headrace.values import JSON, to_jsonable
+from headrace.values import JSON, json_text, to_jsonable
 
 T = TypeVar("T")
 
@@ -84,7 +83,7 @@ async def ask(message: str, *, type: Any = str, timeout: float | None = None) ->
         timeout,
         kind=InputKind.QUESTION,
         message=message,
-        answer_schema_json=answer_text(field.json_schema()),
+        answer_schema_json=json_text(field.json_schema()),
     )
 
     return await _answered(question, timeout)
@@ -142,8 +141,8 @@ async def ask_for_leave(
         timeout,
         kind=InputKind.APPROVAL,
         message=f"Call {tool}?",
-        answer_schema_json=answer_text(schema),
-        proposal_json=answer_text(plain),
+        answer_schema_json=json_text(schema),
+        proposal_json=json_text(plain),
         tool=tool,
     )
 

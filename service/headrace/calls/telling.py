@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 from headrace.calls.scope import current_run
 from headrace.errors import OutputUnserialisable, UsageError
-from headrace.values import to_jsonable
+from headrace.values import json_text, to_jsonable, utf8_size
 
 MAX_NAME = 64
 """Characters of a name."""
@@ -30,7 +28,7 @@ def emit(name: str, data: object = None) -> None:
 
     _check_name(name)
     text = _json_text(name, data)
-    size = len(text) if text.isascii() else len(text.encode())
+    size = utf8_size(text)
 
     if size > run.max_custom_event_bytes:
         raise UsageError(
@@ -62,4 +60,4 @@ def _json_text(name: str, data: object) -> str:
             f"emit({name!r}, data): {error.message}; tell what JSON has, or a model or dataclass of it"
         ) from error
 
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json_text(value)

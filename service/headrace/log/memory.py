@@ -306,6 +306,7 @@ def size_of(event: Event) -> int:
 
 
 def _size(text: str) -> int:
+    """`utf8_size`, here because the path of a token leads through no further file."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 

@@ -1,6 +1,6 @@
 """Questions: what a run asks of people, how answers are read, and which questions are open."""
 
-from headrace.questions.answer import Answer, Read, Reply, answer_text, same
+from headrace.questions.answer import Answer, Read, Reply, same
 from headrace.questions.questions import (
     Desk,
     Question,
@@ -19,7 +19,6 @@ __all__ = [
     "Read",
     "Reply",
     "StandIn",
-    "answer_text",
     "demand_repeat",
     "new_input_id",
     "not_asked",

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from headrace.errors import InputInvalid
 from headrace.events import InputKind, InputOutcome, InputRequest, InputResolved
-from headrace.values import JSON
+from headrace.values import JSON, json_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def resolved_by(request: InputRequest, reply: Reply, answer: Answer | None) -> I
         request.input_id,
         request.call_id,
         InputOutcome.ANSWERED,
-        answer_text(answer.plain),
+        json_text(answer.plain),
         reply.reason,
         f"{_digest(meant(request, reply.answer))} {_digest(answer.plain)}",
     )
@@ -87,11 +87,6 @@ def repeats(
 def same(one: object, other: object) -> bool:
     """True for equal JSON values."""
     return _digest(one) == _digest(other)
-
-
-def answer_text(plain: object) -> str:
-    """JSON values as text, members in their order."""
-    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
 
 
 def _digest(plain: object) -> str:

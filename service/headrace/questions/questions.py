@@ -25,6 +25,7 @@ from headrace.errors import (
 )
 from headrace.events import Event, InputOutcome, InputRequest, InputResolved
 from headrace.questions.answer import Read, Reply, meant, repeats, resolved_by
+from headrace.values import utf8_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +189,7 @@ class Questions:
 
     def _check(self, request: InputRequest) -> None:
         texts = request.message, request.answer_schema_json, request.proposal_json
-        size = sum(len(text.encode("utf-8", "replace")) for text in texts)
+        size = sum(map(utf8_size, texts))
 
         if self._desk is not None and size > self._desk.max_bytes:
             raise RunTooLarge(
@@ -198,7 +199,7 @@ class Questions:
 
     def _check_answer(self, resolved: InputResolved) -> None:
         """Readers are sent it with all that its type makes of it, which may be many times what came."""
-        size = len(resolved.answer_json.encode("utf-8", "replace"))
+        size = utf8_size(resolved.answer_json)
 
         if self._desk is not None and size > self._desk.max_bytes:
             rule = f"becomes {size} bytes of JSON; at most {self._desk.max_bytes} are taken"

@@ -21,6 +21,7 @@ from headrace.runs.live import LiveRun
 from headrace.runs.record import RunKey, RunRecord
 from headrace.runs.run import Run
 from headrace.runs.stores.base import RunStore
+from headrace.values import utf8_size
 
 Build: TypeAlias = Callable[[], LiveRun]
 """Makes the run of a record once that has been claimed."""
@@ -98,6 +99,4 @@ def new_record(
 
 def _bounded(inputs_json: str, limits: Limits) -> str | None:
     """Inputs as they are kept, no larger than a request: their types may make many times of what came."""
-    size = len(inputs_json.encode("utf-8", "replace"))
-
-    return inputs_json if size <= limits.max_message_bytes else None
+    return inputs_json if utf8_size(inputs_json) <= limits.max_message_bytes else None

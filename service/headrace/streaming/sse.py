@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 from typing import Any, assert_never, cast
@@ -12,7 +11,7 @@ import orjson
 from headrace.errors import HeadraceError, UsageError
 from headrace.events import CustomEvent
 from headrace.streaming.responses import StatusMessage, StreamItem, StreamResponse
-from headrace.values import to_jsonable
+from headrace.values import json_text, to_jsonable
 
 logger = logging.getLogger("headrace.sse")
 
@@ -96,4 +95,4 @@ def _json(payload: dict[str, Any]) -> str:
     try:
         return orjson.dumps(payload).decode()
     except TypeError:  # an integer of more than 64 bits
-        return json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+        return json_text(payload)

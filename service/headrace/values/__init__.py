@@ -3,5 +3,6 @@
 from headrace.values.example import Example
 from headrace.values.json import JSON, to_jsonable
 from headrace.values.prediction import Completions, Prediction
+from headrace.values.text import json_text, utf8_size
 
-__all__ = ["JSON", "Completions", "Example", "Prediction", "to_jsonable"]
+__all__ = ["JSON", "Completions", "Example", "Prediction", "json_text", "to_jsonable", "utf8_size"]

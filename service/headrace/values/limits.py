@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from headrace.errors import OutputUnserialisable, RunTooLarge
+from headrace.values.text import json_text, utf8_size
 from headrace.values.walk import Step, Walk
 
 
@@ -39,8 +39,7 @@ def check_outputs(outputs: Mapping[str, object], *, max_depth: int, max_bytes: i
     except UnfitValue as error:
         raise OutputUnserialisable(f"output {error}") from error
 
-    text = json.dumps(outputs, ensure_ascii=False, separators=(",", ":"))
-    size = len(text) if text.isascii() else len(text.encode())
+    size = utf8_size(json_text(outputs))
 
     if size > max_bytes:
         raise RunTooLarge(f"the outputs are {size} bytes of JSON; at most {max_bytes} are sent")

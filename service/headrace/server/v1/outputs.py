@@ -9,6 +9,7 @@ from headrace_proto.v1 import headrace_pb2 as pb
 from headrace.server.errors import PredictionTooLarge
 from headrace.server.selection import OutputForm
 from headrace.server.v1.values import NoRoom, fill_struct, json_text
+from headrace.values import utf8_size
 
 Outputs = Mapping[str, object]
 
@@ -22,7 +23,7 @@ def fill_outputs(message: pb.Prediction, outputs: Outputs, form: OutputForm, mos
 
     if form in (OutputForm.JSON, OutputForm.BOTH):
         text = json_text(outputs)
-        room -= _size(text)
+        room -= utf8_size(text)
 
         if room >= 0:
             message.outputs_json = text
@@ -40,10 +41,6 @@ def fill_outputs(message: pb.Prediction, outputs: Outputs, form: OutputForm, mos
 
 def _fitting(outputs: Outputs, form: OutputForm, most: int) -> OutputForm:
     """A form that fits where another one does not. JSON did when the run ended; a limit may be lower since."""
-    fits = form is not OutputForm.JSON and _size(json_text(outputs)) <= most
+    fits = form is not OutputForm.JSON and utf8_size(json_text(outputs)) <= most
 
     return OutputForm.JSON if fits else OutputForm.NONE
-
-
-def _size(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode())

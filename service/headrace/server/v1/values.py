@@ -16,6 +16,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from headrace.errors import FieldViolation, RequestInvalid
 from headrace.server.v1.text import sound
+from headrace.values import json_text as text_of
 from headrace.values.walk import SENT_DEPTH, Walk
 
 MAX_EXACT = 2**53
@@ -57,7 +58,7 @@ def fill_struct(struct: Struct, values: Mapping[str, object], room: int) -> int:
 
 def json_text(value: object) -> str:
     """JSON-safe values as JSON text, which keeps the order of members and exact integers."""
-    return sound(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    return sound(text_of(value))
 
 
 def to_value(value: object) -> Value:
